@@ -1,0 +1,100 @@
+"""The events a room sends, built from its state."""
+
+from __future__ import annotations
+
+from msgspec import Raw
+
+from .errors import ErrorCode
+from .messages import (
+    BoardJoined,
+    BoardQueued,
+    Error,
+    ErrorPayload,
+    HeartbeatAck,
+    HeartbeatAckPayload,
+    JoinedPayload,
+    PresenceChanged,
+    PresenceChangedPayload,
+    QueuedPayload,
+    UserJoined,
+    UserJoinedPayload,
+    UserLeft,
+    UserLeftPayload,
+    UserObject,
+)
+from .model import BoardLimits, LeaveReason
+from .roster import Session, User
+
+
+def board_joined(
+    board_id: str,
+    session: Session,
+    user: User,
+    users: list[UserObject],
+    limits: BoardLimits,
+    now_ms: int,
+) -> BoardJoined:
+    """The snapshot that every later event of the session is relative to."""
+    return BoardJoined(
+        JoinedPayload(
+            board_id=board_id,
+            session_id=session.session_id,
+            resumed=session.resumed,
+            self_=user.as_seen(),
+            current_users=users,
+            capacity=limits.capacity,
+            heartbeat_interval_s=limits.heartbeat_interval_s,
+            idle_after_s=limits.idle_after_s,
+            away_after_s=limits.away_after_s,
+            server_time=now_ms,
+        )
+    )
+
+
+def board_queued(
+    board_id: str, session: Session, position: int, queue_length: int, limits: BoardLimits
+) -> BoardQueued:
+    """Where in the line a session stands; 1 is next."""
+    return BoardQueued(
+        QueuedPayload(board_id, session.session_id, position, queue_length, limits.capacity)
+    )
+
+
+def user_joined(user: User, now_ms: int) -> UserJoined:
+    """The first session of a user joined."""
+    return UserJoined(UserJoinedPayload(user.as_seen(), now_ms))
+
+
+def user_left(user_id: str, reason: LeaveReason, now_ms: int) -> UserLeft:
+    """The last session of a user ended."""
+    return UserLeft(UserLeftPayload(user_id, reason, now_ms))
+
+
+def presence_changed(user: User, now_ms: int) -> PresenceChanged:
+    """Status, connected or metadata of a user changed."""
+    return PresenceChanged(
+        PresenceChangedPayload(
+            user.profile.user_id,
+            user.status,
+            user.connected,
+            None if user.metadata is None else Raw(user.metadata),
+            now_ms,
+        )
+    )
+
+
+def heartbeat_ack(now_ms: int) -> HeartbeatAck:
+    """The answer to a heartbeat."""
+    return HeartbeatAck(HeartbeatAckPayload(now_ms))
+
+
+def board_full(limits: BoardLimits) -> Error:
+    """No seat, and no place in the queue."""
+    return Error(ErrorPayload(ErrorCode.BOARD_FULL, "the board is full", limits.queue_retry_ms))
+
+
+def not_joined() -> Error:
+    """A presence:update from the queue."""
+    return Error(
+        ErrorPayload(ErrorCode.NOT_JOINED, "presence:update before board:joined: still queued")
+    )

@@ -1,0 +1,149 @@
+"""Coming to a board: seat, row, snapshot; resume; recovery after a restart."""
+
+from __future__ import annotations
+
+from . import announce, line
+from .effects import AddMember, Bind, Broadcast, Close, CloseRow, InsertRow, RemoveMember, Send
+from .errors import CloseCode
+from .events import Connect
+from .model import PresenceRecord, UserProfile
+from .roster import Phase, Session, User
+from .state import Alarm, BoardState
+
+
+def connect(state: BoardState, event: Connect, now: float) -> None:
+    """Resume, seat, queue or refuse whoever is at the door."""
+    if event.resume is not None and _resume(state, event, event.resume, now):
+        return
+    user_id = event.profile.user_id
+    session = Session(event.session_id, event.profile, now, state.now_ms(now))
+    session.connection = event.connection
+    user = state.users.get(user_id)
+    if user is not None:
+        _seat(state, user, session, now)
+    elif state.queue.get(user_id) is not None:
+        line.enqueue(state, session, now)
+    elif state.free_seats() > 0 and not any(state.queue.attached()):
+        user = state.users[user_id] = User(event.profile)
+        _seat(state, user, session, now)
+    elif state.limits.queue_enabled and len(state.queue) < state.limits.queue_limit:
+        line.enqueue(state, session, now)
+    else:
+        state.out.append(Send(event.connection, announce.board_full(state.limits)))
+        state.out.append(Close(event.connection, CloseCode.BOARD_FULL))
+
+
+def admit_next(state: BoardState, now: float) -> None:
+    """Seat the first in line who is there, with all of the user's tabs."""
+    if state.free_seats() <= 0 or (place := state.queue.pop_next()) is None:
+        return
+    sessions = list(place.sessions.values())
+    user = state.users[place.user_id] = User(sessions[0].profile)
+    for session in sessions:
+        _seat(state, user, session, now)
+    state.line_moved = True
+
+
+def join(state: BoardState, session_id: str, now: float) -> None:
+    """The second step: the row is durable, or was waited for long enough."""
+    session = state.sessions.get(session_id)
+    if session is None or session.phase is not Phase.ADMITTING:
+        return
+    state.timers.disarm((Alarm.COMMIT_WAIT, session_id))
+    session.phase = Phase.JOINED
+    user = state.users[session.profile.user_id]
+    held, session.held = session.held, None
+    if held is not None:
+        state.apply(user, session, held, now)
+        state.journal.changed(user, session)
+    _announce(state, user, session.connected_at_ms, now)
+    if session.connection is not None:
+        _welcome(state, user, session, session.connection, now)
+
+
+def restore(
+    state: BoardState,
+    sessions: tuple[tuple[PresenceRecord, UserProfile], ...],
+    now: float,
+) -> None:
+    """Take in sessions that were open in the store; see :class:`.events.Restore`."""
+    for record, profile in sorted(sessions, key=lambda pair: pair[0].connected_at):
+        if record.session_id in state.sessions:
+            continue
+        session = Session.restored(record, profile, now, state.epoch_ms)
+        user = state.users.get(profile.user_id)
+        no_seat = user is None and state.free_seats() <= 0
+        if no_seat or session.ends_at(state.limits) <= now:
+            state.out.append(CloseRow(state.board_id, record.session_id, state.now_ms(now)))
+            continue
+        if user is None:
+            user = state.users[profile.user_id] = User(profile)
+            user.cursor, user.metadata = record.cursor, record.metadata
+        user.sessions[record.session_id] = session
+        state.sessions[record.session_id] = session
+        _announce(state, user, record.connected_at, now)
+        state.arm_session(session)
+        state.line_moved = True
+
+
+def _seat(state: BoardState, user: User, session: Session, now: float) -> None:
+    """The first of two steps: the seat is taken, the row is asked for."""
+    session.phase = Phase.ADMITTING
+    session.connected_at_ms = state.now_ms(now)
+    session.last_activity = now
+    state.sessions[session.session_id] = session
+    user.sessions[session.session_id] = session
+    if session.connection is not None:
+        state.out.append(Bind(session.connection, session.session_id))
+    record = user.record(session, state.board_id, state.epoch_ms, now, state.limits)
+    state.out.append(InsertRow(record, user.profile))
+    state.timers.arm((Alarm.COMMIT_WAIT, session.session_id), now + state.limits.commit_wait_s)
+    state.arm_session(session)
+
+
+def _announce(state: BoardState, user: User, joined_at: int, now: float) -> None:
+    """Tell the board of a user, or of what a further session changed about one."""
+    if user.announced:
+        state.tell_if_changed(user, now)
+        return
+    user.joined_at = joined_at
+    state.tell_if_changed(user, now)
+    user.announced = True
+    state.journal.list_changed()
+    state.out.append(Broadcast(announce.user_joined(user, state.now_ms(now))))
+
+
+def _welcome(state: BoardState, user: User, session: Session, connection: int, now: float) -> None:
+    """The snapshot; from here on the connection gets what follows it."""
+    session.id_known = True
+    message = announce.board_joined(
+        state.board_id, session, user, state.current_users(), state.limits, state.now_ms(now)
+    )
+    state.out.append(Send(connection, message))
+    state.out.append(AddMember(connection))
+
+
+def _resume(state: BoardState, event: Connect, session_id: str, now: float) -> bool:
+    """Put a session on a new connection; False if it is not there for this user."""
+    session = state.sessions.get(session_id)
+    if session is None or session.profile.user_id != event.profile.user_id:
+        return False
+    if session.connection is not None:
+        state.out.append(RemoveMember(session.connection))
+        state.out.append(Close(session.connection, CloseCode.RESUMED_ELSEWHERE))
+    session.connection = event.connection
+    session.last_seen = now
+    session.dropped_at = session.leave_at = None
+    session.resumed = True
+    state.out.append(Bind(event.connection, session_id))
+    state.arm_session(session)
+    if session.phase is Phase.QUEUED:
+        line.tell_position(state, session, now)
+        state.line_moved = True
+        return True
+    user = state.users[session.profile.user_id]
+    state.journal.heard(user, session)
+    state.tell_if_changed(user, now)
+    if session.phase is Phase.JOINED:
+        _welcome(state, user, session, event.connection, now)
+    return True

@@ -1,0 +1,182 @@
+"""From a text frame to a client message, or to the error that names the field.
+
+Good messages take one pass of the msgspec decoder. A bad one is looked at again,
+slowly and carefully, to say exactly what is wrong; bad messages are few, since
+20 of them in 10 s end the connection.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import NoReturn
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from .errors import BadMessage, ErrorCode
+from .messages import (
+    AuthRefresh,
+    BoardLeave,
+    ClientMessage,
+    Heartbeat,
+    PresenceUpdate,
+    UpdatePayload,
+)
+from .model import Cursor, PresenceStatus
+
+MAX_METADATA_BYTES = 2048
+
+STATUS_WORDS = {
+    "online": PresenceStatus.ONLINE,
+    "active": PresenceStatus.ONLINE,
+    "idle": PresenceStatus.IDLE,
+    "away": PresenceStatus.AWAY,
+}
+
+_KNOWN_TYPES = frozenset({"heartbeat", "presence:update", "auth:refresh", "board:leave"})
+_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_metadata_decoder = msgspec.json.Decoder(dict[str, object])
+_metadata_encoder = msgspec.json.Encoder()
+_PATH = re.compile(r"`\$\.?(?P<path>[^`]*)`$")
+_TOO_DEEP = "the message is nested too deeply"
+
+
+class Update(msgspec.Struct, frozen=True):
+    """A ``presence:update`` that follows its rules; UNSET fields were not given.
+
+    ``metadata`` is the object's compact JSON, or None to clear it.
+    """
+
+    status: PresenceStatus | msgspec.UnsetType = UNSET
+    cursor: Cursor | None | msgspec.UnsetType = UNSET
+    metadata: bytes | None | msgspec.UnsetType = UNSET
+
+
+def decode(text: bytes) -> ClientMessage:
+    """Decode one text frame, already known to be valid UTF-8.
+
+    Raises:
+        BadMessage: ``INVALID_JSON``, ``INVALID_MESSAGE`` or ``UNKNOWN_EVENT``.
+    """
+    try:
+        message = _decoder.decode(text)
+    except RecursionError:
+        raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        _explain(text, str(error))
+    # JSON carries NUL only as an escape, so this rules it out without a walk.
+    if b"\\u0000" in text:
+        _refuse_unstorable(_parse(text))
+    return message
+
+
+def read_update(payload: UpdatePayload, board_id: str) -> Update:
+    """Check the rules of ``presence:update`` beyond its shape.
+
+    Raises:
+        BadMessage: ``INVALID_MESSAGE`` or ``MESSAGE_TOO_BIG``, naming the field.
+    """
+    status: PresenceStatus | msgspec.UnsetType = UNSET
+    if payload.status is not UNSET:
+        word = STATUS_WORDS.get(payload.status)
+        if word is None:
+            _invalid("payload.status must be one of online, active, idle, away")
+        status = word
+    cursor = payload.cursor
+    if isinstance(cursor, Cursor) and not (math.isfinite(cursor.x) and math.isfinite(cursor.y)):
+        _invalid("payload.cursor must hold finite numbers")
+    metadata: bytes | None | msgspec.UnsetType = UNSET
+    if payload.metadata is not UNSET:
+        metadata = _read_metadata(payload.metadata)
+    if payload.board_id is not UNSET and payload.board_id != board_id:
+        _invalid("payload.board_id is not the board of this connection")
+    if status is UNSET and cursor is UNSET and metadata is UNSET:
+        _invalid("payload needs at least one of status, cursor, metadata")
+    return Update(status, cursor, metadata)
+
+
+def _read_metadata(raw: Raw) -> bytes | None:
+    if bytes(raw) == b"null":
+        return None
+    try:
+        fields = _metadata_decoder.decode(raw)
+        compact = _metadata_encoder.encode(fields)
+    except RecursionError:
+        raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP) from None
+    except msgspec.MsgspecError as error:
+        _invalid(f"payload.metadata must be an object or null: {_reason(str(error))}")
+    if len(compact) > MAX_METADATA_BYTES:
+        raise BadMessage(
+            ErrorCode.MESSAGE_TOO_BIG,
+            f"payload.metadata is {len(compact)} bytes encoded, at most {MAX_METADATA_BYTES}",
+        )
+    return compact
+
+
+def _explain(text: bytes, error: str) -> NoReturn:
+    """Raise the error for a text that the decoder refused with ``error``."""
+    value = _parse(text)
+    if not isinstance(value, dict):
+        _invalid("the message must be an object with type and payload")
+    _refuse_unstorable(value)
+    kind = value.get("type")
+    if not isinstance(kind, str):
+        _invalid("type must be a string")
+    if kind not in _KNOWN_TYPES:
+        raise BadMessage(ErrorCode.UNKNOWN_EVENT, f"type {kind[:64]!r} is not known")
+    found = _PATH.search(error)
+    _invalid(f"{found['path'] if found else 'payload'}: {_reason(error)}")
+
+
+def _parse(text: bytes) -> object:
+    """The value of ``text``, read by a parser that lets lone surrogates through."""
+    try:
+        value: object = json.loads(
+            text, parse_constant=_no_constant, parse_int=float, parse_float=float
+        )
+    except RecursionError:
+        raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP) from None
+    except ValueError:
+        raise BadMessage(ErrorCode.INVALID_JSON, "the message is not JSON") from None
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _refuse_unstorable(value: object) -> None:
+    """Raise for a NUL or a lone surrogate in any string of ``value``, at any depth."""
+    pending: list[object] = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            if "\0" in item or any("\ud800" <= c <= "\udfff" for c in item):
+                _invalid("strings must not contain NUL or lone surrogates")
+        elif isinstance(item, dict):
+            pending.extend(item.keys())
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+
+
+def _reason(error: str) -> str:
+    return error.partition(" - at `")[0]
+
+
+def _invalid(message: str) -> NoReturn:
+    raise BadMessage(ErrorCode.INVALID_MESSAGE, message)
+
+
+__all__ = [
+    "MAX_METADATA_BYTES",
+    "AuthRefresh",
+    "BoardLeave",
+    "Heartbeat",
+    "PresenceUpdate",
+    "Update",
+    "decode",
+    "read_update",
+]

@@ -1,0 +1,92 @@
+"""What changed since the store and the cache last heard of it.
+
+Rows gather here, newest state only, and leave as one effect per kind. The hot path
+adds to a set; the room's save deadline empties it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .effects import Effect, Publish, SaveHeartbeats, SaveRows
+from .model import BoardLimits
+from .roster import Phase, Session, User
+
+
+class Journal:
+    """Marks sessions whose rows are behind, and turns the marks into effects."""
+
+    __slots__ = ("_changed", "_heard", "_list_changed")
+
+    def __init__(self) -> None:
+        # Insertion-ordered, so that a replay emits the same effects in the same order.
+        self._changed: dict[str, User] = {}
+        self._heard: dict[str, User] = {}
+        self._list_changed = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self._changed or self._heard or self._list_changed)
+
+    def heard(self, user: User, session: Session) -> None:
+        """Only the last sign of life moved."""
+        self._heard[session.session_id] = user
+
+    def changed(self, user: User, session: Session) -> None:
+        """One session's row differs."""
+        self._changed[session.session_id] = user
+        self._list_changed = True
+
+    def user_changed(self, user: User) -> None:
+        """Something that every row of the user carries differs."""
+        for session_id in user.sessions:
+            self._changed[session_id] = user
+        self._list_changed = True
+
+    def list_changed(self) -> None:
+        """The board's list differs, no row does."""
+        self._list_changed = True
+
+    def forget(self, session: Session) -> None:
+        """The session ended; its row is closed, not updated."""
+        self._changed.pop(session.session_id, None)
+        self._heard.pop(session.session_id, None)
+        self._list_changed = True
+
+    def drain(
+        self,
+        board_id: str,
+        users: Iterable[User],
+        limits: BoardLimits,
+        epoch_ms: int,
+        now: float,
+    ) -> list[Effect]:
+        """The effects that bring store and cache up to date; nothing is behind afterwards."""
+        effects: list[Effect] = []
+        # A session that is still admitting stays marked by its insert, which
+        # carries its state; what it was told meanwhile is applied on joining.
+        if self._changed:
+            records = tuple(
+                user.record(session, board_id, epoch_ms, now, limits)
+                for session_id, user in self._changed.items()
+                if (session := user.sessions.get(session_id)) is not None
+                and session.phase is Phase.JOINED
+            )
+            if records:
+                effects.append(SaveRows(records))
+        beats = tuple(
+            (session_id, epoch_ms + int(session.last_seen * 1000))
+            for session_id, user in self._heard.items()
+            if session_id not in self._changed
+            and (session := user.sessions.get(session_id)) is not None
+        )
+        if beats:
+            effects.append(SaveHeartbeats(board_id, beats))
+        if self._list_changed:
+            listed = tuple(user.as_seen() for user in users if user.announced)
+            effects.append(Publish(board_id, listed))
+        self._changed.clear()
+        self._heard.clear()
+        self._list_changed = False
+        return effects

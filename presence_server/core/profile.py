@@ -1,0 +1,112 @@
+"""Who may be written how: the profile rules of protocol section 1.
+
+A field that breaks its rule is cleaned or replaced by its default, never an
+error: a presence bar must not lose a person to a bad avatar.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from urllib.parse import urlsplit
+
+from .model import UserProfile
+
+MAX_USER_ID = 128
+MAX_DISPLAY_NAME = 80
+MAX_AVATAR_URL = 2048
+
+PALETTE = (
+    "#c2410c",
+    "#b45309",
+    "#4d7c0f",
+    "#15803d",
+    "#0f766e",
+    "#0e7490",
+    "#0369a1",
+    "#1d4ed8",
+    "#4338ca",
+    "#6d28d9",
+    "#7e22ce",
+    "#a21caf",
+    "#be185d",
+    "#be123c",
+    "#b91c1c",
+    "#57534e",
+)
+"""Colours with at least 4.5:1 contrast against white initials."""
+
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_BOARD_ID = re.compile(r"[A-Za-z0-9_\-.:~]{1,128}")
+_UNSAFE_IN_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\\"<>^`{|}]")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def is_board_id(text: str) -> bool:
+    """Whether ``text``, already percent-decoded, names a board."""
+    return _BOARD_ID.fullmatch(text) is not None
+
+
+def palette_color(user_id: str) -> str:
+    """The colour of a user who chose none; the same on every server and in every process."""
+    digest = hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()
+    return PALETTE[digest[0] % len(PALETTE)]
+
+
+def clean_user_id(raw: str) -> str | None:
+    """``raw`` as a user_id of 1-128 characters, or None if nothing is left of it.
+
+    An id that is too long keeps its head and gets a digest of the whole as its
+    tail: cutting alone would make one person of two.
+    """
+    text = _strip_unstorable(raw)
+    if len(text) > MAX_USER_ID:
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+        text = f"{text[: MAX_USER_ID - 33]}~{digest}"
+    return text or None
+
+
+def clean_profile(
+    user_id: str,
+    *,
+    display_name: str | None = None,
+    avatar_url: str | None = None,
+    color: str | None = None,
+) -> UserProfile:
+    """A profile that follows every rule. ``user_id`` is already clean."""
+    name = _clean_name(display_name or "") or _clean_name(user_id) or "Guest"
+    return UserProfile(
+        user_id=user_id,
+        display_name=name,
+        avatar_url=_clean_avatar(avatar_url),
+        color=color.lower() if color and _COLOR.fullmatch(color) else palette_color(user_id),
+    )
+
+
+def _strip_unstorable(text: str) -> str:
+    """Without NUL (Postgres refuses it) and lone surrogates (UTF-8 has no place for them)."""
+    return "".join(c for c in text if c != "\0" and not "\ud800" <= c <= "\udfff")
+
+
+def _clean_name(raw: str) -> str:
+    # Bounded before it is normalised: NFC of a long hostile string is slow.
+    text = unicodedata.normalize("NFC", _strip_unstorable(raw[: MAX_DISPLAY_NAME * 8]))
+    text = "".join(
+        c for c in text if c not in _BIDI and unicodedata.category(c) not in ("Cc", "Zl", "Zp")
+    )
+    # Removing a character can bring a base and its mark together, hence NFC again.
+    return unicodedata.normalize("NFC", text).strip()[:MAX_DISPLAY_NAME].strip()
+
+
+def _clean_avatar(url: str | None) -> str | None:
+    if not url or len(url) > MAX_AVATAR_URL or _UNSAFE_IN_URL.search(url):
+        return None
+    if _strip_unstorable(url) != url:
+        return None
+    try:
+        parts = urlsplit(url)
+        hostname, _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and hostname else None

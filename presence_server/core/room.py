@@ -1,0 +1,218 @@
+"""One board as one value: ``handle(event, now)`` moves it and returns what to do.
+
+Every transition is atomic, so there is no moment between looking at a seat and
+taking it. A log of (event, now) replays to the same state and the same effects.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from . import announce, coming, going, line
+from .decode import Update
+from .effects import Broadcast, Effect, Send
+from .events import (
+    Activity,
+    AdmitNext,
+    ClockSet,
+    Connect,
+    CursorTick,
+    Event,
+    Heard,
+    HeartbeatReceived,
+    Kick,
+    Parted,
+    Restore,
+    RowCommitted,
+    Tick,
+    Updated,
+)
+from .messages import UserObject
+from .model import BoardLimits, PresenceStatus
+from .roster import Phase
+from .state import Alarm, BoardState
+
+_NOTHING = Update()
+
+
+class Room:
+    """Who is on one board, who waits, and what everybody was told.
+
+    Args:
+        board_id: a valid board id.
+        limits: the settings it decides by.
+        epoch_ms: milliseconds since the epoch at scheduling time zero.
+    """
+
+    __slots__ = ("_state",)
+
+    def __init__(self, board_id: str, limits: BoardLimits, epoch_ms: int) -> None:
+        self._state = BoardState(board_id, limits, epoch_ms)
+
+    @property
+    def board_id(self) -> str:
+        """The board this room is of."""
+        return self._state.board_id
+
+    @property
+    def limits(self) -> BoardLimits:
+        """The settings it decides by."""
+        return self._state.limits
+
+    @property
+    def epoch_ms(self) -> int:
+        """Milliseconds since the epoch at scheduling time zero."""
+        return self._state.epoch_ms
+
+    @property
+    def is_empty(self) -> bool:
+        """Nobody is seated, detached or queued: the room may end."""
+        return not self._state.sessions
+
+    @property
+    def seats_taken(self) -> int:
+        """Distinct users with a session admitting, attached or detached."""
+        return len(self._state.users)
+
+    @property
+    def queue_length(self) -> int:
+        """Users with a place in the queue."""
+        return len(self._state.queue)
+
+    @property
+    def connected_count(self) -> int:
+        """Users on the list who are shown as connected."""
+        return sum(1 for u in self._state.users.values() if u.announced and u.connected)
+
+    def current_users(self) -> list[UserObject]:
+        """The list as the board was told."""
+        return self._state.current_users()
+
+    def has_user(self, user_id: str) -> bool:
+        """Whether the user is seated or queued here."""
+        return user_id in self._state.users or self._state.queue.get(user_id) is not None
+
+    def next_deadline(self) -> float:
+        """When to apply ``Tick``, in scheduling seconds; may be infinity, never too late."""
+        return self._state.timers.next()
+
+    def next_cursor_deadline(self) -> float:
+        """When to apply ``CursorTick``, likewise."""
+        return self._state.cursors.due
+
+    def can_admit(self) -> bool:
+        """Whether a seat is free and somebody who is there waits for one."""
+        return line.can_admit(self._state)
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Move the room by one event.
+
+        Args:
+            event: what happened.
+            now: scheduling seconds, never less than in an earlier call.
+
+        Returns:
+            What is to be done, in order.
+        """
+        state = self._state
+        state.out = []
+        match event:
+            case Updated():
+                self._update(event.connection, event.session_id, event.update, now)
+            case Heard() | HeartbeatReceived():
+                self._hear(event, now)
+            case CursorTick():
+                moved = state.cursors.take(now, state.now_ms(now))
+                if moved is not None:
+                    state.out.append(Broadcast(moved))
+            case Tick():
+                self._ring(now)
+            case Connect():
+                coming.connect(state, event, now)
+            case RowCommitted():
+                coming.join(state, event.session_id, now)
+            case Parted():
+                going.part(state, event, now)
+            case AdmitNext():
+                coming.admit_next(state, now)
+            case Activity():
+                self._update(event.connection, event.session_id, None, now)
+            case Kick():
+                going.kick(state, event.user_id, now)
+            case Restore():
+                coming.restore(state, event.sessions, now)
+            case ClockSet():
+                state.epoch_ms = event.epoch_ms
+            case _:  # pragma: no cover
+                assert_never(event)
+        if state.line_moved:
+            line.review(state, now)
+        if state.journal.is_behind:
+            if state.sessions:
+                state.timers.arm((Alarm.SAVE, ""), now + state.limits.save_interval_s)
+            else:
+                self._save(now)
+        return state.out
+
+    def _hear(self, event: Heard | HeartbeatReceived, now: float) -> None:
+        state = self._state
+        session = state.attached(event.connection, event.session_id)
+        if session is None:
+            return
+        session.last_seen = now
+        if isinstance(event, HeartbeatReceived):
+            if session.phase is Phase.JOINED:
+                state.journal.heard(state.users[session.profile.user_id], session)
+            state.out.append(Send(event.connection, announce.heartbeat_ack(state.now_ms(now))))
+
+    def _update(self, connection: int, session_id: str, update: Update | None, now: float) -> None:
+        """An update, or (None) an activity that carries no presence fields."""
+        state = self._state
+        session = state.attached(connection, session_id)
+        if session is None:
+            return
+        session.last_seen = now
+        if session.phase is Phase.JOINED:
+            user = state.users[session.profile.user_id]
+            state.apply(user, session, _NOTHING if update is None else update, now)
+            # The common case, a cursor of somebody who is online anyway: nothing
+            # to tell, and the status alarm is set already.
+            if not (
+                user.status is PresenceStatus.ONLINE
+                and session.declared is PresenceStatus.ONLINE
+                and user.metadata_told
+            ):
+                state.tell_if_changed(user, now)
+        elif update is None:
+            return
+        elif session.phase is Phase.ADMITTING:
+            session.hold(update)
+        else:
+            state.out.append(Send(connection, announce.not_joined()))
+
+    def _ring(self, now: float) -> None:
+        """Do what is due. Every alarm checks its condition: it may ring early."""
+        state = self._state
+        while (due := state.timers.pop_due(now)) is not None:
+            alarm, key = due
+            match alarm:
+                case Alarm.SESSION_END:
+                    going.expire(state, key, now)
+                case Alarm.USER_STATUS | Alarm.USER_UNREACHABLE:
+                    state.tell_if_changed(state.users[key], now)
+                case Alarm.COMMIT_WAIT:
+                    coming.join(state, key, now)
+                case Alarm.RECLAIM | Alarm.QUEUE_NOTICE:
+                    state.line_moved = True
+                case Alarm.SAVE:
+                    self._save(now)
+                case _:  # pragma: no cover
+                    assert_never(alarm)
+
+    def _save(self, now: float) -> None:
+        state = self._state
+        state.out.extend(
+            state.journal.drain(
+                state.board_id, state.users.values(), state.limits, state.epoch_ms, now
+            )
+        )
