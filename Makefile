@@ -1,0 +1,56 @@
+# `make` alone lists the targets. Everything runs from .venv; nothing else is touched.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# make test ARGS="-k queue -x"
+ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(STAMP) ## Build .venv with the server and everything to develop it
+
+$(STAMP): pyproject.toml .ci/install
+	@sh .ci/install $(VENV)
+	@touch $@
+
+.PHONY: run
+run: $(STAMP) ## Serve http://127.0.0.1:8000 from an embedded SQLite database
+	@exec $(BIN)/presence-server serve $(ARGS)
+
+.PHONY: test
+test: $(STAMP) ## Run every test, under coverage
+	@sh .ci/test-needs
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage report
+	$(BIN)/coverage report --include='presence_server/core/*' --fail-under=100
+
+.PHONY: test-quick
+test-quick: $(STAMP) ## Run the tests without browsers, with fewer Hypothesis examples
+	$(BIN)/pytest --hypothesis-profile=quick -m 'not browser and not bench' $(ARGS)
+
+.PHONY: check
+check: $(STAMP) ## Lint, formatting, types, import arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP) ## Format the code and fix what can be fixed
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## Remove the environment, caches and build products; data in var/ stays
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find presence_server tests migrations benchmarks -type d -name __pycache__ -prune \
+		-exec rm -rf {} + 2>/dev/null || true
