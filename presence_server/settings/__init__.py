@@ -1,0 +1,34 @@
+"""Settings (protocol section 9).
+
+:mod:`.sections` says what there is, :mod:`.sources` reads the environment and the TOML
+file, :mod:`.model` puts them together.
+"""
+
+from .model import Settings, SettingsError, load_settings, setting_kinds
+from .sections import (
+    AuthSettings,
+    BoardSettings,
+    CacheSettings,
+    DatabaseSettings,
+    LimitsSettings,
+    LoggingSettings,
+    QueueSettings,
+    RedisSettings,
+    ServerSettings,
+)
+
+__all__ = [
+    "AuthSettings",
+    "BoardSettings",
+    "CacheSettings",
+    "DatabaseSettings",
+    "LimitsSettings",
+    "LoggingSettings",
+    "QueueSettings",
+    "RedisSettings",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "load_settings",
+    "setting_kinds",
+]

@@ -1,0 +1,174 @@
+"""All settings together, and how they are loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from ..core.errors import PresenceError
+from ..core.model import BoardLimits
+from . import sources
+from .sections import (
+    AuthSettings,
+    BoardSettings,
+    CacheSettings,
+    DatabaseSettings,
+    LimitsSettings,
+    LoggingSettings,
+    QueueSettings,
+    RedisSettings,
+    Section,
+    ServerSettings,
+)
+
+
+class SettingsError(PresenceError):
+    """The settings cannot be used.
+
+    Attributes:
+        problems: one line each, naming the setting as ``section.key``.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """All settings, validated and frozen.
+
+    Constructing one reads nothing from the environment; see :func:`load_settings`.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    cache: CacheSettings = CacheSettings()
+    board: BoardSettings = BoardSettings()
+    queue: QueueSettings = QueueSettings()
+    auth: AuthSettings = AuthSettings()
+    limits: LimitsSettings = LimitsSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @model_validator(mode="after")
+    def _not_open_to_all(self) -> Self:
+        auth = self.auth
+        if auth.mode == "none" and not auth.allow_anonymous and not self.server.is_loopback:
+            raise ValueError(
+                f'auth.mode = "none" lets anybody in, and server.host = "{self.server.host}" is'
+                ' not a loopback address; set auth.mode = "jwt" or auth.allow_anonymous = true'
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: the environment is read by :func:`load_settings`."""
+        return (init_settings,)
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> Settings:
+        """Defaults, except for these values by ``section.key``; for tests and embedding.
+
+        Raises:
+            SettingsError: as :func:`load_settings` does.
+        """
+        return _build([sources.Layer(sources.nest(values))])
+
+    def board_limits(self) -> BoardLimits:
+        """What a room decides by."""
+        board, queue = self.board, self.queue
+        return BoardLimits(
+            capacity=board.capacity,
+            heartbeat_interval_s=board.heartbeat_interval_s,
+            timeout_s=board.timeout_s,
+            idle_after_s=board.idle_after_s,
+            away_after_s=board.away_after_s,
+            leave_grace_s=board.leave_grace_s,
+            reconnecting_after_s=board.reconnecting_after_s,
+            reclaim_after_s=board.reclaim_after_s,
+            cursor_interval_ms=board.cursor_interval_ms,
+            queue_enabled=queue.enabled,
+            queue_limit=queue.limit,
+            queue_grace_s=queue.grace_s,
+        )
+
+
+def load_settings(
+    config_path: Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """The settings from the command line, the environment, the TOML file, the defaults.
+
+    Args:
+        config_path: the TOML file; without one, the file named by ``PRESENCE_CONFIG``.
+        overrides: what the command line said, by ``section.key``.
+        environ: the environment.
+
+    Raises:
+        SettingsError: with every problem of every source.
+    """
+    if config_path is None and environ.get("PRESENCE_CONFIG"):
+        config_path = Path(environ["PRESENCE_CONFIG"])
+    layers = [
+        sources.Layer(sources.nest(overrides or {})),
+        sources.read_environment(environ, setting_kinds()),
+    ]
+    if config_path is not None:
+        layers.append(sources.read_toml(config_path))
+    return _build(layers)
+
+
+def setting_kinds() -> dict[str, sources.Kind]:
+    """Every setting as ``section.key``, and the kind of value it takes."""
+    return {
+        f"{section}.{key}": sources.kind_of(info.annotation)
+        for section, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        for key, info in field.annotation.model_fields.items()
+    }
+
+
+def _build(layers: list[sources.Layer]) -> Settings:
+    """Merge the layers, the first one wins, and validate the result."""
+
+    class Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            *_builtin: PydanticBaseSettingsSource,
+            **_by_name: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return tuple(InitSettingsSource(settings_cls, layer.values) for layer in layers)
+
+    problems = [problem for layer in layers for problem in layer.problems]
+    try:
+        settings = Loaded()
+    except ValidationError as error:
+        origins = {key: name for layer in layers for key, name in layer.origins.items()}
+        kinds = setting_kinds()
+        for details in error.errors(include_url=False):
+            problems += sources.describe(details, kinds, origins)
+    if problems:
+        raise SettingsError(problems)
+    return settings

@@ -1,0 +1,310 @@
+"""The sections of the settings: names, defaults, ranges and meanings (protocol section 9)."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+YEAR_S = 366 * 86400.0
+MIN_HMAC_SECRET_BYTES = 32
+
+Duration = Annotated[float, Field(gt=0, le=YEAR_S)]
+Grace = Annotated[float, Field(ge=0, le=YEAR_S)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Algorithm = Literal[
+    "HS256", "HS384", "HS512",
+    "RS256", "RS384", "RS512",
+    "PS256", "PS384", "PS512",
+    "ES256", "ES384", "ES512",
+    "EdDSA",
+]  # fmt: skip
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            scheme, _ = parts.scheme.partition("+")[0], parts.port
+        except ValueError:
+            scheme = ""
+        if scheme not in schemes or "://" not in url:
+            # Without the URL, which may hold a password.
+            raise ValueError(f"must be a URL of the kind {', '.join(f'{s}://' for s in schemes)}")
+        return url
+
+    return AfterValidator(check)
+
+
+DatabaseUrl = Annotated[str, _url("sqlite", "postgresql", "postgres")]
+RedisUrl = Annotated[str, _url("redis", "rediss", "unix")]
+
+
+class Section(BaseModel):
+    """One table of the TOML file. Unknown keys and infinite numbers are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+
+class ServerSettings(Section):
+    """Where to listen, and how to stop."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    tls_certfile: Path | None = Field(
+        None, description="PEM file of the certificate chain; with it the port speaks TLS."
+    )
+    tls_keyfile: Path | None = Field(
+        None, description="PEM file of the private key, if the certificate file does not hold it."
+    )
+    drain_timeout_s: Grace = Field(
+        10, description="Seconds over which clients are told to come back after SIGTERM."
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="Addresses or networks whose X-Forwarded-For counts."
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.tls_keyfile is not None and self.tls_certfile is None:
+            raise ValueError("server.tls_keyfile needs server.tls_certfile")
+        return self
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+class DatabaseSettings(Section):
+    """Where sessions outlive a restart."""
+
+    url: DatabaseUrl = Field(
+        "sqlite:///var/presence.db",
+        repr=False,
+        description="sqlite:///relative/path, sqlite:////absolute/path or postgresql://...",
+    )
+    required: bool = Field(
+        False, description="Refuse to start without the database, instead of serving from memory."
+    )
+    retention_days: float = Field(
+        30, ge=0, le=36_600, description="Closed sessions older than this are deleted."
+    )
+
+
+class RedisSettings(Section):
+    """Where other services read who is present."""
+
+    url: RedisUrl | None = Field(
+        None, repr=False, description="redis://..., or nothing for a cache inside the process."
+    )
+
+
+class CacheSettings(Section):
+    """The snapshot of each live board."""
+
+    ttl_s: Duration = Field(60, description="Seconds a snapshot lives unless it is refreshed.")
+
+
+class BoardSettings(Section):
+    """The rules of a board."""
+
+    capacity: Count = Field(100, description="Distinct users a board holds.")
+    heartbeat_interval_s: Duration = Field(30, description="Seconds between heartbeats.")
+    timeout_s: Duration = Field(
+        300, description="Seconds without a sign of life that end a session."
+    )
+    idle_after_s: Duration = Field(
+        60, description="Seconds without activity that make a user idle."
+    )
+    away_after_s: Duration = Field(
+        180, description="Seconds without activity that make a user away."
+    )
+    leave_grace_s: Grace = Field(
+        2, description="Seconds a page may take to reload before the others see a leave."
+    )
+    reconnecting_after_s: Grace = Field(
+        5, description="Seconds after a drop until a user shows as disconnected."
+    )
+    reclaim_after_s: Grace = Field(
+        45, description="Seconds after a drop until somebody in the queue may take the seat."
+    )
+    cursor_interval_ms: float = Field(
+        50, gt=0, le=60_000, description="Milliseconds between two messages about cursors."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = []
+        if self.idle_after_s >= self.away_after_s:
+            problems.append(
+                f"board.idle_after_s ({self.idle_after_s:g}) must be less than"
+                f" board.away_after_s ({self.away_after_s:g})"
+            )
+        if self.timeout_s < 2 * self.heartbeat_interval_s:
+            problems.append(
+                f"board.timeout_s ({self.timeout_s:g}) must be at least twice"
+                f" board.heartbeat_interval_s ({self.heartbeat_interval_s:g})"
+            )
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+
+class QueueSettings(Section):
+    """Who waits while a board is full."""
+
+    enabled: bool = Field(True, description="Whether there is a queue; without it: BOARD_FULL.")
+    limit: int = Field(1000, ge=0, le=1_000_000, description="Users who may wait for one board.")
+    grace_s: Grace = Field(
+        30, description="Seconds a dropped connection keeps its place in the queue."
+    )
+
+
+class AuthSettings(Section):
+    """Who may connect."""
+
+    mode: Literal["none", "jwt"] = Field(
+        "none", description='"none": users name themselves; "jwt": a signed token names them.'
+    )
+    jwt_secret: SecretStr | None = Field(
+        None, description="HMAC secret of at least 32 bytes; better PRESENCE_AUTH__JWT_SECRET_FILE."
+    )
+    jwt_public_key: str | None = Field(
+        None, repr=False, description="Public key (PEM) of whoever signs the tokens."
+    )
+    jwt_algorithms: tuple[Algorithm, ...] = Field(
+        (), description="Algorithms accepted; empty: HS256 for secrets, RS256 and ES256 for keys."
+    )
+    jwt_audience: str | None = Field(None, description="Required aud claim.")
+    jwt_issuer: str | None = Field(None, description="Required iss claim.")
+    jwt_keys: dict[str, SecretStr] = Field(
+        {}, description="Secrets or public keys by kid, to rotate them."
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        (), description='Origins beside this host that browsers may connect from; "*" allows all.'
+    )
+    admin_token: SecretStr | None = Field(
+        None, description="Bearer token of the admin routes; without it they answer 404."
+    )
+    allow_anonymous: bool = Field(
+        False, description='Allow auth.mode = "none" on an address that others can reach.'
+    )
+
+    @field_validator("jwt_secret", "jwt_keys")
+    @classmethod
+    def _long_enough(
+        cls, value: SecretStr | dict[str, SecretStr] | None
+    ) -> SecretStr | dict[str, SecretStr] | None:
+        keys = value.values() if isinstance(value, dict) else [value] if value else []
+        for key in keys:
+            text = key.get_secret_value()
+            if not _is_pem(text) and len(text.encode()) < MIN_HMAC_SECRET_BYTES:
+                raise ValueError(f"a secret needs at least {MIN_HMAC_SECRET_BYTES} bytes")
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            bare = parts.scheme and parts.netloc and f"{parts.scheme}://{parts.netloc}" == origin
+            if origin not in ("*", "null") and not bare:
+                raise ValueError(f"{origin!r} is not an origin such as https://example.com")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.mode == "jwt" and not (self.jwt_secret or self.jwt_public_key or self.jwt_keys):
+            raise ValueError(
+                'auth.mode = "jwt" needs auth.jwt_secret, auth.jwt_public_key or auth.jwt_keys'
+            )
+        return self
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """The JWT algorithms to accept: those configured, else those that fit the keys."""
+        if self.jwt_algorithms:
+            return self.jwt_algorithms
+        keys = [key.get_secret_value() for key in self.jwt_keys.values()]
+        if self.jwt_secret:
+            keys.append(self.jwt_secret.get_secret_value())
+        if self.jwt_public_key:
+            keys.append(self.jwt_public_key)
+        symmetric = ("HS256",) if not all(map(_is_pem, keys)) else ()
+        asymmetric = ("RS256", "ES256") if any(map(_is_pem, keys)) else ()
+        return symmetric + asymmetric
+
+
+def _is_pem(key: str) -> bool:
+    return key.lstrip().startswith("-----BEGIN")
+
+
+class LimitsSettings(Section):
+    """What one client may ask of the server."""
+
+    max_message_bytes: int = Field(
+        65_536, ge=64, le=2**30, description="Largest frame or message a client may send."
+    )
+    messages_per_s: float = Field(
+        50, gt=0, le=1_000_000, description="Messages a second and connection, sustained."
+    )
+    burst: Count = Field(100, description="Messages at once, per connection.")
+    max_connections: Count = Field(15_000, description="Connections to this server.")
+    connections_per_ip: Count = Field(10_000, description="Connections from one address.")
+    connects_per_s: float = Field(
+        1000, gt=0, le=1_000_000, description="New connections a second from one address."
+    )
+    connects_burst: Count = Field(6000, description="New connections at once from one address.")
+    outbox_bytes: int = Field(
+        1_048_576, ge=1024, le=2**30, description="Bytes that may wait for a slow client."
+    )
+    write_timeout_s: Duration = Field(
+        10, description="Seconds in which a client that has something to read must read some."
+    )
+    ping_interval_s: Duration = Field(20, description="Seconds between pings.")
+    ping_timeout_s: Duration = Field(20, description="Seconds to answer a ping.")
+    handshake_timeout_s: Duration = Field(10, description="Seconds to send the request head.")
+
+
+class LoggingSettings(Section):
+    """What the server says on stderr."""
+
+    level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+        "info", description="debug, info, warning, error or critical."
+    )
+    format: Literal["console", "json"] | None = Field(
+        None, description="console or json; unset: console on a terminal, else json."
+    )
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
