@@ -1,0 +1,1 @@
+"""Live rooms: one Trio nursery per board around the pure core."""

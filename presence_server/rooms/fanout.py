@@ -1,0 +1,68 @@
+"""Who gets which frames: a broadcast is framed once and written once per member.
+
+Frames gather while a batch of input is worked through and are joined at its end, so
+a member gets one write for all of them. A member that comes in the middle of a batch
+remembers where in it, and so gets exactly what follows its snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .ports import Peer
+
+
+class Fanout:
+    """The members of one board and the frames that wait for them."""
+
+    __slots__ = ("_late", "_pending", "_writers")
+
+    def __init__(self) -> None:
+        self._writers: dict[int, Callable[[bytes], None]] = {}
+        self._late: dict[int, int] = {}
+        self._pending: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self._writers)
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether a flush has anything to do."""
+        return bool(self._pending)
+
+    def add(self, peer: Peer) -> None:
+        """From here on the peer gets every broadcast."""
+        self._writers[peer.connection_id] = peer.write
+        if self._pending:
+            self._late[peer.connection_id] = len(self._pending)
+
+    def remove(self, connection_id: int) -> None:
+        """From here on the peer gets none, those that wait included."""
+        self._writers.pop(connection_id, None)
+        self._late.pop(connection_id, None)
+
+    def broadcast(self, frame: bytes) -> None:
+        """Queue a frame for everybody who is a member now."""
+        if self._writers:
+            self._pending.append(frame)
+
+    def flush(self) -> tuple[int, int]:
+        """Write what waits.
+
+        Returns:
+            How many members and how many frames.
+        """
+        pending, self._pending = self._pending, []
+        late, self._late = self._late, {}
+        if not pending:
+            return 0, 0
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
+        if late:
+            for connection_id, write in self._writers.items():
+                start = late.get(connection_id, 0)
+                if start < len(pending):
+                    write(b"".join(pending[start:]) if start else data)
+        else:
+            for write in self._writers.values():
+                write(data)
+        return len(self._writers), len(pending)

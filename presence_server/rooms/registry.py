@@ -1,0 +1,88 @@
+"""Which boards are live here. The only place that starts a room or lets one end.
+
+Both happen synchronously: between finding no room and starting one, or finding a
+room empty and ending it, nobody else can run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import structlog
+import trio
+
+from ..core.model import BoardLimits
+from .batch import Batch
+from .ports import RoomMetrics, Store
+from .room_task import RoomTask
+
+log = structlog.get_logger(__name__)
+
+
+class Registry:
+    """The live rooms of this process by board id.
+
+    Args:
+        limits: the settings every room decides by.
+        store: where sessions are kept.
+        metrics: the numbers of all rooms.
+        epoch_ms: the wall clock, as milliseconds since the epoch at scheduling time 0.
+    """
+
+    def __init__(
+        self,
+        limits: BoardLimits,
+        store: Store,
+        metrics: RoomMetrics,
+        epoch_ms: Callable[[], int],
+    ) -> None:
+        self.batch = Batch()
+        self._limits = limits
+        self._store = store
+        self._metrics = metrics
+        self._epoch_ms = epoch_ms
+        self._rooms: dict[str, RoomTask] = {}
+        self._nursery: trio.Nursery | None = None
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def __iter__(self) -> Iterator[RoomTask]:
+        return iter(list(self._rooms.values()))
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold the rooms' nurseries until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            task_status.started()
+            await trio.sleep_forever()
+
+    def get(self, board_id: str) -> RoomTask | None:
+        """The live room of a board, if there is one."""
+        return self._rooms.get(board_id)
+
+    def open(self, board_id: str) -> RoomTask:
+        """The room of a board, started if need be. Apply an event before the next await.
+
+        Raises:
+            RuntimeError: :meth:`run` is not running.
+        """
+        room = self._rooms.get(board_id)
+        if room is None:
+            if self._nursery is None:
+                raise RuntimeError("the registry is not running")
+            room = RoomTask(
+                board_id,
+                self._limits,
+                self._store,
+                self.batch,
+                self._metrics,
+                self._epoch_ms,
+                self._ended,
+            )
+            self._rooms[board_id] = room
+            self._nursery.start_soon(room.run, name=f"board {board_id}")
+        return room
+
+    def _ended(self, room: RoomTask) -> None:
+        if self._rooms.get(room.board_id) is room:
+            del self._rooms[room.board_id]

@@ -1,0 +1,266 @@
+"""The nursery of one board around its pure room.
+
+The room decides what and when; the tasks here only wait: the watchdog for the
+next deadline, the cursor tick for the cursors, admission for a free seat.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import assert_never
+
+import structlog
+import trio
+
+from ..core.effects import (
+    AddMember,
+    Bind,
+    Broadcast,
+    Close,
+    CloseRow,
+    Effect,
+    InsertRow,
+    Publish,
+    RemoveMember,
+    SaveHeartbeats,
+    SaveRows,
+    SeatFree,
+    Send,
+)
+from ..core.errors import CloseCode
+from ..core.events import AdmitNext, ClockSet, Connect, CursorTick, Event, RowCommitted, Tick
+from ..core.messages import encode, encode_users
+from ..core.model import BoardLimits
+from ..core.room import Room
+from .batch import Batch
+from .fanout import Fanout
+from .framing import text_frame
+from .ports import Peer, RoomMetrics, Store
+
+log = structlog.get_logger(__name__)
+
+_CLOCK_SLACK_MS = 100
+"""A wall clock that drifts less than this against the scheduler's is left alone."""
+
+
+class RoomTask:
+    """One live board.
+
+    Args:
+        board_id: a valid board id.
+        limits: the settings the room decides by.
+        store: where its sessions are kept.
+        batch: who flushes it.
+        metrics: its numbers.
+        epoch_ms: the wall clock, as milliseconds since the epoch at scheduling time 0.
+        on_end: called once, synchronously, when the room is empty or has crashed.
+    """
+
+    def __init__(
+        self,
+        board_id: str,
+        limits: BoardLimits,
+        store: Store,
+        batch: Batch,
+        metrics: RoomMetrics,
+        epoch_ms: Callable[[], int],
+        on_end: Callable[[RoomTask], None],
+    ) -> None:
+        self.room = Room(board_id, limits, epoch_ms())
+        self._store = store
+        self._batch = batch
+        self._metrics = metrics
+        self._epoch_ms = epoch_ms
+        self._on_end = on_end
+        self._peers: dict[int, Peer] = {}
+        self._asked_at: dict[int, float] = {}
+        self._fanout = Fanout()
+        self._backlog: deque[Event] = deque()
+        self._applying = False
+        self._alive = True
+        self._ended = trio.Event()
+        self._seat_free = trio.Event()
+        self._alarm: trio.CancelScope | None = None
+        self._cursor_alarm: trio.CancelScope | None = None
+
+    @property
+    def board_id(self) -> str:
+        """The board this room is of."""
+        return self.room.board_id
+
+    @property
+    def is_alive(self) -> bool:
+        """False once the room ended or crashed; it takes no more events then."""
+        return self._alive
+
+    def connect(self, peer: Peer, event: Connect) -> None:
+        """Let a connection ask for a session. It hears the answer through ``peer``."""
+        self._peers[peer.connection_id] = peer
+        self._asked_at[peer.connection_id] = trio.current_time()
+        self.apply(event)
+
+    def forget(self, connection_id: int) -> None:
+        """The socket is gone; nothing more can be told to it."""
+        self._peers.pop(connection_id, None)
+        self._asked_at.pop(connection_id, None)
+        self._fanout.remove(connection_id)
+
+    def apply(self, event: Event) -> None:
+        """Move the room by one event and carry out what it asks for.
+
+        Synchronous and never raises: a crash in here ends this room and no other.
+        Events that come up meanwhile wait until the one at hand is done.
+        """
+        if not self._alive:
+            return
+        self._backlog.append(event)
+        if self._applying:
+            return
+        self._applying = True
+        try:
+            now = trio.current_time()
+            while self._backlog:
+                for effect in self.room.handle(self._backlog.popleft(), now):
+                    self._carry_out(effect, now)
+        except Exception:
+            self._crash()
+            return
+        finally:
+            self._applying = False
+        if self._fanout.has_pending:
+            self._batch.flush_later(self)
+        if self.room.is_empty:
+            self._end()
+        else:
+            self._set_alarms()
+
+    def flush(self) -> None:
+        """Write the frames that wait to the members."""
+        try:
+            members, frames = self._fanout.flush()
+        except Exception:
+            self._crash()
+            return
+        if frames:
+            self._metrics.flush(members, frames)
+
+    async def run(self) -> None:
+        """Keep the board's time until the room ends."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watchdog)
+            nursery.start_soon(self._cursor_tick)
+            nursery.start_soon(self._admission)
+            await self._ended.wait()
+            nursery.cancel_scope.cancel()
+
+    # --- effects --------------------------------------------------------------
+
+    def _carry_out(self, effect: Effect, now: float) -> None:
+        match effect:
+            case Broadcast():
+                self._fanout.broadcast(text_frame(encode(effect.message)))
+            case Send():
+                peer = self._peers.get(effect.connection)
+                if peer is not None:
+                    peer.write(text_frame(encode(effect.message)))
+            case AddMember():
+                self._add_member(effect.connection, now)
+            case RemoveMember():
+                self._fanout.remove(effect.connection)
+            case Bind():
+                peer = self._peers.get(effect.connection)
+                if peer is not None:
+                    peer.bind(effect.session_id)
+            case Close():
+                peer = self._peers.get(effect.connection)
+                self.forget(effect.connection)
+                if peer is not None:
+                    peer.close(effect.code, effect.reason)
+            case SeatFree():
+                self._seat_free.set()
+            case InsertRow() | SaveRows() | SaveHeartbeats() | CloseRow() | Publish():
+                self._persist(effect)
+            case _:
+                assert_never(effect)
+
+    def _persist(self, effect: InsertRow | SaveRows | SaveHeartbeats | CloseRow | Publish) -> None:
+        store = self._store
+        match effect:
+            case InsertRow():
+                committed = RowCommitted(effect.record.session_id)
+                store.join(effect.record, effect.profile, lambda: self.apply(committed))
+            case SaveRows():
+                for record in effect.records:
+                    store.update_status(record)
+            case SaveHeartbeats():
+                for session_id, at_ms in effect.beats:
+                    store.heartbeat(effect.board_id, session_id, at_ms)
+            case CloseRow():
+                store.disconnect(effect.board_id, effect.session_id, effect.at_ms)
+                log.info("session ended", board=effect.board_id, session=effect.session_id)
+            case Publish():
+                users = encode_users(list(effect.users)) if effect.users else None
+                store.publish(effect.board_id, users)
+            case _:
+                assert_never(effect)
+
+    def _add_member(self, connection_id: int, now: float) -> None:
+        peer = self._peers.get(connection_id)
+        if peer is None:
+            return
+        self._fanout.add(peer)
+        self._metrics.joined(now - self._asked_at.pop(connection_id, now))
+
+    # --- waiting --------------------------------------------------------------
+
+    def _set_alarms(self) -> None:
+        """Bring forward what the tasks wait for; what became later rings in vain."""
+        alarm, deadline = self._alarm, self.room.next_deadline()
+        if alarm is not None and deadline < alarm.deadline:
+            alarm.deadline = deadline
+        alarm, deadline = self._cursor_alarm, self.room.next_cursor_deadline()
+        if alarm is not None and deadline < alarm.deadline:
+            alarm.deadline = deadline
+
+    async def _watchdog(self) -> None:
+        while True:
+            with trio.CancelScope(deadline=self.room.next_deadline()) as self._alarm:
+                await trio.sleep_forever()
+            self._follow_wall_clock()
+            self.apply(Tick())
+
+    async def _cursor_tick(self) -> None:
+        while True:
+            deadline = self.room.next_cursor_deadline()
+            with trio.CancelScope(deadline=deadline) as self._cursor_alarm:
+                await trio.sleep_forever()
+            self.apply(CursorTick())
+
+    async def _admission(self) -> None:
+        while True:
+            await self._seat_free.wait()
+            self._seat_free = trio.Event()
+            while self._alive and self.room.can_admit():
+                self.apply(AdmitNext())
+
+    def _follow_wall_clock(self) -> None:
+        epoch_ms = self._epoch_ms()
+        if abs(epoch_ms - self.room.epoch_ms) > _CLOCK_SLACK_MS:
+            self.apply(ClockSet(epoch_ms))
+
+    # --- the end --------------------------------------------------------------
+
+    def _end(self) -> None:
+        self._alive = False
+        self._ended.set()
+        self._on_end(self)
+
+    def _crash(self) -> None:
+        """A bug in this room: its members reconnect to a fresh one, others notice nothing."""
+        log.exception("room crashed", board=self.board_id, members=len(self._peers))
+        peers = list(self._peers.values())
+        self._peers.clear()
+        self._end()
+        for peer in peers:
+            peer.close(CloseCode.SERVER_FAULT)
