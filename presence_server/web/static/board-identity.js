@@ -1,0 +1,87 @@
+// Who the person at this browser is. Kept per browser profile, so that several
+// tabs are one person; the page's address overrides it for this page.
+
+const KEY = 'presence:identity';
+const STATUS_KEY = 'presence:status';
+const OVERRIDES = /** @type {const} */ (['user_id', 'display_name', 'avatar_url', 'color']);
+
+const FIRST = ['Amber', 'Brave', 'Calm', 'Clever', 'Gentle', 'Jolly', 'Lucky', 'Quiet', 'Quick', 'Sunny', 'Swift', 'Warm'];
+const SECOND = ['Badger', 'Crane', 'Finch', 'Fox', 'Hare', 'Heron', 'Lynx', 'Marten', 'Otter', 'Owl', 'Raven', 'Wren'];
+
+/**
+ * @typedef {object} Identity
+ * @property {string} user_id
+ * @property {string} display_name
+ * @property {string} [color]
+ * @property {string} [avatar_url]
+ */
+
+/**
+ * @param {URLSearchParams} query  of the page
+ * @returns {Identity}
+ */
+export function loadIdentity(query) {
+  const identity = stored() ?? invent();
+  for (const name of OVERRIDES) {
+    const value = query.get(name);
+    if (value) identity[name] = value;
+  }
+  // A name that was made up for somebody else would be confusing.
+  if (query.has('user_id') && !query.has('display_name')) identity.display_name = identity.user_id;
+  return identity;
+}
+
+/**
+ * Remember a name and a colour. An identity from the page's address stays the
+ * page's own.
+ *
+ * @param {Identity} identity
+ * @param {URLSearchParams} query
+ */
+export function saveIdentity(identity, query) {
+  if (OVERRIDES.some((name) => query.has(name))) return;
+  attempt(() => localStorage.setItem(KEY, JSON.stringify(identity)));
+}
+
+/** The status chosen in this tab; over a reload, too. @returns {string} */
+export function loadStatus() {
+  return attempt(() => sessionStorage.getItem(STATUS_KEY)) ?? 'online';
+}
+
+/** @param {string} status */
+export function saveStatus(status) {
+  attempt(() => sessionStorage.setItem(STATUS_KEY, status));
+}
+
+/** @returns {Identity | null} */
+function stored() {
+  const text = attempt(() => localStorage.getItem(KEY));
+  const value = text && attempt(() => JSON.parse(text));
+  return value && typeof value.user_id === 'string' && value.user_id ? value : null;
+}
+
+/** @returns {Identity} */
+function invent() {
+  const random = crypto.getRandomValues(new Uint8Array(10));
+  const identity = {
+    user_id: `u-${[...random.slice(2)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`,
+    display_name: `${FIRST[random[0] % FIRST.length]} ${SECOND[random[1] % SECOND.length]}`,
+  };
+  attempt(() => localStorage.setItem(KEY, JSON.stringify(identity)));
+  return identity;
+}
+
+/**
+ * Storage can be blocked; then this page is somebody new each time.
+ *
+ * @template T
+ * @param {() => T} use
+ * @returns {T | null}
+ */
+function attempt(use) {
+  try {
+    return use();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,194 @@
+// The demo board: /boards/{board_id}, and the board "demo" at /.
+
+import { BOARD_HEIGHT, BOARD_WIDTH, CursorLayer } from './board-cursors.js';
+import { loadIdentity, loadStatus, saveIdentity, saveStatus } from './board-identity.js';
+import { Screens } from './board-screens.js';
+import { PresenceClient } from './presence-client.js';
+import './presence-bar.js';
+
+/** The server's own palette. */
+const PALETTE = [
+  '#c2410c', '#b45309', '#4d7c0f', '#15803d', '#0f766e', '#0e7490', '#0369a1', '#1d4ed8',
+  '#4338ca', '#6d28d9', '#7e22ce', '#a21caf', '#be185d', '#be123c', '#b91c1c', '#57534e',
+];
+/** Below this a canvas that fits is too small to point at; then it scrolls. */
+const MIN_SCALE = 0.4;
+const MAX_SCROLLED_SCALE = 0.62;
+
+const query = new URLSearchParams(location.search);
+const board = boardOf(location.pathname);
+const identity = loadIdentity(query);
+const screens = new Screens();
+const cursors = new CursorLayer(find('#cursors'));
+/** @type {PresenceClient} */
+let client;
+let scale = 1;
+
+/**
+ * @param {string} selector
+ * @returns {any}
+ */
+function find(selector) {
+  return document.querySelector(selector);
+}
+
+/** @param {string} path */
+function boardOf(path) {
+  const match = /^\/boards\/([^/]+)/.exec(path);
+  try {
+    return match ? decodeURIComponent(match[1]) : 'demo';
+  } catch {
+    return 'demo';
+  }
+}
+
+function newClient() {
+  return new PresenceClient({ board, ...identity, token: query.get('token') ?? undefined });
+}
+
+/** @param {PresenceClient} mine  the one whose board is shown from now on */
+function show(mine) {
+  client = mine;
+  mine.addEventListener('state', () => {
+    if (client !== mine) return;
+    screens.show(mine.status, board);
+    update();
+  });
+  mine.addEventListener('users', () => client === mine && update());
+  mine.setStatus(loadStatus());
+  cursors.show(mine);
+  find('#bar').client = mine;
+  // For scripts and for the curious.
+  Object.assign(window, { presence: mine });
+}
+
+function update() {
+  const self = client.self;
+  const joined = client.state === 'joined';
+  find('#alone').hidden = !(joined && client.users.size === 1);
+  find('#leave').disabled = client.state === 'closed';
+  find('#status').disabled = client.state === 'closed';
+  find('#you-name').textContent = self?.display_name ?? identity.display_name;
+  if (self) find('#you').style.setProperty('--mine', self.color);
+}
+
+// --- the canvas ---------------------------------------------------------------
+
+function fit() {
+  const { clientWidth: width, clientHeight: height } = find('main');
+  const margin = width < 560 ? 0 : 16;
+  scale = Math.min((width - 2 * margin) / BOARD_WIDTH, (height - 2 * margin) / BOARD_HEIGHT);
+  if (scale < MIN_SCALE) scale = Math.min(MAX_SCROLLED_SCALE, Math.max(MIN_SCALE, height / BOARD_HEIGHT));
+  find('#stage').style.setProperty('--scale', String(scale));
+  cursors.scale = scale;
+}
+
+/** @param {PointerEvent} event */
+function point(event) {
+  const stage = find('#stage').getBoundingClientRect();
+  const x = Math.round(((event.clientX - stage.left) / scale) * 10) / 10;
+  const y = Math.round(((event.clientY - stage.top) / scale) * 10) / 10;
+  const inside = x >= 0 && y >= 0 && x <= BOARD_WIDTH && y <= BOARD_HEIGHT;
+  if (inside) client.moveCursor(x, y);
+}
+
+function watchPointer() {
+  const stage = find('#stage');
+  stage.addEventListener('pointermove', point);
+  stage.addEventListener('pointerdown', point);
+  stage.addEventListener('pointerleave', (/** @type {PointerEvent} */ event) => {
+    // A finger that was lifted still points where it was.
+    if (event.pointerType === 'mouse') client.moveCursor(null);
+  });
+}
+
+// --- one's own name, colour and status ------------------------------------------
+
+function buildProfile() {
+  const swatches = find('#swatches');
+  PALETTE.forEach((color, index) => {
+    const label = document.createElement('label');
+    const input = document.createElement('input');
+    Object.assign(input, { type: 'radio', name: 'color', value: color });
+    input.setAttribute('aria-label', `Colour ${index + 1}`);
+    const dot = document.createElement('span');
+    dot.style.setProperty('--choice', color);
+    label.append(input, dot);
+    swatches.append(label);
+  });
+  const panel = find('#profile');
+  panel.addEventListener('beforetoggle', (/** @type {ToggleEvent} */ event) => {
+    if (event.newState !== 'open') return;
+    find('#name').value = client.self?.display_name ?? identity.display_name;
+    const color = client.self?.color ?? identity.color;
+    for (const input of panel.querySelectorAll('[name=color]')) input.checked = input.value === color;
+  });
+  panel.addEventListener('submit', async (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    panel.hidePopover();
+    await rename(find('#name').value.trim(), panel.querySelector('[name=color]:checked')?.value);
+  });
+}
+
+/**
+ * A profile stands while its user is on the board, so a new one needs a new
+ * session.
+ *
+ * @param {string} name
+ * @param {string | undefined} color
+ */
+async function rename(name, color) {
+  if (name) identity.display_name = name;
+  if (color) identity.color = color;
+  saveIdentity(identity, query);
+  const old = client;
+  show(newClient());
+  await old.leave();
+  client.connect();
+}
+
+function watchControls() {
+  const status = find('#status');
+  status.value = loadStatus();
+  if (!status.value) status.value = 'online';
+  status.addEventListener('change', () => {
+    saveStatus(status.value);
+    client.setStatus(status.value);
+  });
+  find('#leave').addEventListener('click', () => client.leave());
+  find('#screens').addEventListener('click', (/** @type {MouseEvent} */ event) => {
+    const act = /** @type {HTMLElement} */ (event.target).closest('button')?.dataset.act;
+    if (act === 'leave') client.leave();
+    if (act === 'join') client.connect();
+  });
+  find('#copy').addEventListener('click', copyLink);
+}
+
+async function copyLink() {
+  const address = `${location.origin}/boards/${encodeURIComponent(board)}`;
+  try {
+    await navigator.clipboard.writeText(address);
+    find('#copy').textContent = 'Link copied';
+  } catch {
+    find('#copy').replaceWith(address); // not allowed here; then by hand
+  }
+}
+
+function start() {
+  find('#board-name').textContent = board;
+  document.title = board;
+  try {
+    show(newClient());
+  } catch (error) {
+    screens.show({ state: 'closed', code: 0, reason: String(error) }, board);
+    return;
+  }
+  buildProfile();
+  watchControls();
+  watchPointer();
+  new ResizeObserver(fit).observe(find('main'));
+  fit();
+  client.connect();
+}
+
+start();

@@ -1,0 +1,190 @@
+// The presence bar's style sheet, as text for an adopted style sheet: a page
+// under a strict Content-Security-Policy may not have inline styles.
+//
+// A page restyles the bar through these custom properties on the element:
+// --presence-surface, --presence-text, --presence-muted, --presence-line,
+// --presence-size.
+
+export const PRESENCE_BAR_CSS = /* css */ `
+:host {
+  --surface: var(--presence-surface, #ffffff);
+  --text: var(--presence-text, #1c1f26);
+  --muted: var(--presence-muted, #5a6170);
+  --line: var(--presence-line, #d9dde5);
+  --size: var(--presence-size, 36px);
+  --online: #16a34a;
+  --idle: #d97706;
+  --away: #6b7280;
+  display: block;
+  min-width: 0;
+  color: var(--text);
+  font: 14px/1.35 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;
+}
+:host([hidden]) { display: none; }
+@media (prefers-color-scheme: dark) {
+  :host {
+    --surface: var(--presence-surface, #191c22);
+    --text: var(--presence-text, #eceef2);
+    --muted: var(--presence-muted, #a3abba);
+    --line: var(--presence-line, #363c48);
+    --online: #34d399;
+    --idle: #fbbf24;
+    --away: #9aa3b2;
+  }
+}
+* { box-sizing: border-box; }
+.bar { display: flex; align-items: center; justify-content: flex-end; gap: 8px; }
+.people {
+  display: flex;
+  flex: 0 1 auto;
+  margin: 0;
+  padding: 5px 4px 5px 4px;
+  min-width: 0;
+  list-style: none;
+  transition: opacity 0.2s ease;
+}
+:host([data-stale]) .people { opacity: 0.55; }
+.person { flex: none; margin-inline-start: -5px; position: relative; transition: transform 0.15s ease; }
+.person:first-child { margin-inline-start: 0; }
+.person:hover { transform: translateY(-2px); z-index: 2; }
+.person.arrived { animation: arrive 0.25s ease-out; }
+@keyframes arrive { from { opacity: 0; transform: scale(0.6); } }
+
+.avatar {
+  position: relative;
+  width: var(--size);
+  height: var(--size);
+  padding: 2px;
+  border: 2px solid var(--color);
+  border-radius: 50%;
+  background: var(--surface);
+  box-shadow: 0 0 0 2px var(--surface);
+}
+.face {
+  display: grid;
+  place-items: center;
+  width: 100%;
+  height: 100%;
+  overflow: hidden;
+  border-radius: 50%;
+  background: var(--color);
+  color: var(--on-color);
+  font-size: calc(var(--size) * 0.34);
+  font-weight: 650;
+  letter-spacing: 0.01em;
+  line-height: 1;
+  user-select: none;
+}
+.face img { width: 100%; height: 100%; object-fit: cover; }
+
+/* The shape says it as well as the colour: disc, crescent, ring, dashes. */
+.dot {
+  position: absolute;
+  right: -3px;
+  bottom: -3px;
+  width: 13px;
+  height: 13px;
+  border: 2px solid var(--surface);
+  border-radius: 50%;
+  background: var(--surface);
+}
+.dot::before { content: ''; position: absolute; inset: 0; border-radius: 50%; }
+[data-status='online'] .dot::before { background: var(--online); }
+[data-status='idle'] .dot::before {
+  background: radial-gradient(circle at 22% 22%, transparent 0 3.4px, var(--idle) 3.9px);
+}
+[data-status='away'] .dot::before { border: 2.5px solid var(--away); }
+[data-connected='false'] .dot::before { background: none; border: 2px dotted var(--away); }
+[data-connected='false'] .avatar { border-style: dashed; border-color: var(--muted); }
+[data-connected='false'] .face {
+  background: color-mix(in srgb, var(--color) 12%, var(--surface));
+  color: var(--muted);
+}
+[data-connected='false'] .face img { opacity: 0.4; filter: grayscale(1); }
+
+.more {
+  display: inline-flex;
+  align-items: center;
+  justify-content: center;
+  flex: none;
+  gap: 6px;
+  min-width: var(--size);
+  height: var(--size);
+  padding: 0 11px;
+  border: 1px solid var(--line);
+  border-radius: calc(var(--size) / 2);
+  background: var(--surface);
+  color: var(--text);
+  font: inherit;
+  font-weight: 600;
+  font-variant-numeric: tabular-nums;
+  cursor: pointer;
+}
+.more:hover, .more[aria-expanded='true'] { background: color-mix(in srgb, var(--text) 7%, var(--surface)); }
+.more:focus-visible { outline: 2px solid #2563eb; outline-offset: 2px; }
+.more svg { width: 16px; height: 16px; color: var(--muted); }
+.more[hidden] { display: none; }
+
+.tip {
+  position: fixed;
+  z-index: 10;
+  max-width: min(260px, calc(100vw - 16px));
+  margin: 0;
+  padding: 6px 10px;
+  border: 0;
+  border-radius: 8px;
+  background: #14171d;
+  color: #f4f5f7;
+  font-size: 13px;
+  pointer-events: none;
+  overflow-wrap: anywhere;
+  box-shadow: 0 0 0 1px rgb(255 255 255 / 12%), 0 6px 20px rgb(0 0 0 / 25%);
+}
+.tip span { display: block; color: #b9c0cc; font-size: 12px; }
+
+.list {
+  position: fixed;
+  inset: auto;
+  width: min(300px, calc(100vw - 16px));
+  max-height: min(440px, calc(100vh - 96px));
+  margin: 0;
+  padding: 0;
+  overflow: auto;
+  border: 1px solid var(--line);
+  border-radius: 14px;
+  background: var(--surface);
+  color: var(--text);
+  box-shadow: 0 12px 40px rgb(0 0 0 / 18%);
+}
+.list h2 {
+  position: sticky;
+  top: 0;
+  z-index: 1;
+  margin: 0;
+  padding: 12px 16px 8px;
+  background: var(--surface);
+  color: var(--muted);
+  font-size: 13px;
+  font-weight: 600;
+}
+.list ul { margin: 0; padding: 0 8px 8px; list-style: none; }
+.list li { --size: 32px; display: flex; align-items: center; gap: 12px; padding: 6px 8px; border-radius: 8px; }
+.list li > .avatar { flex: none; box-shadow: none; }
+.list .name { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.list .name small { color: var(--muted); font-size: inherit; }
+.list .word { flex: none; color: var(--muted); font-size: 13px; }
+
+.quiet {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
+  white-space: nowrap;
+}
+@media (prefers-reduced-motion: reduce) { .person { transition: none; animation: none !important; } }
+@media (forced-colors: active) {
+  .dot::before { forced-color-adjust: none; }
+  .avatar { forced-color-adjust: none; }
+}
+`;

@@ -1,0 +1,328 @@
+// Keeps one session's socket: opens it, notices when it is dead, and comes
+// back the way the close code asks for (protocol section 5).
+
+import { backoffMs, planAfterClose } from './presence-close.js';
+import { Timer } from './presence-environment.js';
+import { Liveness } from './presence-liveness.js';
+import { SessionStore } from './presence-session.js';
+import { TokenKeeper } from './presence-token.js';
+
+/** @typedef {import('./presence-environment.js').Environment} Environment */
+/** @typedef {import('./presence-client.js').Options} Options */
+/** @typedef {import('./presence-client.js').Status} Status */
+
+/**
+ * @typedef {object} Handlers
+ * @property {(data: string | ArrayBuffer) => void} frame
+ * @property {(status: Status) => void} status  connecting, reconnecting, full or closed
+ * @property {() => void} detached  the socket is gone; another may follow
+ * @property {(message: string) => void} noToken  getToken failed
+ */
+
+const CONNECT_WITHIN_MS = 15_000;
+const LEAVE_WITHIN_MS = 2_000;
+// A connection this old has proved itself; its failure is the first of a row.
+const STABLE_AFTER_MS = 10_000;
+/** Something may be wrong if the server was silent for this long. */
+const QUIET_MS = 5_000;
+const DROPPED = 1006;
+// The browser keeps 1001 to itself, and 1000 would be a clean leave. A code the
+// server does not know is a drop.
+const CLOSE_AS_DROP = 4000;
+const OPEN = 1;
+
+export class Connection {
+  #options;
+  #env;
+  #handlers;
+  #sessions;
+  #tokens;
+  #liveness;
+  #retryTimer;
+  #answerTimer;
+  #leaveTimer;
+  /** Ends the page's listeners; null while stopped. @type {AbortController | null} */
+  #page = null;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {string | null} */
+  #sessionId = null;
+  /** What the server asked for last. @type {number | null} */
+  #retryAfterMs = null;
+  #waitIsServers = false;
+  #attempt = 0;
+  #settledAt = Infinity;
+  /** Tells an attempt whether it is still the latest. */
+  #opening = 0;
+  #leaving = false;
+
+  /**
+   * @param {Options} options
+   * @param {Environment} env
+   * @param {Handlers} handlers
+   */
+  constructor(options, env, handlers) {
+    this.#options = options;
+    this.#env = env;
+    this.#handlers = handlers;
+    this.#sessions = new SessionStore(env, options.board);
+    this.#tokens = new TokenKeeper(env, options, () => this.#renewToken());
+    this.#liveness = new Liveness(env, () => this.send('heartbeat', {}), () => this.#drop());
+    this.#retryTimer = new Timer(env, () => this.#open());
+    this.#answerTimer = new Timer(env, () => this.#drop());
+    this.#leaveTimer = new Timer(env, () => this.#finish(1000, 'left'));
+  }
+
+  get running() {
+    return this.#page !== null;
+  }
+
+  get leaving() {
+    return this.#leaving;
+  }
+
+  /** Bytes the browser could not write yet. */
+  get backlog() {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  start() {
+    this.#leaving = false;
+    this.#attempt = 0;
+    this.#sessionId = this.#sessions.claim() ?? this.#sessionId;
+    this.#watchPage();
+    this.#handlers.status({ state: 'connecting' });
+    this.#open();
+  }
+
+  /** Leave the board; ends in `closed` within 2 s. */
+  leave() {
+    if (!this.running || this.#leaving) return;
+    this.#leaving = true;
+    this.#leaveTimer.start(LEAVE_WITHIN_MS);
+    if (this.#socket?.readyState === OPEN) this.send('board:leave', {});
+    // A detached session would hold its seat until it times out: go back for it.
+    else if (this.#socket === null && this.#sessionId !== null) this.#open();
+    else if (this.#socket === null) this.#finish(1000, 'left');
+  }
+
+  /**
+   * The server has let this session onto the board, or into the queue.
+   *
+   * @param {string} sessionId
+   * @param {number | null} heartbeatMs  null: go on as before
+   */
+  settled(sessionId, heartbeatMs) {
+    this.#answerTimer.stop();
+    this.#sessionId = sessionId;
+    if (this.#settledAt === Infinity) this.#settledAt = this.#env.now();
+    if (heartbeatMs !== null) this.#liveness.start(heartbeatMs);
+  }
+
+  /** The server took the token. @param {number} [expiresAt]  milliseconds since the epoch */
+  tokenAccepted(expiresAt) {
+    this.#tokens.accepted(expiresAt);
+  }
+
+  /** The server did not take a token. */
+  tokenRefused() {
+    this.#tokens.refused();
+  }
+
+  /** @param {number} retryAfterMs  what an error said; the close that follows counts from it */
+  retryAfter(retryAfterMs) {
+    this.#retryAfterMs = retryAfterMs;
+  }
+
+  /**
+   * @param {string} type
+   * @param {object} payload
+   */
+  send(type, payload) {
+    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify({ type, payload }));
+  }
+
+  /**
+   * @param {ArrayBuffer | Uint8Array} data
+   * @returns {boolean} whether there was a socket to take it
+   */
+  sendBinary(data) {
+    if (this.#socket?.readyState !== OPEN) return false;
+    this.#socket.send(/** @type {ArrayBuffer} */ (data));
+    return true;
+  }
+
+  // --- opening --------------------------------------------------------------
+
+  async #open() {
+    const opening = ++this.#opening;
+    this.#retryTimer.stop();
+    this.#retryAfterMs = null;
+    this.#settledAt = Infinity;
+    let token = this.#tokens.token;
+    if (this.#tokens.dynamic) {
+      try {
+        token = await this.#tokens.fetch();
+      } catch (error) {
+        if (opening !== this.#opening) return;
+        this.#handlers.noToken(String(error));
+        this.#closed(DROPPED, '');
+        return;
+      }
+      if (opening !== this.#opening) return;
+    }
+    const protocols = token ? ['presence.v1', `bearer.${token}`] : ['presence.v1'];
+    try {
+      this.#listen(new this.#env.WebSocket(this.#address(), protocols));
+    } catch (error) {
+      this.#finish(DROPPED, String(error)); // a bad address or token: it stays bad
+    }
+  }
+
+  /** @param {WebSocket} socket */
+  #listen(socket) {
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    const current = () => this.#socket === socket;
+    socket.onopen = () => {
+      if (current() && this.#leaving) this.send('board:leave', {});
+    };
+    socket.onmessage = (event) => {
+      if (!current()) return;
+      this.#liveness.heard();
+      this.#handlers.frame(event.data);
+    };
+    socket.onclose = (event) => {
+      if (current()) this.#closed(event.code, event.reason);
+    };
+    this.#answerTimer.start(CONNECT_WITHIN_MS);
+  }
+
+  #address() {
+    const { board, server } = this.#options;
+    const url = new URL(server ?? '/', this.#env.baseUrl);
+    url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
+    url.pathname = `${url.pathname.replace(/\/$/, '')}/ws/boards/${encodeURIComponent(board)}`;
+    url.search = '';
+    url.hash = '';
+    for (const name of /** @type {const} */ (['user_id', 'display_name', 'avatar_url', 'color'])) {
+      const value = this.#options[name];
+      if (value) url.searchParams.set(name, value);
+    }
+    if (this.#sessionId !== null) url.searchParams.set('session_id', this.#sessionId);
+    return url.href;
+  }
+
+  async #renewToken() {
+    const opening = this.#opening;
+    try {
+      const token = await this.#tokens.fetch();
+      if (opening === this.#opening) this.send('auth:refresh', { token });
+    } catch (error) {
+      if (opening !== this.#opening) return;
+      this.#tokens.refused();
+      this.#handlers.noToken(String(error));
+    }
+  }
+
+  // --- closing --------------------------------------------------------------
+
+  /** Nobody answers on this socket; a new one may fare better. */
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close(CLOSE_AS_DROP, 'no answer');
+    this.#closed(DROPPED, 'no answer');
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  #closed(code, reason) {
+    this.#detach();
+    if (this.#leaving) {
+      this.#finish(1000, 'left');
+      return;
+    }
+    const plan = planAfterClose(code, reason, this.#retryAfterMs);
+    if (!plan.keepSession) this.#sessionId = null;
+    if (!plan.reconnect) {
+      this.#finish(code, reason);
+      return;
+    }
+    if (this.#env.now() - this.#settledAt >= STABLE_AFTER_MS) this.#attempt = 0;
+    this.#waitIsServers = plan.waitMs !== null;
+    const delayMs = plan.waitMs ?? backoffMs(this.#attempt, this.#env.random);
+    this.#attempt += 1;
+    this.#retryTimer.start(delayMs);
+    const retryAt = this.#env.now() + delayMs;
+    this.#handlers.status({ state: plan.full ? 'full' : 'reconnecting', code, retryAt });
+  }
+
+  #detach() {
+    this.#socket = null;
+    this.#answerTimer.stop();
+    this.#liveness.stop();
+    this.#tokens.stop();
+    this.#handlers.detached();
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  #finish(code, reason) {
+    if (!this.running) return;
+    const socket = this.#socket;
+    this.#detach();
+    if (this.#leaving) {
+      this.#sessionId = null;
+      socket?.close(1000);
+    }
+    this.#opening += 1;
+    this.#retryTimer.stop();
+    this.#leaveTimer.stop();
+    this.#page?.abort();
+    this.#page = null;
+    this.#handlers.status({ state: 'closed', code, reason });
+  }
+
+  // --- the page -------------------------------------------------------------
+
+  #watchPage() {
+    this.#page = new AbortController();
+    const options = { signal: this.#page.signal };
+    const { window, document } = this.#env;
+    window?.addEventListener('online', () => this.#wake(0), options);
+    window?.addEventListener('offline', () => this.#liveness.probe(), options);
+    window?.addEventListener('pagehide', () => this.#sessions.release(this.#sessionId), options);
+    window?.addEventListener('pageshow', (event) => {
+      if (/** @type {PageTransitionEvent} */ (event).persisted) this.#restored();
+    }, options);
+    document?.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') this.#wake(QUIET_MS);
+    }, options);
+  }
+
+  /** Back from the back/forward cache, where browsers close sockets. */
+  #restored() {
+    this.#sessionId = this.#sessions.claim() ?? this.#sessionId;
+    if (this.#socket !== null && this.#socket.readyState > OPEN) this.#closed(DROPPED, '');
+    this.#wake(0);
+  }
+
+  /**
+   * The network or the page is back: do not wait any longer, unless the server
+   * asked for it, and see whether the socket outlived it.
+   *
+   * @param {number} quietMs  ask only when nothing was heard for this long
+   */
+  #wake(quietMs) {
+    if (this.#retryTimer.running && !this.#waitIsServers) {
+      this.#attempt = 0;
+      this.#open();
+    }
+    this.#liveness.probe(quietMs);
+  }
+}

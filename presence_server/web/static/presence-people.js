@@ -1,0 +1,115 @@
+// How a person is shown: initials, colours that can be read, words for a status.
+// Names and addresses come from other people, so they are only ever used as
+// text, and as the source of an image once checked.
+
+/** @typedef {import('./presence-replica.js').User} User */
+
+const DARK_TEXT = '#16181d';
+const LIGHT_TEXT = '#ffffff';
+
+/** @type {Record<string, string>} */
+const STATUS_WORDS = { online: 'Online', idle: 'Idle', away: 'Away' };
+
+const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
+/**
+ * @param {User} user
+ * @returns {string} one word, or so
+ */
+export function statusWord(user) {
+  return user.connected ? (STATUS_WORDS[user.status] ?? user.status) : 'Reconnecting';
+}
+
+/**
+ * @param {string} name
+ * @returns {string} one or two letters
+ */
+export function initials(name) {
+  const words = name.split(/[\s._\-]+/u).filter((word) => /[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(word));
+  if (words.length === 0) return firstGrapheme(name.trim()) || '?';
+  const picked = words.length === 1 ? [words[0]] : [words[0], words[words.length - 1]];
+  return picked.map((word) => firstGrapheme(word.replace(/^[^\p{L}\p{N}\p{Extended_Pictographic}]+/u, '')).toLocaleUpperCase()).join('');
+}
+
+/** @param {string} text */
+function firstGrapheme(text) {
+  for (const { segment } of segmenter.segment(text)) return segment;
+  return '';
+}
+
+/**
+ * @param {unknown} color
+ * @returns {string} the colour, or a grey when it is none
+ */
+export function safeColor(color) {
+  return typeof color === 'string' && /^#[0-9a-f]{6}$/i.test(color) ? color : '#57534e';
+}
+
+/**
+ * Black or white, whichever reads better; the better of the two always has a
+ * contrast of 4.5 or more.
+ *
+ * @param {string} color  `#rrggbb`
+ */
+export function textOn(color) {
+  const luminance = luminanceOf(safeColor(color));
+  const onLight = 1.05 / (luminance + 0.05);
+  const onDark = (luminance + 0.05) / (luminanceOf(DARK_TEXT) + 0.05);
+  return onLight >= onDark || onLight >= 4.5 ? LIGHT_TEXT : DARK_TEXT;
+}
+
+/** @param {string} color */
+function luminanceOf(color) {
+  const [red, green, blue] = [1, 3, 5].map((at) => {
+    const part = parseInt(color.slice(at, at + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+/**
+ * @param {unknown} url
+ * @returns {string | null} an absolute http(s) address, or null
+ */
+export function safeImageUrl(url) {
+  if (typeof url !== 'string' || !URL.canParse(url)) return null;
+  const { protocol, href } = new URL(url);
+  return protocol === 'https:' || protocol === 'http:' ? href : null;
+}
+
+/**
+ * Oneself first, then whoever has been there longest.
+ *
+ * @param {Iterable<User>} users
+ * @param {string | null} selfId
+ * @returns {User[]}
+ */
+export function inOrder(users, selfId) {
+  return [...users].sort(
+    (a, b) =>
+      Number(b.user_id === selfId) - Number(a.user_id === selfId) ||
+      a.joined_at - b.joined_at ||
+      (a.user_id < b.user_id ? -1 : 1),
+  );
+}
+
+/**
+ * What to say when people came and went.
+ *
+ * @param {string[]} joined  names
+ * @param {string[]} left  names
+ * @returns {string} empty when nothing happened
+ */
+export function announcement(joined, left) {
+  return [say(joined, 'joined'), say(left, 'left')].filter(Boolean).join('. ');
+}
+
+/**
+ * @param {string[]} names
+ * @param {string} verb
+ */
+function say(names, verb) {
+  if (names.length === 0) return '';
+  if (names.length > 2) return `${names.length} people ${verb}`;
+  return `${names.join(' and ')} ${verb}`;
+}

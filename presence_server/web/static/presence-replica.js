@@ -1,0 +1,96 @@
+// The client's copy of a board: a snapshot, and the events that follow it.
+
+/**
+ * @typedef {object} User
+ * @property {string} user_id
+ * @property {string} display_name
+ * @property {string | null} avatar_url
+ * @property {string} color
+ * @property {'online' | 'idle' | 'away'} status
+ * @property {boolean} connected
+ * @property {{x: number, y: number} | null} cursor
+ * @property {object | null} metadata
+ * @property {number} joined_at
+ */
+
+/**
+ * @typedef {object} UsersChange
+ * @property {'snapshot' | 'joined' | 'left' | 'updated' | 'cleared'} kind
+ * @property {User | null} user  whom it is about; null for the whole board
+ * @property {string} [reason]  why a user left
+ */
+
+/** @typedef {[string, number | null, number | null]} CursorMove */
+
+export class BoardReplica {
+  /**
+   * Everyone on the board by user_id. User objects are replaced, never
+   * changed, so one that was kept stays as it was.
+   *
+   * @type {Map<string, User>}
+   */
+  users = new Map();
+
+  /**
+   * @param {any} payload  of board:joined
+   * @returns {UsersChange}
+   */
+  snapshot(payload) {
+    this.users = new Map();
+    for (const user of payload.current_users) this.users.set(user.user_id, user);
+    return { kind: 'snapshot', user: null };
+  }
+
+  /**
+   * @param {any} payload  of user:joined
+   * @returns {UsersChange}
+   */
+  joined(payload) {
+    this.users.set(payload.user.user_id, payload.user);
+    return { kind: 'joined', user: payload.user };
+  }
+
+  /**
+   * @param {any} payload  of user:left
+   * @returns {UsersChange | null} null when the user was not there
+   */
+  left(payload) {
+    const user = this.users.get(payload.user_id);
+    if (!user) return null;
+    this.users.delete(payload.user_id);
+    return { kind: 'left', user, reason: payload.reason };
+  }
+
+  /**
+   * @param {any} payload  of presence:update
+   * @returns {UsersChange | null} null when the user is not there
+   */
+  updated(payload) {
+    const old = this.users.get(payload.user_id);
+    if (!old) return null;
+    const { status, connected, metadata } = payload;
+    const user = { ...old, status, connected, metadata };
+    this.users.set(user.user_id, user);
+    return { kind: 'updated', user };
+  }
+
+  /**
+   * @param {any} payload  of presence:cursors
+   * @returns {CursorMove[]} the moves of users who are there
+   */
+  cursors(payload) {
+    return payload.cursors.filter((/** @type {CursorMove} */ [userId, x, y]) => {
+      const old = this.users.get(userId);
+      if (!old) return false;
+      const cursor = x === null || y === null ? null : { x, y };
+      this.users.set(userId, { ...old, cursor });
+      return true;
+    });
+  }
+
+  /** @returns {UsersChange} */
+  clear() {
+    this.users = new Map();
+    return { kind: 'cleared', user: null };
+  }
+}

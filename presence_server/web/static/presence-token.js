@@ -1,0 +1,115 @@
+// The access token of JWT mode: where it comes from, and renewing it in time.
+
+import { Timer } from './presence-environment.js';
+
+/** @typedef {import('./presence-environment.js').Environment} Environment */
+/** @typedef {() => string | Promise<string>} GetToken */
+
+const FETCH_WITHIN_MS = 15_000;
+// Timers of hidden tabs fire about once a minute, so a minute is no lead at all.
+const LEAD_MS = 150_000;
+const MIN_WAIT_MS = 1_000;
+
+export class TokenKeeper {
+  #env;
+  #getToken;
+  #renew;
+  #token;
+  #timer;
+  /** @type {number | null} */
+  #expiresAt = null;
+
+  /**
+   * @param {Environment} env
+   * @param {{token?: string, getToken?: GetToken}} source
+   * @param {() => void} renew  called when it is time to send a new token
+   */
+  constructor(env, { token, getToken }, renew) {
+    this.#env = env;
+    this.#token = token ?? null;
+    this.#getToken = getToken ?? null;
+    this.#renew = renew;
+    this.#timer = new Timer(env, () => this.#due());
+  }
+
+  /** Whether {@link fetch} has to be awaited. */
+  get dynamic() {
+    return this.#getToken !== null;
+  }
+
+  /** The token to connect with when it is not dynamic. */
+  get token() {
+    return this.#token;
+  }
+
+  /**
+   * A fresh token from the application, within 15 s.
+   *
+   * @returns {Promise<string>}
+   */
+  async fetch() {
+    const getToken = /** @type {GetToken} */ (this.#getToken);
+    /** @type {Timer | null} */
+    let timer = null;
+    const late = new Promise((_resolve, reject) => {
+      timer = new Timer(this.#env, () => reject(new Error('getToken took too long')));
+      timer.start(FETCH_WITHIN_MS);
+    });
+    try {
+      this.#token = String(await Promise.race([getToken(), late]));
+      return this.#token;
+    } finally {
+      /** @type {Timer | null} */ (timer)?.stop();
+    }
+  }
+
+  /**
+   * A token is in force; plan its renewal.
+   *
+   * @param {number | null} [expiresAt]  milliseconds since the epoch; without
+   *   it, what the token itself says
+   */
+  accepted(expiresAt = this.#token === null ? null : expiryOf(this.#token)) {
+    this.#expiresAt = expiresAt;
+    this.#schedule();
+  }
+
+  /** The renewal failed and the old token stands: try again before it ends. */
+  refused() {
+    if (!this.#timer.running) this.#schedule();
+  }
+
+  stop() {
+    this.#timer.stop();
+  }
+
+  #schedule() {
+    this.#timer.stop();
+    if (!this.dynamic || this.#expiresAt === null) return;
+    const leftMs = this.#expiresAt - this.#env.now();
+    if (leftMs <= 0) return; // the server is about to say so
+    this.#timer.start(Math.max(MIN_WAIT_MS, leftMs - Math.min(LEAD_MS, leftMs / 2)));
+  }
+
+  #due() {
+    const leftMs = (this.#expiresAt ?? 0) - this.#env.now();
+    if (leftMs > 2 * LEAD_MS) this.#schedule(); // the wait was longer than a timer can be
+    else this.#renew();
+  }
+}
+
+/**
+ * When a JWT expires. Nothing is verified: that is the server's part.
+ *
+ * @param {string} token
+ * @returns {number | null} milliseconds since the epoch
+ */
+export function expiryOf(token) {
+  try {
+    const body = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+    const { exp } = JSON.parse(atob(body));
+    return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : null;
+  } catch {
+    return null;
+  }
+}
