@@ -163,7 +163,7 @@ def _build(layers: list[sources.Layer]) -> Settings:
 
     problems = [problem for layer in layers for problem in layer.problems]
     try:
-        settings = Loaded()
+        loaded = Loaded()
     except ValidationError as error:
         origins = {key: name for layer in layers for key, name in layer.origins.items()}
         kinds = setting_kinds()
@@ -171,4 +171,4 @@ def _build(layers: list[sources.Layer]) -> Settings:
             problems += sources.describe(details, kinds, origins)
     if problems:
         raise SettingsError(problems)
-    return settings
+    return Settings(**{name: getattr(loaded, name) for name in Settings.model_fields})

@@ -1,0 +1,31 @@
+"""What every test has: Hypothesis profiles, and a word about missing programs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import programs
+
+# Examples have no deadline: they run beside others on machines of any speed.
+settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("full"), max_examples=20)
+settings.load_profile("full")
+
+_NEEDS = {
+    "browser": ("Chromium", programs.chromium),
+    "postgres": ("PostgreSQL", programs.postgres),
+    "redis": ("redis-server", programs.redis_server),
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose program is missing; on CI that is a failure."""
+    for marker, (name, find) in _NEEDS.items():
+        if item.get_closest_marker(marker) and find() is None:
+            message = f"needs {name}, which is not on this machine"
+            if os.environ.get("CI") == "true":
+                pytest.fail(message, pytrace=False)
+            pytest.skip(message)

@@ -1,0 +1,29 @@
+"""The programs beside Python that some tests need, and where they are."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def chromium() -> Path | None:
+    """The browser, if there is one."""
+    found = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    return Path(found) if found else None
+
+
+def postgres(program: str = "postgres") -> Path | None:
+    """A program of the PostgreSQL server; Debian keeps them off the PATH."""
+    debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+    if debian:
+        return debian[-1]
+    found = shutil.which(program)
+    return Path(found) if found else None
+
+
+def redis_server() -> Path | None:
+    """redis-server, if there is one."""
+    found = shutil.which("redis-server")
+    return Path(found) if found else None
