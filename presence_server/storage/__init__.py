@@ -1,0 +1,1 @@
+"""Where presence is kept: Postgres or SQLite behind one repository."""

@@ -1,0 +1,113 @@
+"""From what a driver raised to one line an operator can act on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import asyncpg
+
+from .errors import StorageDataError, StorageError, StorageUnavailable
+from .url import Dialect, StoreUrl
+
+_DATA_CLASSES = ("22", "23", "54")
+"""SQLSTATE classes: bad value, broken constraint, a limit this row exceeds."""
+
+
+def diagnose(error: BaseException, url: StoreUrl) -> StorageError:
+    """The :class:`StorageError` that says what ``error`` means for this store."""
+    if isinstance(error, StorageError):
+        return error
+    for cause in _causes(error):
+        found = _known(cause, url)
+        if found is not None:
+            return found
+    return StorageUnavailable(f"database.url: {url.shown}: {_line(error)}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """``error`` and what is behind it, innermost driver errors included."""
+    seen: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting and len(seen) < 20:
+        cause = waiting.pop(0)
+        if cause is None or any(cause is known for known in seen):
+            continue
+        seen.append(cause)
+        yield cause
+        orig = getattr(cause, "orig", None)
+        waiting += [orig if isinstance(orig, BaseException) else None, cause.__cause__]
+
+
+def _known(cause: BaseException, url: StoreUrl) -> StorageError | None:
+    if isinstance(cause, asyncpg.PostgresError):
+        return _postgres(cause, url)
+    if isinstance(cause, sqlite3.Error):
+        return _sqlite(cause, url)
+    if isinstance(cause, asyncpg.DataError | OverflowError | UnicodeError):
+        return StorageDataError(f"value refused: {_line(cause)}")
+    if isinstance(cause, TimeoutError):
+        return StorageUnavailable(f"database.url: {url.shown} does not answer in time")
+    if isinstance(cause, OSError):
+        return _os_error(cause, url)
+    if isinstance(cause, asyncpg.InterfaceError) and "dsn" in str(cause).lower():
+        return StorageError(f"database.url: not a Postgres URL: {_line(cause)}")
+    return None
+
+
+def _os_error(cause: OSError, url: StoreUrl) -> StorageError:
+    if url.dialect is Dialect.SQLITE:
+        return StorageError(
+            f"database.url: cannot write {url.path}: {cause.strerror or cause}; "
+            "use a folder this user may write to"
+        )
+    return StorageUnavailable(
+        f"database.url: cannot reach {url.shown}: {_line(cause)}; "
+        "check the host and port, and that Postgres runs there"
+    )
+
+
+def _postgres(cause: asyncpg.PostgresError, url: StoreUrl) -> StorageError:
+    state = str(cause.sqlstate or "")
+    line = _line(cause)
+    if state.startswith(_DATA_CLASSES):
+        return StorageDataError(f"value refused: {line}")
+    if state.startswith("28"):
+        return StorageError(
+            f"database.url: {url.shown} refuses the login: {line}; check user and password"
+        )
+    if state == "3D000":
+        return StorageError(
+            f"database.url: {line}; create it (createdb) or name an existing database"
+        )
+    if state == "42501":
+        return StorageError(
+            f"database.url: the user lacks rights: {line}; grant CREATE on the database "
+            "or run 'presence-server migrate up' as its owner and grant this user "
+            "SELECT, INSERT, UPDATE, DELETE in schema collab"
+        )
+    return StorageUnavailable(f"database.url: {url.shown}: {line}")
+
+
+def _sqlite(cause: sqlite3.Error, url: StoreUrl) -> StorageError:
+    line = _line(cause)
+    if isinstance(
+        cause, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.InterfaceError
+    ) or line.startswith("Error binding parameter"):
+        return StorageDataError(f"value refused: {line}")
+    if "unable to open" in line or "readonly" in line:
+        return StorageError(
+            f"database.url: cannot write {url.path}: {line}; "
+            "use a folder and file this user may write to"
+        )
+    if "not a database" in line or "malformed" in line:
+        return StorageError(
+            f"database.url: {url.path} is damaged or no SQLite file ({line}); "
+            "restore a backup, or move it away to start empty"
+        )
+    return StorageUnavailable(f"database.url: {url.path}: {line}")
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,106 @@
+"""Opening a store: one place for the pragmas, limits and login of each dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import asyncpg
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from .tables import SCHEMA
+from .url import Dialect, StoreUrl
+
+
+class EngineLimits(Struct, frozen=True):
+    """Durations in seconds."""
+
+    connect_s: float = 3.0
+    operation_s: float = 5.0
+    """After this a call is given up and its connection closed."""
+    busy_s: float = 2.0
+    """How long SQLite waits for another process's write lock."""
+    synchronous: str = "NORMAL"
+    """SQLite: ``NORMAL`` or ``FULL``; see docs/schema.md for what each loses."""
+    connections: int = 3
+    """One writer, the rest read."""
+
+
+class _Cursor(Protocol):
+    def execute(self, sql: str) -> object: ...
+    def close(self) -> None: ...
+
+
+class _DriverConnection(Protocol):
+    def cursor(self) -> _Cursor: ...
+
+
+def open_engine(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
+    """An engine that has not connected yet. Use it in one event loop only."""
+    if url.dialect is Dialect.SQLITE:
+        return _open_sqlite(url, limits)
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=postgres_creator(url, limits),
+        pool_size=limits.connections,
+        max_overflow=0,
+        pool_timeout=limits.operation_s,
+        pool_reset_on_return="rollback",
+    )
+
+
+def postgres_creator(url: StoreUrl, limits: EngineLimits) -> Callable[..., object]:
+    """asyncpg reads the URL itself, so that everything libpq knows works (sslmode, host lists)."""
+
+    async def connect() -> asyncpg.Connection[asyncpg.Record]:
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+            url.dsn,
+            timeout=limits.connect_s,
+            command_timeout=limits.operation_s,
+            server_settings={
+                "application_name": "presence-server",
+                # A server cut off from us must not hold our row locks for hours.
+                "statement_timeout": _ms(limits.operation_s * 2),
+                "idle_in_transaction_session_timeout": _ms(limits.operation_s * 2),
+            },
+        )
+        return connection
+
+    return connect
+
+
+def _open_sqlite(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
+    assert url.path is not None
+    url.path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        sa.URL.create("sqlite+aiosqlite", database=str(url.path.absolute())),
+        connect_args={"timeout": limits.busy_s},
+        pool_size=limits.connections,
+        max_overflow=0,
+        pool_timeout=limits.operation_s,
+        execution_options={"schema_translate_map": {SCHEMA: None}},
+    )
+    pragmas = sqlite_pragmas(limits)
+
+    @sa.event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: _DriverConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    return engine
+
+
+def sqlite_pragmas(limits: EngineLimits) -> tuple[str, ...]:
+    return (
+        f"PRAGMA busy_timeout = {_ms(limits.busy_s)}",
+        "PRAGMA journal_mode = WAL",
+        f"PRAGMA synchronous = {limits.synchronous}",
+    )
+
+
+def _ms(seconds: float) -> str:
+    return str(max(1, round(seconds * 1000)))

@@ -1,0 +1,17 @@
+"""Keys the servers of one store share."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .tables import server_key
+from .url import Dialect
+
+
+def insert_key(dialect: Dialect, name: str, value: bytes, now_ms: int) -> sa.Executable:
+    """Keeps the first key of a name, whoever comes first."""
+    row = {"name": name, "value": value, "created_at": now_ms}
+    if dialect is Dialect.SQLITE:
+        return sqlite.insert(server_key).values(row).on_conflict_do_nothing()
+    return postgresql.insert(server_key).values(row).on_conflict_do_nothing()

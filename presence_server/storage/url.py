@@ -1,0 +1,79 @@
+"""What ``database.url`` may look like, and what it means."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from .errors import StorageError
+
+_SQLITE = "sqlite:///"
+
+
+class Dialect(enum.StrEnum):
+    SQLITE = "sqlite"
+    POSTGRES = "postgresql"
+
+
+class StoreUrl(Struct, frozen=True):
+    """A checked ``database.url``.
+
+    ``path`` is the file of a SQLite store; ``dsn`` is what asyncpg reads.
+    """
+
+    dialect: Dialect
+    path: Path | None
+    dsn: str | None
+    shown: str
+    """The URL without its password, for messages."""
+
+
+def parse_url(url: str) -> StoreUrl:
+    """Read ``database.url``; raises :class:`StorageError` naming the setting."""
+    scheme = url.partition(":")[0].lower()
+    if scheme in ("sqlite", "sqlite+aiosqlite"):
+        return _parse_sqlite(url)
+    if scheme in ("postgresql", "postgres", "postgresql+asyncpg"):
+        return _parse_postgres(url)
+    raise StorageError(
+        f"database.url: {_short(scheme)!r} is not a store this server knows; "
+        "use sqlite:///var/presence.db or postgresql://user:password@host/database"
+    )
+
+
+def _parse_sqlite(url: str) -> StoreUrl:
+    rest = url.partition(":")[2]
+    path = rest.removeprefix("///")
+    if not rest.startswith("///") or not path or path.startswith(":memory:") or "?" in path:
+        raise StorageError(
+            f"database.url: {_short(url)!r} names no file; "
+            "use sqlite:///relative/path.db or sqlite:////absolute/path.db"
+        )
+    return StoreUrl(dialect=Dialect.SQLITE, path=Path(path), dsn=None, shown=_SQLITE + path)
+
+
+def _parse_postgres(url: str) -> StoreUrl:
+    dsn = "postgresql:" + url.partition(":")[2]
+    try:
+        parts = urlsplit(dsn)
+        _ = parts.port
+        host = parts.hostname
+    except ValueError as error:
+        raise StorageError(
+            f"database.url: not a URL ({error}); use postgresql://user:password@host:port/database"
+        ) from None
+    if not dsn.startswith("postgresql://") or not (host or "host=" in parts.query):
+        raise StorageError(
+            "database.url: names no host; use postgresql://user:password@host:port/database"
+        )
+    netloc = parts.netloc.rpartition("@")[2]
+    user = f"{parts.username}@" if parts.username else ""
+    shown = f"postgresql://{user}{netloc}{parts.path}"
+    return StoreUrl(dialect=Dialect.POSTGRES, path=None, dsn=dsn, shown=shown)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
