@@ -43,9 +43,14 @@ export function saveIdentity(identity, query) {
   attempt(() => localStorage.setItem(KEY, JSON.stringify(identity)));
 }
 
-/** The status chosen in this tab; over a reload, too. @returns {string} */
+/**
+ * The status chosen in this tab; it outlasts a reload.
+ *
+ * @returns {'online' | 'idle' | 'away'}
+ */
 export function loadStatus() {
-  return attempt(() => sessionStorage.getItem(STATUS_KEY)) ?? 'online';
+  const status = attempt(() => sessionStorage.getItem(STATUS_KEY));
+  return status === 'idle' || status === 'away' ? status : 'online';
 }
 
 /** @param {string} status */

@@ -150,7 +150,6 @@ async function rename(name, color) {
 function watchControls() {
   const status = find('#status');
   status.value = loadStatus();
-  if (!status.value) status.value = 'online';
   status.addEventListener('change', () => {
     saveStatus(status.value);
     client.setStatus(status.value);

@@ -44,7 +44,7 @@ export const PRESENCE_BAR_CSS = /* css */ `
   transition: opacity 0.2s ease;
 }
 :host([data-stale]) .people { opacity: 0.55; }
-.person { flex: none; margin-inline-start: -5px; position: relative; transition: transform 0.15s ease; }
+.person { flex: none; margin-inline-start: 3px; position: relative; transition: transform 0.15s ease; }
 .person:first-child { margin-inline-start: 0; }
 .person:hover { transform: translateY(-2px); z-index: 2; }
 .person.arrived { animation: arrive 0.25s ease-out; }
@@ -80,10 +80,10 @@ export const PRESENCE_BAR_CSS = /* css */ `
 /* The shape says it as well as the colour: disc, crescent, ring, dashes. */
 .dot {
   position: absolute;
-  right: -3px;
-  bottom: -3px;
-  width: 13px;
-  height: 13px;
+  right: -4px;
+  bottom: -4px;
+  width: 15px;
+  height: 15px;
   border: 2px solid var(--surface);
   border-radius: 50%;
   background: var(--surface);
@@ -91,7 +91,7 @@ export const PRESENCE_BAR_CSS = /* css */ `
 .dot::before { content: ''; position: absolute; inset: 0; border-radius: 50%; }
 [data-status='online'] .dot::before { background: var(--online); }
 [data-status='idle'] .dot::before {
-  background: radial-gradient(circle at 22% 22%, transparent 0 3.4px, var(--idle) 3.9px);
+  background: radial-gradient(circle at 20% 20%, transparent 0 3.6px, var(--idle) 4.1px);
 }
 [data-status='away'] .dot::before { border: 2.5px solid var(--away); }
 [data-connected='false'] .dot::before { background: none; border: 2px dotted var(--away); }

@@ -11,6 +11,7 @@ import {
 
 const ANNOUNCE_AFTER_MS = 1500;
 const GAP_PX = 8;
+const BETWEEN_PX = 3;
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(PRESENCE_BAR_CSS);
@@ -189,12 +190,10 @@ export class PresenceBar extends HTMLElement {
    */
   #fitting(total) {
     const size = parseFloat(getComputedStyle(this.#more).height) || 36;
-    const step = size - 5;
+    const step = size + BETWEEN_PX;
     const room = this.clientWidth - this.#more.offsetWidth - GAP_PX - 8;
-    const fitting = Math.max(1, Math.floor((room - size) / step) + 1);
-    if (fitting >= total) return total;
-    // "+97" is wider than the sign it takes the place of.
-    return Math.max(1, fitting - 1);
+    // Measured with the total, which with its icon is wider than "+97".
+    return Math.min(total, Math.max(1, Math.floor((room - size) / step) + 1));
   }
 
   /**

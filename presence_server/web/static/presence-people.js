@@ -4,7 +4,7 @@
 
 /** @typedef {import('./presence-replica.js').User} User */
 
-const DARK_TEXT = '#16181d';
+const DARK_TEXT = '#000000';
 const LIGHT_TEXT = '#ffffff';
 
 /** @type {Record<string, string>} */

@@ -1,0 +1,168 @@
+// One tab, one session: over reloads, duplicates and the back/forward cache.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { PresenceClient } from '../../../presence_server/web/static/presence-client.js';
+import { FakePage, FakeStorage } from './fakes.mjs';
+
+const sessionOf = (page) => page.socket.url.searchParams.get('session_id');
+
+test('the first connection has the identity and no session', () => {
+  const page = new FakePage({ display_name: 'Ada & Co', color: '#112233', avatar_url: 'https://x/y' });
+  page.client.connect();
+  const { url, protocols } = page.socket;
+  assert.equal(url.origin, 'wss://boards.example');
+  assert.equal(url.pathname, '/ws/boards/demo');
+  assert.deepEqual(Object.fromEntries(url.searchParams), {
+    user_id: 'ada', display_name: 'Ada & Co', color: '#112233', avatar_url: 'https://x/y',
+  });
+  assert.deepEqual(protocols, ['presence.v1']);
+});
+
+test('another server, with a path before ours', () => {
+  const page = new FakePage({ server: 'http://other.example:81/presence/' });
+  page.client.connect();
+  assert.equal(page.socket.url.origin, 'ws://other.example:81');
+  assert.equal(page.socket.url.pathname, '/presence/ws/boards/demo');
+});
+
+test('a board id the server would refuse is refused here', () => {
+  for (const board of ['', 'a/b', 'ä', 'x'.repeat(129)]) {
+    assert.throws(() => new PresenceClient({ board }), TypeError);
+  }
+});
+
+test('a reload resumes the session', () => {
+  const before = new FakePage().join();
+  before.hide();
+  const after = new FakePage({}, before.storage);
+  after.client.connect();
+  assert.equal(sessionOf(after), 's1');
+});
+
+test('a duplicated tab starts a session of its own', () => {
+  const original = new FakePage().join();
+  const duplicate = new FakePage({}, original.storage.copy());
+  duplicate.client.connect();
+  assert.equal(sessionOf(duplicate), null);
+});
+
+test('a tab duplicated after a reload starts a session of its own, too', () => {
+  const before = new FakePage().join();
+  before.hide();
+  const after = new FakePage({}, before.storage).join({ resumed: true });
+  const duplicate = new FakePage({}, after.storage.copy());
+  duplicate.client.connect();
+  assert.equal(sessionOf(duplicate), null);
+});
+
+test('a place in the queue is resumed over a reload', () => {
+  const before = new FakePage();
+  before.client.connect();
+  before.socket.open();
+  before.socket.receive('board:queued', { session_id: 'q1', position: 2, queue_length: 3, capacity: 1 });
+  before.hide();
+  const after = new FakePage({}, before.storage);
+  after.client.connect();
+  assert.equal(sessionOf(after), 'q1');
+});
+
+test('after a clean leave a reload starts a new session', () => {
+  const before = new FakePage().join();
+  before.client.leave();
+  before.socket.drop(1000);
+  before.hide();
+  const after = new FakePage({}, before.storage);
+  after.client.connect();
+  assert.equal(sessionOf(after), null);
+});
+
+test('back from the back/forward cache with a dead socket: resumes at once', () => {
+  const page = new FakePage().join();
+  page.hide();
+  page.socket.readyState = 3;
+  page.restore();
+  assert.equal(page.sockets.length, 2);
+  assert.equal(sessionOf(page), 's1');
+  assert.equal(page.storage.getItem('presence:session:demo'), null);
+});
+
+test('back from the back/forward cache with a socket that seems open: asks it', () => {
+  const page = new FakePage().join();
+  page.hide();
+  page.restore();
+  assert.equal(page.sockets.length, 1);
+  assert.equal(page.socket.of('heartbeat').length, 1);
+});
+
+test('blocked storage costs nothing but the resume', () => {
+  const blocked = new FakeStorage();
+  blocked.getItem = blocked.setItem = () => {
+    throw new Error('blocked');
+  };
+  const page = new FakePage({}, blocked).join();
+  page.hide();
+  assert.equal(page.client.state, 'joined');
+});
+
+test('leave() says so, and waits for the server to close', async () => {
+  const page = new FakePage().join();
+  const left = page.client.leave();
+  assert.equal(page.socket.of('board:leave').length, 1);
+  assert.equal(page.client.state, 'joined');
+  page.socket.drop(1000);
+  await left;
+  assert.deepEqual(page.client.status, { state: 'closed', code: 1000, reason: 'left' });
+  assert.equal(page.client.users.size, 0);
+  page.clock.advance(3_600_000);
+  assert.equal(page.sockets.length, 1);
+});
+
+test('leave() closes by itself when the server does not', async () => {
+  const page = new FakePage().join();
+  const left = page.client.leave();
+  page.clock.advance(2_000);
+  await left;
+  assert.equal(page.socket.closedWith.code, 1000);
+});
+
+test('leave() while the socket opens leaves as soon as it is open', async () => {
+  const page = new FakePage();
+  page.client.connect();
+  const left = page.client.leave();
+  page.socket.open();
+  assert.equal(page.socket.of('board:leave').length, 1);
+  page.socket.drop(1000);
+  await left;
+});
+
+test('leave() while detached goes back to give up the seat', async () => {
+  const page = new FakePage().join();
+  page.socket.drop();
+  const left = page.client.leave();
+  assert.equal(sessionOf(page), 's1');
+  page.socket.open();
+  assert.equal(page.socket.of('board:leave').length, 1);
+  page.socket.drop(1000);
+  await left;
+  assert.equal(page.sockets.length, 2);
+});
+
+test('leave() twice settles both', async () => {
+  const page = new FakePage().join();
+  const both = Promise.all([page.client.leave(), page.client.leave()]);
+  page.socket.drop(1000);
+  await both;
+  await page.client.leave();
+  assert.equal(page.socket.of('board:leave').length, 1);
+});
+
+test('rejoining after a leave is a new session', () => {
+  const page = new FakePage().join();
+  page.client.leave();
+  page.socket.drop(1000);
+  page.client.connect();
+  assert.equal(sessionOf(page), null);
+  assert.equal(page.client.state, 'connecting');
+});
