@@ -31,8 +31,8 @@ class MessageBudget:
         "_limited_at",
         "_limited_since",
         "_rate",
-        "_told_at",
         "_tokens",
+        "_told_at",
         "_updated",
     )
 

@@ -124,6 +124,7 @@ class RoomTask:
                 for effect in self.room.handle(self._backlog.popleft(), now):
                     self._carry_out(effect, now)
         except Exception:
+            log.exception("room crashed", board=self.board_id, members=len(self._peers))
             self._crash()
             return
         finally:
@@ -140,6 +141,7 @@ class RoomTask:
         try:
             members, frames = self._fanout.flush()
         except Exception:
+            log.exception("flush crashed", board=self.board_id, members=len(self._peers))
             self._crash()
             return
         if frames:
@@ -258,7 +260,6 @@ class RoomTask:
 
     def _crash(self) -> None:
         """A bug in this room: its members reconnect to a fresh one, others notice nothing."""
-        log.exception("room crashed", board=self.board_id, members=len(self._peers))
         peers = list(self._peers.values())
         self._peers.clear()
         self._end()

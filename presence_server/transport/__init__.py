@@ -1,0 +1,1 @@
+"""From bytes on one TCP port to room events, and back."""

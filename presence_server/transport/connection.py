@@ -1,0 +1,339 @@
+"""One WebSocket connection, sans I/O: frames in, one ordered outbox out.
+
+Bytes come in through :meth:`Connection.receive`; what goes out is offered to the
+wire at once and waits in the outbox if it does not fit. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import msgspec
+import trio
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from ..core.errors import CloseCode
+from .outbox import Outbox
+from .ports import Alarm, Alarms, Handler, Wire
+
+SUBPROTOCOL = "presence.v1"
+LINGER_S = 2.0
+"""How long input is discarded after our close frame went out."""
+SLOW_LINGER_S = 5.0
+"""How long a slow consumer has to take its close frame."""
+_PING = b"\x89\x00"
+
+_silent = logging.getLogger("presence_server.websockets")
+# It would log headers and payloads, tokens among them.
+_silent.disabled = True
+
+
+class ConnectionLimits(msgspec.Struct, frozen=True):
+    """Bounds of one connection (settings section ``limits``). Durations in seconds."""
+
+    max_message_bytes: int = 65536
+    outbox_bytes: int = 1048576
+    write_timeout_s: float = 10.0
+    ping_interval_s: float = 20.0
+    ping_timeout_s: float = 20.0
+
+
+def _select_subprotocol(
+    protocol: ServerProtocol, offered: Sequence[Subprotocol]
+) -> Subprotocol | None:
+    """Ours if it was offered. None is no refusal, which a list of subprotocols would be."""
+    return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
+
+
+def server_protocol(max_message_bytes: int) -> ServerProtocol:
+    """The protocol side of a connection: no extensions, hence no compression."""
+    return ServerProtocol(
+        select_subprotocol=_select_subprotocol, max_size=max_message_bytes, logger=_silent
+    )
+
+
+class Connection:
+    """An open connection.
+
+    Args:
+        protocol: has accepted the handshake.
+        wire: the way to the peer.
+        handler: the session on it.
+        alarms: rings it.
+        limits: its bounds.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_alarms",
+        "_broken",
+        "_closing",
+        "_ended",
+        "_fragments",
+        "_fragments_opcode",
+        "_handler",
+        "_limits",
+        "_outbox",
+        "_ping_due",
+        "_ping_sent",
+        "_progress_at",
+        "_protocol",
+        "_send",
+        "_shut",
+        "_wire",
+    )
+
+    def __init__(
+        self,
+        protocol: ServerProtocol,
+        wire: Wire,
+        handler: Handler,
+        alarms: Alarms,
+        limits: ConnectionLimits,
+    ) -> None:
+        self._protocol = protocol
+        self._wire = wire
+        self._send = wire.send
+        self._handler = handler
+        self._alarms = alarms
+        self._limits = limits
+        self._outbox = Outbox()
+        self._fragments: bytearray | None = None
+        self._fragments_opcode = Opcode.TEXT
+        self._closing = False
+        """A close frame is on its way or out; input is discarded, nothing more is sent."""
+        self._broken = False
+        self._ended = False
+        self._shut = False
+        self._ping_sent: float | None = None
+        now = trio.current_time()
+        self._progress_at = now
+        self._ping_due = now + limits.ping_interval_s
+        alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
+
+    @property
+    def is_broken(self) -> bool:
+        """A write failed: read what is left, then call :meth:`receive_eof`."""
+        return self._broken
+
+    @property
+    def outbox_bytes(self) -> int:
+        """How much waits for the peer."""
+        return self._outbox.size
+
+    # --- out ------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send whole frames, now or as soon as the peer takes them."""
+        if self._closing or self._broken:
+            return
+        outbox = self._outbox
+        if outbox.size:
+            outbox.append(data)
+        else:
+            try:
+                sent = self._send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._broken = True
+                return
+            if sent == len(data):
+                return
+            outbox.append(data, sent)
+            self._progress_at = trio.current_time()
+            self._alarms.arm(self, Alarm.WRITE, self._progress_at + self._limits.write_timeout_s)
+            self._wire.want_write()
+        if outbox.size > self._limits.outbox_bytes and self._protocol.state is State.OPEN:
+            self._give_up_on_slow_peer()
+
+    def on_writable(self) -> None:
+        """The wire has room again."""
+        outbox = self._outbox
+        while outbox.size:
+            try:
+                sent = self._send(outbox.peek())
+            except BlockingIOError:
+                break
+            except OSError:
+                self._broken = True
+                outbox.clear()
+                return
+            outbox.advance(sent)
+            self._progress_at = trio.current_time()
+        if outbox.size:
+            self._wire.want_write()
+        elif self._closing:
+            self._finish_writing()
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Send a close frame behind what waits, and let go of the peer soon.
+
+        The handler hears no ``on_end``: who closes knows.
+        """
+        self._ended = True
+        if self._closing:
+            return
+        if self._broken or self._protocol.state is not State.OPEN:
+            self._closing = True
+            self._wire.abort()
+            return
+        self._protocol.send_close(code, reason)
+        self._write_protocol_output()
+        self._start_closing(self._limits.write_timeout_s)
+
+    # --- in -------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """Bytes from the peer."""
+        if self._closing:
+            return
+        self._protocol.receive_data(data)
+        for frame in self._protocol.events_received():
+            if isinstance(frame, Frame):
+                self._on_frame(frame)
+        self._answer()
+
+    def receive_eof(self) -> None:
+        """The peer will send nothing more, or the way is broken."""
+        self._closing = True
+        self._end(None)
+        self._wire.abort()
+
+    def fail(self, code: CloseCode) -> None:
+        """Close for a violation that the framing layer cannot see; the session is detached."""
+        self._protocol.fail(code)
+        self._write_protocol_output()
+        self._start_closing(self._limits.write_timeout_s)
+        self._end(None)
+
+    def on_gone(self) -> None:
+        """The wire let go of the peer."""
+        self._alarms.disarm(self)
+        self._outbox.clear()
+        self._end(None)
+        self._handler.on_gone()
+
+    def on_alarm(self, alarm: Alarm, now: float) -> None:
+        """A deadline of this connection may have come."""
+        match alarm:
+            case Alarm.KEEPALIVE:
+                self._keep_alive(now)
+            case Alarm.WRITE:
+                self._check_progress(now)
+            case Alarm.SLOW:
+                self._end(None)
+            case Alarm.CLOSE:
+                self._wire.abort()
+
+    # --- inside ---------------------------------------------------------------
+
+    def _on_frame(self, frame: Frame) -> None:
+        if self._closing:
+            return  # An earlier frame of the same helping ended the session.
+        opcode = frame.opcode
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            if frame.fin:
+                self._on_message(opcode, bytes(frame.data))
+            else:
+                self._fragments = bytearray(frame.data)
+                self._fragments_opcode = opcode
+        elif opcode is Opcode.CONT:
+            assert self._fragments is not None
+            self._fragments += frame.data
+            if frame.fin:
+                message, self._fragments = bytes(self._fragments), None
+                self._on_message(self._fragments_opcode, message)
+        elif opcode is Opcode.PONG:
+            if self._ping_sent is not None:
+                self._ping_due = self._ping_sent + self._limits.ping_interval_s
+                self._ping_sent = None
+                self._alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
+            self._handler.on_pong()
+
+    def _answer(self) -> None:
+        """Write what the protocol has to say to what was received."""
+        if self._closing:
+            return
+        protocol = self._protocol
+        self._write_protocol_output()
+        if protocol.state is not State.OPEN:
+            # The peer said goodbye, or broke the protocol; the answer is written.
+            self._start_closing(self._limits.write_timeout_s)
+            received = protocol.close_rcvd
+            self._end(None if received is None or protocol.parser_exc else received.code)
+
+    def _on_message(self, opcode: Opcode, data: bytes) -> None:
+        if opcode is Opcode.TEXT:
+            self._handler.on_text(data)
+        else:
+            self._handler.on_binary(data)
+
+    def _write_protocol_output(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self.write(data)
+
+    def _start_closing(self, patience_s: float) -> None:
+        """Nothing more goes in or out; once the outbox is empty, half-close and linger."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._broken:
+            self._wire.abort()
+        elif self._outbox.size:
+            self._alarms.arm(self, Alarm.CLOSE, trio.current_time() + patience_s)
+        else:
+            self._finish_writing()
+
+    def _finish_writing(self) -> None:
+        if not self._shut:
+            self._shut = True
+            self._alarms.arm(self, Alarm.CLOSE, trio.current_time() + LINGER_S)
+            self._wire.shut_write()
+
+    def _give_up_on_slow_peer(self) -> None:
+        """Keep only the frame under way, say why, and detach the session.
+
+        The session is told by an alarm: this may be the middle of a room's flush.
+        """
+        self._outbox.cut()
+        self._protocol.send_close(CloseCode.SLOW_CONSUMER)
+        for data in self._protocol.data_to_send():
+            self._outbox.append(data)
+        self._start_closing(SLOW_LINGER_S)
+        self._alarms.arm(self, Alarm.SLOW, trio.current_time())
+
+    def _check_progress(self, now: float) -> None:
+        if self._closing or not self._outbox.size:
+            return  # Closing has a deadline of its own.
+        deadline = self._progress_at + self._limits.write_timeout_s
+        if now >= deadline:
+            self._give_up_on_slow_peer()
+        else:
+            self._alarms.arm(self, Alarm.WRITE, deadline)
+
+    def _keep_alive(self, now: float) -> None:
+        if self._closing:
+            return
+        if self._ping_sent is not None:
+            deadline = self._ping_sent + self._limits.ping_timeout_s
+            if now >= deadline:
+                self.receive_eof()
+            else:
+                self._alarms.arm(self, Alarm.KEEPALIVE, deadline)
+        elif now >= self._ping_due:
+            self._ping_sent = now
+            self._alarms.arm(self, Alarm.KEEPALIVE, now + self._limits.ping_timeout_s)
+            self.write(_PING)
+        else:
+            self._alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
+
+    def _end(self, code: int | None) -> None:
+        if not self._ended:
+            self._ended = True
+            self._handler.on_end(code)

@@ -1,0 +1,110 @@
+"""Plain HTTP: Hypercorn serves the web application on streams that we accept.
+
+Hypercorn never accepts, never sees an upgrade and never outlives its stream: a peer
+that does not read cannot hold up shutdown, since writes here have a deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import cast
+
+import structlog
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ASGIFramework
+
+log = structlog.get_logger(__name__)
+
+WRITE_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 30
+MAX_CONCURRENT = 256
+"""Requests being served at once; the next ones wait for their turn."""
+
+
+class ReplayStream(trio.abc.HalfCloseableStream):
+    """A stream, plain or TLS, whose first bytes were read already.
+
+    ``socket`` is where Hypercorn looks for the addresses of both ends.
+    """
+
+    def __init__(
+        self, stream: trio.abc.Stream, socket: trio.socket.SocketType, head: bytes
+    ) -> None:
+        self.socket = socket
+        self._stream = stream
+        self._head = head
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """The replayed bytes first."""
+        if self._head:
+            await trio.lowlevel.checkpoint()
+            head, self._head = self._head, b""
+            return head
+        return bytes(await self._stream.receive_some(max_bytes))
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, or give the peer up after a while: Hypercorn shields its writes.
+
+        Raises:
+            trio.BrokenResourceError: the peer is gone or does not read.
+        """
+        with trio.move_on_after(WRITE_TIMEOUT_S) as scope:
+            await self._stream.send_all(data)
+        if scope.cancelled_caught:
+            await trio.aclose_forcefully(self._stream)
+            raise trio.BrokenResourceError("the peer does not read")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """See trio."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """See trio. TLS has no half-close; the close that follows says it too."""
+        if isinstance(self._stream, trio.abc.HalfCloseableStream):
+            await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        """See trio."""
+        await self._stream.aclose()
+
+
+class HttpServer:
+    """Serves one ASGI application, one stream at a time per call.
+
+    Args:
+        app: the web application.
+    """
+
+    def __init__(self, app: ASGIFramework) -> None:
+        self._app = ASGIWrapper(app)
+        self._context = WorkerContext(None)
+        self._turns = trio.CapacityLimiter(MAX_CONCURRENT)
+        self._config = Config()
+        self._config.alpn_protocols = ["http/1.1"]
+        # "Connection: close" on every answer, so that a proxy which pools its upstream
+        # connections never sends an upgrade down one that Hypercorn owns.
+        self._config.keep_alive_max_requests = 1
+        self._config.read_timeout = READ_TIMEOUT_S
+        self._config.h11_max_incomplete_size = 16384
+        self._config.include_server_header = False
+        self._config.accesslog = None
+        self._config.errorlog = logging.getLogger("hypercorn.error")
+
+    async def serve(
+        self, stream: trio.abc.Stream, socket: trio.socket.SocketType, head: bytes
+    ) -> None:
+        """Answer the request that begins with ``head``; closes the stream; never raises."""
+        replay = ReplayStream(stream, socket, head)
+        try:
+            async with self._turns:
+                # Hypercorn names the class it meets most; any stream with a socket serves.
+                compatible = cast("trio.SSLStream[trio.SocketStream]", replay)
+                await TCPServer(self._app, self._config, self._context, {}, compatible)
+        except Exception:
+            log.exception("http request failed")
+        finally:
+            await trio.aclose_forcefully(replay)

@@ -1,0 +1,79 @@
+"""What waits to be written to one peer: shared frames and an offset, not copies."""
+
+from __future__ import annotations
+
+from collections import deque
+
+_WRITE_SIZE = 65536
+
+
+class Outbox:
+    """Bytes in order. Each piece holds whole frames."""
+
+    __slots__ = ("_offset", "_pieces", "size")
+
+    def __init__(self) -> None:
+        self._pieces: deque[bytes] = deque()
+        self._offset = 0
+        self.size = 0
+        """Bytes that wait."""
+
+    def append(self, piece: bytes, sent: int = 0) -> None:
+        """Add frames; ``sent`` bytes of them are written already if nothing else waits."""
+        if not self._pieces:
+            self._offset = sent
+            self.size -= sent
+        self._pieces.append(piece)
+        self.size += len(piece)
+
+    def peek(self) -> bytes:
+        """The next bytes to write, enough for one write."""
+        first = self._pieces[0]
+        if len(self._pieces) == 1 or len(first) - self._offset >= _WRITE_SIZE:
+            return first[self._offset :] if self._offset else first
+        parts = [first[self._offset :]]
+        total = len(parts[0])
+        for piece in list(self._pieces)[1:64]:
+            if total >= _WRITE_SIZE:
+                break
+            parts.append(piece)
+            total += len(piece)
+        return b"".join(parts)
+
+    def advance(self, count: int) -> None:
+        """``count`` bytes were written."""
+        self.size -= count
+        count += self._offset
+        while self._pieces and count >= len(self._pieces[0]):
+            count -= len(self._pieces.popleft())
+        self._offset = count
+
+    def cut(self) -> None:
+        """Drop all but the rest of the frame that is under way."""
+        if not self._pieces:
+            return
+        first, offset = self._pieces[0], self._offset
+        end = _frame_end(first, offset) if offset else 0
+        self._pieces.clear()
+        self._offset = self.size = 0
+        if end > offset:
+            self.append(first[:end], offset)
+
+    def clear(self) -> None:
+        """Drop everything: there is nobody to write to."""
+        self._pieces.clear()
+        self._offset = self.size = 0
+
+
+def _frame_end(frames: bytes, offset: int) -> int:
+    """Where the frame that byte ``offset`` is in ends; ``offset`` itself between frames."""
+    position = 0
+    while position < offset:
+        length = frames[position + 1] & 0x7F
+        if length == 126:
+            position += 4 + int.from_bytes(frames[position + 2 : position + 4], "big")
+        elif length == 127:
+            position += 10 + int.from_bytes(frames[position + 2 : position + 10], "big")
+        else:
+            position += 2 + length
+    return position

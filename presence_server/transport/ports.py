@@ -1,0 +1,85 @@
+"""The contracts between the parts of the transport."""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol
+
+
+class Wire(Protocol):
+    """The way to one peer's bytes; the pump's sockets and the stream pump's streams."""
+
+    def send(self, data: bytes) -> int:
+        """Send what fits now, without waiting.
+
+        Returns:
+            How many bytes went.
+
+        Raises:
+            BlockingIOError: nothing fits now.
+            OSError: the way is broken.
+        """
+
+    def want_write(self) -> None:
+        """Call ``connection.on_writable()`` when there is room again."""
+
+    def shut_write(self) -> None:
+        """Everything was written: tell the peer so (half-close)."""
+
+    def abort(self) -> None:
+        """Let go of the peer now. ``connection.on_gone()`` is called once it is done."""
+
+
+class Handler(Protocol):
+    """What a connection tells the session that lives on it."""
+
+    def on_text(self, data: bytes) -> None:
+        """A whole text message, not yet known to be UTF-8."""
+
+    def on_binary(self, data: bytes) -> None:
+        """A whole binary message."""
+
+    def on_pong(self) -> None:
+        """A sign of life below the messages."""
+
+    def on_end(self, code: int | None) -> None:
+        """The peer is gone or was let go; called once, unless the session closed it.
+
+        ``code`` is what the peer's close frame said; None when there was none.
+        """
+
+    def on_gone(self) -> None:
+        """The socket is closed; called once, last."""
+
+
+class Alarm(enum.Enum):
+    """What a connection may be rung for."""
+
+    KEEPALIVE = enum.auto()
+    WRITE = enum.auto()
+    SLOW = enum.auto()
+    CLOSE = enum.auto()
+
+
+class Alarms(Protocol):
+    """One clock for all connections."""
+
+    def arm(self, target: Rings, alarm: Alarm, at: float) -> None:
+        """Ring no later than ``at``, in scheduling seconds; an earlier one stands."""
+
+    def disarm(self, target: Rings) -> None:
+        """Forget the target."""
+
+
+class Rings(Protocol):
+    """Something that can be rung."""
+
+    def on_alarm(self, alarm: Alarm, now: float) -> None:
+        """It is time, or earlier; check."""
+
+
+class TransportMetrics(Protocol):
+    """Numbers of the transport: plain attributes, so that counting costs nothing."""
+
+    messages_received: int
+    bad_messages: int

@@ -1,0 +1,42 @@
+"""Answers that the gateway gives by itself, before anybody else is involved."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+
+from ..core.errors import PresenceError
+
+
+class Refusal(PresenceError):
+    """A request that ends here, with an HTTP status and a JSON body (protocol section 7).
+
+    Attributes:
+        status: the HTTP status.
+        retry_after_s: when to try again; None says nothing about it.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, code: str, message: str, *, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self._code = code
+
+    def response(self) -> bytes:
+        """The whole HTTP response."""
+        body = msgspec.json.encode({"error": {"code": self._code, "message": str(self)}})
+        lines = [
+            f"HTTP/1.1 {self.status.value} {self.status.phrase}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            "X-Content-Type-Options: nosniff",
+            "Connection: close",
+        ]
+        if self.status is HTTPStatus.UPGRADE_REQUIRED:
+            lines.append("Upgrade: websocket")
+        if self.retry_after_s is not None:
+            lines.append(f"Retry-After: {self.retry_after_s}")
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + body

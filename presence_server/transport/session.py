@@ -1,0 +1,222 @@
+"""The session that lives on one connection: messages in, room events out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+import msgspec
+import structlog
+import trio
+
+from ..core.budget import MessageBudget, Verdict
+from ..core.decode import decode, read_update
+from ..core.errors import BadMessage, CloseCode, ErrorCode
+from ..core.events import Connect, Heard, HeartbeatReceived, Parted, Parting, Updated
+from ..core.messages import (
+    AuthRefresh,
+    BoardLeave,
+    Error,
+    ErrorPayload,
+    Heartbeat,
+    PresenceUpdate,
+    ServerMessage,
+    encode,
+)
+from ..core.model import UserProfile
+from ..rooms.framing import text_frame
+from ..rooms.room_task import RoomTask
+from .connection import Connection
+from .ports import TransportMetrics
+
+log = structlog.get_logger(__name__)
+
+_PARTING = {
+    CloseCode.CLEAN_LEAVE: Parting.LEFT,
+    CloseCode.PAGE_LEFT: Parting.PAGE_LEFT,
+}
+"""What a peer's close code makes of its session; any other, or none, is a drop."""
+
+
+class SessionLink:
+    """Ties a connection to a session of a room; what the room knows as a peer.
+
+    Args:
+        connection_id: a number never used before.
+        board_id: the board it is for.
+        profile: who it is, as far as this connection says.
+        budget: what it may send.
+        metrics: the transport's numbers.
+        on_gone: called once when the socket is closed.
+    """
+
+    __slots__ = (
+        "_board_id",
+        "_budget",
+        "_metrics",
+        "_on_gone",
+        "_over",
+        "_profile",
+        "_room",
+        "_session_id",
+        "connection",
+        "connection_id",
+        "write",
+    )
+
+    def __init__(
+        self,
+        connection_id: int,
+        board_id: str,
+        profile: UserProfile,
+        budget: MessageBudget,
+        metrics: TransportMetrics,
+        on_gone: Callable[[SessionLink], None],
+    ) -> None:
+        self.connection_id = connection_id
+        self._board_id = board_id
+        self._profile = profile
+        self._budget = budget
+        self._metrics = metrics
+        self._on_gone = on_gone
+        self._room: RoomTask | None = None
+        self._session_id: str | None = None
+        self._over = False
+        self.connection: Connection
+        self.write: Callable[[bytes], None]
+
+    def start(
+        self, connection: Connection, room: RoomTask, session_id: str, resume: str | None
+    ) -> None:
+        """Ask the room for a session. ``session_id`` is fresh, ``resume`` the client's."""
+        self.connection = connection
+        # The room writes to the connection directly: this is the hottest call of all.
+        self.write = connection.write
+        self._room = room
+        room.connect(self, Connect(self.connection_id, session_id, self._profile, resume))
+
+    # --- what the room says ---------------------------------------------------
+
+    def bind(self, session_id: str) -> None:
+        """See :class:`rooms.ports.Peer`."""
+        self._session_id = session_id
+        log.info("session bound", board=self._board_id, session=session_id, conn=self.connection_id)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """See :class:`rooms.ports.Peer`."""
+        self._over = True
+        self.connection.close(code, reason)
+
+    def let_go(self, code: int, reason: str) -> None:
+        """Close for the server's own reasons; the session stays as it is."""
+        if self._room is not None:
+            self._room.forget(self.connection_id)
+        self.close(code, reason)
+
+    # --- what the connection says ---------------------------------------------
+
+    def on_text(self, data: bytes) -> None:
+        """See :class:`ports.Handler`."""
+        now = trio.current_time()
+        self._metrics.messages_received += 1
+        verdict = self._budget.spend(now)
+        if verdict is not Verdict.ACCEPT:
+            self._refuse(verdict)
+            return
+        if not data.isascii():
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self.connection.fail(CloseCode.INVALID_UTF8)
+                return
+        try:
+            self._on_message(data)
+        except BadMessage as error:
+            self._on_bad_message(error, now)
+
+    def on_binary(self, data: bytes) -> None:
+        """See :class:`ports.Handler`."""
+        now = trio.current_time()
+        self._metrics.messages_received += 1
+        verdict = self._budget.spend(now)
+        if verdict is not Verdict.ACCEPT:
+            self._refuse(verdict)
+            return
+        error = BadMessage(ErrorCode.INVALID_MESSAGE, "binary frames (Yjs) are not supported")
+        self._on_bad_message(error, now)
+
+    def on_pong(self) -> None:
+        """See :class:`ports.Handler`."""
+        if self._room is not None and self._session_id is not None:
+            self._room.apply(Heard(self.connection_id, self._session_id))
+
+    def on_end(self, code: int | None) -> None:
+        """See :class:`ports.Handler`."""
+        how = Parting.DROPPED
+        if code is not None:
+            how = _PARTING.get(CloseCode(code), how) if code in _PARTING else how
+        self._part(how)
+
+    def on_gone(self) -> None:
+        """See :class:`ports.Handler`."""
+        self._on_gone(self)
+
+    # --- inside ---------------------------------------------------------------
+
+    def _on_message(self, data: bytes) -> None:
+        message = decode(data)
+        room, session_id = self._room, self._session_id
+        if room is None or session_id is None or self._over:
+            return
+        match message:
+            case PresenceUpdate():
+                update = read_update(message.payload, self._board_id)
+                room.apply(Updated(self.connection_id, session_id, update))
+            case Heartbeat():
+                room.apply(HeartbeatReceived(self.connection_id, session_id))
+            case BoardLeave():
+                self._part(Parting.LEFT)
+                self.close(CloseCode.CLEAN_LEAVE)
+            case AuthRefresh():
+                raise BadMessage(
+                    ErrorCode.INVALID_MESSAGE, "type: auth:refresh needs auth.mode jwt"
+                )
+            case _:
+                assert_never(message)
+
+    def _on_bad_message(self, error: BadMessage, now: float) -> None:
+        self._metrics.bad_messages += 1
+        self._send(Error(ErrorPayload(error.code, error.message)))
+        if self._budget.bad_message(now):
+            log.info("closed for bad messages", board=self._board_id, session=self._session_id)
+            self._part(Parting.LEFT)
+            self.close(CloseCode.PROTOCOL_VIOLATIONS)
+        else:
+            self.on_pong()  # It was a sign of life all the same.
+
+    def _refuse(self, verdict: Verdict) -> None:
+        if verdict is Verdict.DROP:
+            return
+        retry_after_ms = self._budget.retry_after_ms()
+        text = "more messages than limits.messages_per_s"
+        self._send(Error(ErrorPayload(ErrorCode.RATE_LIMITED, text, retry_after_ms)))
+        if verdict is Verdict.CLOSE:
+            log.info("closed for flooding", board=self._board_id, session=self._session_id)
+            self._part(Parting.DROPPED)
+            reason = msgspec.json.encode({"retry_after_ms": 10_000}).decode()
+            self.close(CloseCode.RATE_LIMITED, reason)
+
+    def _send(self, message: ServerMessage) -> None:
+        self.write(text_frame(encode(message)))
+
+    def _part(self, how: Parting) -> None:
+        """Tell the room, once, that this connection no longer speaks for its session."""
+        if self._over:
+            return
+        self._over = True
+        room = self._room
+        if room is None:
+            return
+        if self._session_id is not None:
+            room.apply(Parted(self.connection_id, self._session_id, how))
+        room.forget(self.connection_id)
