@@ -1,0 +1,4 @@
+"""Plain HTTP: the demo's pages, the REST API, health and metrics.
+
+Knows the rest of the server by :mod:`.ports` only.
+"""

@@ -1,0 +1,49 @@
+"""JSON answers, and errors in their one shape."""
+
+from __future__ import annotations
+
+import msgspec
+from quart import Response
+
+
+class _ErrorBody(msgspec.Struct):
+    code: str
+    message: str
+
+
+class _ErrorAnswer(msgspec.Struct):
+    error: _ErrorBody
+
+
+class HttpError(Exception):
+    """Answer with this error instead.
+
+    Attributes:
+        status: the HTTP status.
+        code: one word for programs.
+        message: one sentence for people.
+        headers: further headers of the answer.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = headers or {}
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    """``value`` as compact JSON, which nobody is to keep."""
+    response = Response(msgspec.json.encode(value), status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def error_response(error: HttpError) -> Response:
+    """``{"error": {"code", "message"}}``."""
+    response = json_response(_ErrorAnswer(_ErrorBody(error.code, error.message)), error.status)
+    response.headers.update(error.headers)
+    return response

@@ -1,0 +1,119 @@
+"""The REST API (protocol section 7)."""
+
+from __future__ import annotations
+
+import hmac
+
+import msgspec
+from quart import Blueprint, Response, request
+
+from ..core.profile import is_board_id
+from .answers import HttpError, json_response
+from .ports import Access, Unavailable, WebPorts
+
+DEFAULT_HISTORY = 100
+MAX_HISTORY = 1000
+MAX_SINCE_MS = 2**53
+
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+class _Presence(msgspec.Struct):
+    board_id: str
+    users: msgspec.Raw
+    count: int
+    capacity: int
+    queue_length: int
+
+
+class _Kicked(msgspec.Struct):
+    board_id: str
+    user_id: str
+
+
+def create_api(ports: WebPorts) -> Blueprint:
+    """The routes under ``/api``."""
+    api = Blueprint("api", __name__, url_prefix="/api")
+
+    @api.get("/boards")
+    async def boards() -> Response:
+        _require_admin(ports.admin_token)
+        return json_response(ports.boards())
+
+    @api.get("/boards/<any_text:board_id>/presence")
+    async def presence(board_id: str) -> Response:
+        _require_board_id(board_id)
+        _require_access(ports.authorize(board_id, _token()))
+        view = await ports.presence(board_id)
+        users = msgspec.Raw(view.users_json)
+        return json_response(
+            _Presence(board_id, users, view.count, view.capacity, view.queue_length)
+        )
+
+    @api.get("/boards/<any_text:board_id>/history")
+    async def history(board_id: str) -> Response:
+        _require_admin(ports.admin_token)
+        _require_board_id(board_id)
+        since = _whole_number("since", None, 0, MAX_SINCE_MS)
+        limit = _whole_number("limit", DEFAULT_HISTORY, 1, MAX_HISTORY)
+        assert limit is not None
+        try:
+            return json_response(await ports.history(board_id, since, limit))
+        except Unavailable:
+            raise HttpError(503, "UNAVAILABLE", "the store does not answer") from None
+
+    @api.delete("/boards/<any_text:board_id>/users/<any_text:user_id>")
+    async def kick(board_id: str, user_id: str) -> Response:
+        _require_admin(ports.admin_token)
+        _require_board_id(board_id)
+        if not ports.kick(board_id, user_id):
+            raise HttpError(404, "NOT_FOUND", "the user is not on the board")
+        return json_response(_Kicked(board_id, user_id))
+
+    return api
+
+
+def _token() -> str | None:
+    """The token of the request: the header's, else the query's."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and credentials.strip():
+        return credentials.strip()
+    return request.args.get("token")
+
+
+def _require_admin(expected: str | None) -> None:
+    if expected is None:
+        # As if the route did not exist: there is nothing to guess here.
+        raise HttpError(404, "NOT_FOUND", "there is nothing here")
+    scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+    # Compared even if the scheme is wrong, and in constant time.
+    same = hmac.compare_digest(shown.strip().encode(), expected.encode())
+    if not (same and scheme.lower() == "bearer"):
+        raise HttpError(401, "UNAUTHORIZED", "this needs the admin token", _CHALLENGE)
+
+
+def _require_board_id(board_id: str) -> None:
+    if not is_board_id(board_id):
+        raise HttpError(
+            400, "INVALID_BOARD_ID", "a board id is 1-128 characters of A-Z a-z 0-9 _ - . : ~"
+        )
+
+
+def _require_access(access: Access) -> None:
+    if access is Access.UNAUTHORIZED:
+        raise HttpError(401, "UNAUTHORIZED", "this needs a token for the board", _CHALLENGE)
+    if access is Access.FORBIDDEN:
+        raise HttpError(403, "FORBIDDEN", "the token does not cover this board")
+
+
+def _whole_number(name: str, default: int | None, lowest: int, highest: int) -> int | None:
+    text = request.args.get(name)
+    if text is None:
+        return default
+    # Short and plain digits only: int() also takes underscores, blanks and 5 000 digits.
+    value = int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else -1
+    if not lowest <= value <= highest:
+        raise HttpError(
+            400, "INVALID_PARAMETER", f"{name} must be a whole number from {lowest} to {highest}"
+        )
+    return value

@@ -1,0 +1,138 @@
+"""The web application: pages, health, metrics, and what every answer has."""
+
+from __future__ import annotations
+
+import structlog
+from quart import Response
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
+
+from ..core.profile import is_board_id
+from . import static_files
+from .answers import HttpError, error_response, json_response
+from .api import create_api
+from .ports import WebPorts
+
+log = structlog.get_logger(__name__)
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MAX_BODY_BYTES = 16_384
+"""No route reads a body."""
+
+_HEADERS = {
+    # ws: and wss: because 'self' does not cover them in every browser. Avatars may come
+    # from anywhere; nothing else does.
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' https: http: data:; connect-src 'self' ws: wss:;"
+        " style-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none';"
+        " base-uri 'none'; form-action 'self'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class AnyText(BaseConverter):
+    """Any characters, slashes too: ids are checked by us, who answer 400, not 404."""
+
+    regex = ".+?"
+    part_isolating = False
+
+
+def create_app(ports: WebPorts) -> QuartTrio:
+    """The application, for an ASGI server that runs on Trio."""
+    app = QuartTrio("presence_server.web", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    # Exceptions are ours to answer, whoever drives the application.
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.url_map.converters["any_text"] = AnyText
+    app.url_map.merge_slashes = False
+    app.register_blueprint(create_api(ports))
+    _add_pages(app)
+    _add_health(app, ports)
+    _add_errors(app)
+    app.after_request(_with_headers)
+    return app
+
+
+async def _with_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _add_pages(app: QuartTrio) -> None:
+    files = static_files.load()
+
+    @app.get("/")
+    async def index() -> Response:
+        return static_files.respond(files["board.html"])
+
+    @app.get("/boards/<any_text:board_id>")
+    async def board(board_id: str) -> Response:
+        if not is_board_id(board_id):
+            raise HttpError(400, "INVALID_BOARD_ID", "this is not the name of a board")
+        return static_files.respond(files["board.html"])
+
+    @app.get("/favicon.ico")
+    async def favicon() -> Response:
+        # Browsers ask for it by themselves when they show JSON.
+        return static_files.respond(files["favicon.svg"])
+
+    @app.get("/static/<any_text:name>")
+    async def static(name: str) -> Response:
+        file = files.get(name)
+        if file is None:
+            raise HttpError(404, "NOT_FOUND", "there is no such file")
+        response = static_files.respond(file)
+        # Pages of other sites may use the client library; these files are no secret.
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+
+def _add_health(app: QuartTrio, ports: WebPorts) -> None:
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return json_response({"status": "ok"})
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        readiness = ports.ready()
+        serving = readiness.status in ("ready", "degraded")
+        return json_response(readiness, 200 if serving else 503)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        response = Response(ports.metrics_text(), content_type=METRICS_TYPE)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _add_errors(app: QuartTrio) -> None:
+    @app.errorhandler(HttpError)
+    async def ours(error: HttpError) -> Response:
+        return error_response(error)
+
+    @app.errorhandler(HTTPException)
+    async def routing(error: HTTPException) -> Response:
+        code = (error.name or "error").upper().replace(" ", "_")
+        status = error.code or 500
+        headers = {
+            name: value
+            for name, value in error.get_headers()
+            if name.lower() not in ("content-type", "content-length")
+        }
+        return error_response(HttpError(status, code, _MESSAGES.get(status, code), headers))
+
+    @app.errorhandler(Exception)
+    async def fault(error: Exception) -> Response:
+        log.error("request failed", exc_info=error)
+        return error_response(HttpError(500, "INTERNAL", "the server made a mistake"))
+
+
+_MESSAGES = {
+    404: "there is nothing here",
+    405: "the method is not allowed here",
+    413: "the body is too large",
+}

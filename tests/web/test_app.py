@@ -1,0 +1,118 @@
+"""Pages, static files, health and what every answer carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from presence_server.web import static_files
+from presence_server.web.app import create_app
+from presence_server.web.ports import Readiness
+from tests.web.fakes import FakePorts
+
+
+class TestPages:
+    @pytest.mark.parametrize("path", ["/", "/boards/demo"])
+    async def test_are_the_board(self, path: str) -> None:
+        response = await create_app(FakePorts()).test_client().get(path)
+        assert response.status_code == 200
+        assert response.content_type == "text/html; charset=utf-8"
+        assert b"<presence-bar" in await response.get_data()
+
+    @pytest.mark.parametrize("board", ["a%20b", "a/b", "x" * 129, "demo/"])
+    async def test_refuse_what_is_no_board(self, board: str) -> None:
+        response = await create_app(FakePorts()).test_client().get(f"/boards/{board}")
+        assert response.status_code == 400
+
+    async def test_hold_no_script_or_style_that_their_policy_forbids(self) -> None:
+        html = static_files.load()["board.html"].body
+        assert b"<style" not in html
+        assert b" style=" not in html
+        assert b" onclick=" not in html
+        assert b"<script>" not in html
+
+
+class TestStaticFiles:
+    @pytest.mark.parametrize(
+        ("name", "content_type"),
+        [
+            ("board.js", "text/javascript; charset=utf-8"),
+            ("board.css", "text/css; charset=utf-8"),
+            ("favicon.svg", "image/svg+xml"),
+        ],
+    )
+    async def test_have_their_type_and_may_be_used_by_other_sites(
+        self, name: str, content_type: str
+    ) -> None:
+        response = await create_app(FakePorts()).test_client().get(f"/static/{name}")
+        assert response.status_code == 200
+        assert response.content_type == content_type
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+    async def test_are_not_sent_twice(self) -> None:
+        client = create_app(FakePorts()).test_client()
+        first = await client.get("/static/board.js")
+        etag = first.headers["ETag"]
+        again = await client.get("/static/board.js", headers={"If-None-Match": etag})
+        assert again.status_code == 304
+        assert await again.get_data() == b""
+        other = await client.get("/static/board.js", headers={"If-None-Match": '"x"'})
+        assert other.status_code == 200
+
+    @pytest.mark.parametrize(
+        "name", ["../app.py", "%2e%2e/app.py", "..%2fapp.py", "/etc/passwd", "%00", "none.js"]
+    )
+    async def test_outside_the_folder_are_not_there(self, name: str) -> None:
+        response = await create_app(FakePorts()).test_client().get(f"/static/{name}")
+        assert response.status_code == 404
+
+    def test_are_found_in_folders_and_only_of_known_types(self, tmp_path: Path) -> None:
+        (tmp_path / "inner").mkdir()
+        (tmp_path / "inner" / "a.js").write_text("1")
+        (tmp_path / "notes.bak").write_text("2")
+        assert list(static_files.load(tmp_path)) == ["inner/a.js"]
+
+
+class TestHealth:
+    async def test_is_fine_while_the_process_runs(self) -> None:
+        ports = FakePorts(readiness=Readiness("draining", "down", "down"))
+        response = await create_app(ports).test_client().get("/healthz")
+        assert response.status_code == 200
+
+    @pytest.mark.parametrize(
+        ("readiness", "status"),
+        [
+            (Readiness("ready", "ok", "ok"), 200),
+            (Readiness("degraded", "down", "ok"), 200),
+            (Readiness("starting", "down", "down"), 503),
+            (Readiness("draining", "ok", "ok"), 503),
+        ],
+    )
+    async def test_readiness_says_what_there_is_and_nothing_else(
+        self, readiness: Readiness, status: int
+    ) -> None:
+        response = await create_app(FakePorts(readiness=readiness)).test_client().get("/readyz")
+        assert response.status_code == status
+        assert await response.get_json() == {
+            "status": readiness.status,
+            "database": readiness.database,
+            "cache": readiness.cache,
+        }
+
+    async def test_metrics_are_prometheus_text(self) -> None:
+        response = await create_app(FakePorts()).test_client().get("/metrics")
+        assert response.content_type.startswith("text/plain; version=0.0.4")
+        assert await response.get_data() == b"presence_users 3\n"
+
+
+class TestEveryAnswer:
+    @pytest.mark.parametrize("path", ["/", "/static/board.js", "/healthz", "/nothing"])
+    async def test_carries_the_policy(self, path: str) -> None:
+        response = await create_app(FakePorts()).test_client().get(path)
+        policy = response.headers["Content-Security-Policy"]
+        assert "script-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert response.headers["Referrer-Policy"] == "same-origin"
