@@ -18,7 +18,7 @@ class EngineLimits(Struct, frozen=True):
     """Durations in seconds."""
 
     connect_s: float = 3.0
-    operation_s: float = 5.0
+    operation_s: float = 4.0
     """After this a call is given up and its connection closed."""
     busy_s: float = 2.0
     """How long SQLite waits for another process's write lock."""

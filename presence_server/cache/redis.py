@@ -1,0 +1,127 @@
+"""The cache in Redis, for other services to read: ``presence:{board_id}``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from redis import exceptions
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from .base import CacheError, CacheUnavailable
+
+_CONNECTIONS = 4
+
+
+def check_redis_url(url: str) -> str:
+    """The URL without its password; raises :class:`CacheError` naming ``redis.url``."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise CacheError(f"redis.url: not a URL ({error}); {_USE}") from None
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise CacheError(f"redis.url: {parts.scheme[:60]!r} is not a Redis scheme; {_USE}")
+    if not (parts.path if parts.scheme == "unix" else parts.hostname):
+        raise CacheError(f"redis.url: names no host; {_USE}")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+_USE = "use redis://:password@host:6379/0, rediss://… for TLS, or unix:///path/to.sock"
+
+
+class RedisCache:
+    """See :class:`.base.Cache`."""
+
+    def __init__(self, url: str, ttl_s: float, *, operation_s: float = 2.0) -> None:
+        """Connects with the first call; every call ends within about ``operation_s``."""
+        self._shown = check_redis_url(url)
+        self._url = url
+        self._ttl_ms = max(1, round(ttl_s * 1000))
+        self._operation_s = operation_s
+        self._client: Redis | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def set_many(self, boards: Mapping[str, bytes]) -> None:
+        async with self._connected() as client:
+            pipeline = client.pipeline(transaction=False)
+            for board_id, users in boards.items():
+                pipeline.set(_key(board_id), users, px=self._ttl_ms)
+            await pipeline.execute()
+
+    async def delete_many(self, board_ids: Sequence[str]) -> None:
+        async with self._connected() as client:
+            if board_ids:
+                await client.delete(*map(_key, board_ids))
+
+    async def get(self, board_id: str) -> bytes | None:
+        async with self._connected() as client:
+            found = await client.get(_key(board_id))
+            return found if isinstance(found, bytes) else None
+
+    async def identity(self) -> str:
+        async with self._connected() as client:
+            try:
+                info = await client.info("server")
+            except exceptions.NoPermissionError:
+                # A user who may not ask still learns whether Redis is there.
+                await client.ping()
+                return "redis"
+            return str(info.get("run_id", "redis"))
+
+    async def aclose(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Redis]:
+        try:
+            async with asyncio.timeout(self._operation_s):
+                yield self._of_this_loop()
+        except (TimeoutError, OSError, exceptions.RedisError) as error:
+            raise self._diagnose(error) from error
+
+    def _of_this_loop(self) -> Redis:
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            # Connections of an earlier loop died with it.
+            self._loop = loop
+            pool = BlockingConnectionPool.from_url(
+                self._url,
+                max_connections=_CONNECTIONS,
+                timeout=self._operation_s,
+                socket_timeout=self._operation_s,
+                socket_connect_timeout=self._operation_s,
+                client_name="presence-server",
+                # One more try at once: an idle connection may be dead without our knowing.
+                retry=Retry(NoBackoff(), 1),
+            )
+            self._client = Redis(connection_pool=pool)
+        return self._client
+
+    def _diagnose(self, error: Exception) -> CacheError:
+        line = " ".join(str(error).split())[:200]
+        if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError) or (
+            line.startswith(("NOAUTH", "WRONGPASS"))
+        ):
+            return CacheError(
+                f"redis.url: {self._shown} refuses the login: {line}; "
+                "put the password into the URL: redis://:password@host:6379/0"
+            )
+        if isinstance(error, exceptions.NoPermissionError):
+            return CacheError(
+                f"redis.url: the user lacks rights: {line}; "
+                "allow SET, GET, DEL, PING and INFO on presence:*"
+            )
+        if isinstance(error, TimeoutError | exceptions.TimeoutError):
+            return CacheUnavailable(f"redis.url: {self._shown} does not answer in time")
+        return CacheUnavailable(f"redis.url: {self._shown}: {line or type(error).__name__}")
+
+
+def _key(board_id: str) -> str:
+    return f"presence:{board_id}"

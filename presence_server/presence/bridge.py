@@ -1,0 +1,170 @@
+"""The asyncio loop that database and Redis drivers run in, kept alive under Trio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Protocol, TypeVar, TypeVarTuple
+
+import structlog
+import trio
+import trio_asyncio
+
+from presence_server.core.errors import PresenceError
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+_STEADY_S = 5.0
+"""A loop that lived this long earns its successor an immediate start."""
+_IN_FLIGHT = 256
+
+log = structlog.get_logger(__name__)
+
+
+class BridgeRestarted(PresenceError):
+    """The asyncio loop ended under this call; it may or may not have done its work."""
+
+
+class Caller(Protocol):
+    """What the rest of this package needs of a bridge."""
+
+    async def call(
+        self, function: Callable[[*Ts], Coroutine[object, object, T]], /, *args: *Ts
+    ) -> T: ...
+
+
+class _Call:
+    """One asyncio task, and the Trio task that waits for it, if it still does."""
+
+    __slots__ = ("ended", "task")
+
+    def __init__(self, task: asyncio.Task[object]) -> None:
+        self.task = task
+        self.ended = trio.Event()
+
+
+class _Generation:
+    """One life of the loop."""
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.opened = trio.Event()
+        self.died = trio.Event()
+        self.calls: set[_Call] = set()
+
+
+class Bridge:
+    """Runs asyncio coroutines for Trio tasks, on a loop that is started again when it fails.
+
+    Cancelling a call ends the waiting, not the work: drivers are at their worst
+    when cancelled half-way (a reply left unread, a transaction left open). So
+    every coroutine given to the bridge must end by itself, and soon.
+    """
+
+    def __init__(self) -> None:
+        self.restarts = 0
+        """How often the loop has failed and was started again."""
+        self._current = _Generation()
+        self._slots = trio.Semaphore(_IN_FLIGHT)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep a loop alive until cancelled."""
+        pause = 0.0
+        async with trio.open_nursery() as nursery:
+            while True:
+                generation = self._current
+                began = trio.current_time()
+                nursery.start_soon(self._live, generation)
+                await generation.opened.wait()
+                task_status.started()
+                task_status = trio.TASK_STATUS_IGNORED
+                await generation.died.wait()
+                lived = trio.current_time() - began
+                pause = 0.0 if lived > _STEADY_S else min(pause * 2 or _FIRST_PAUSE_S, 1.0)
+                self.restarts += 1
+                self._current = _Generation()
+                await trio.sleep(pause)
+
+    async def call(
+        self, function: Callable[[*Ts], Coroutine[object, object, T]], /, *args: *Ts
+    ) -> T:
+        """Run ``function(*args)`` on the loop and return what it returns.
+
+        Waits for the loop while it is being started again. Raises
+        :class:`BridgeRestarted` when the loop ends before the function does.
+        """
+        await self._slots.acquire()
+        try:
+            generation = await self._opened()
+            assert generation.loop is not None
+            task = generation.loop.create_task(function(*args))
+        except BaseException:
+            self._slots.release()
+            raise
+        call = _Call(task)
+        generation.calls.add(call)
+        task.add_done_callback(lambda _: self._finished(generation, call))
+        await call.ended.wait()
+        if not task.done() or task.cancelled():
+            raise BridgeRestarted("the asyncio loop was restarted during this call")
+        return task.result()
+
+    async def _opened(self) -> _Generation:
+        while True:
+            generation = self._current
+            await generation.opened.wait()
+            if not generation.died.is_set():
+                return generation
+            await trio.sleep(_FIRST_PAUSE_S)
+
+    def _finished(self, generation: _Generation, call: _Call) -> None:
+        self._forget(generation, call)
+        if not call.task.cancelled():
+            # Looked at, or asyncio reports an abandoned call's error as an
+            # unhandled one, which ends the loop.
+            call.task.exception()
+
+    def _forget(self, generation: _Generation, call: _Call) -> None:
+        if call in generation.calls:
+            generation.calls.remove(call)
+            self._slots.release()
+        call.ended.set()
+
+    def _end(self, generation: _Generation) -> None:
+        """Nobody waits for a dead loop, however long its tasks take to unwind."""
+        generation.died.set()
+        for call in tuple(generation.calls):
+            self._forget(generation, call)
+
+    async def _live(self, generation: _Generation) -> None:
+        try:
+            async with trio_asyncio.open_loop() as loop:
+                loop.set_exception_handler(_on_unhandled)
+                generation.loop = loop
+                generation.opened.set()
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    self._end(generation)
+        except Exception as error:
+            log.warning("asyncio_loop_restarted", error=_reason(error))
+        finally:
+            generation.opened.set()
+            self._end(generation)
+
+
+def _on_unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """Errors in callbacks end the loop; a forgotten task's error is history already."""
+    if context.get("future") is not None or context.get("task") is not None:
+        log.debug("asyncio_error_not_retrieved", error=repr(context.get("exception")))
+        return
+    loop.default_exception_handler(context)
+
+
+def _reason(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,273 @@
+"""Writes the store has not had yet: the newest state of each session, nothing else.
+
+Pure bookkeeping. However long the store is away, a session takes one entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from msgspec.structs import replace
+
+from presence_server.core.model import PresenceRecord, UserProfile
+from presence_server.storage.batch import (
+    Closing,
+    Heartbeat,
+    OpenSession,
+    ProfileSeen,
+    WriteBatch,
+)
+
+Key = tuple[str, str]
+"""board_id, session_id."""
+
+
+class SessionWrites:
+    """What is to be written for one session."""
+
+    __slots__ = ("closed_at", "heartbeat", "insert", "key", "on_committed", "profile", "update")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.insert: PresenceRecord | None = None
+        self.profile: UserProfile | None = None
+        self.update: PresenceRecord | None = None
+        self.heartbeat: int | None = None
+        self.closed_at: int | None = None
+        self.on_committed: list[Callable[[], None]] = []
+
+    @property
+    def row(self) -> PresenceRecord | None:
+        """The newest whole row known here, with its heartbeat and end."""
+        row = self.update or self.insert
+        if row is None:
+            return None
+        if self.insert is not None:
+            row = replace(row, connected_at=self.insert.connected_at)
+        return self.applied_to(row)
+
+    def applied_to(self, row: PresenceRecord) -> PresenceRecord:
+        """``row``, an older state of this session, as it will be once this is written."""
+        if self.update is not None and row is not self.update:
+            row = replace(
+                row,
+                status=self.update.status,
+                cursor=self.update.cursor,
+                metadata=self.update.metadata,
+                last_heartbeat_at=self.update.last_heartbeat_at,
+            )
+        if self.heartbeat is not None and self.heartbeat > row.last_heartbeat_at:
+            row = replace(row, last_heartbeat_at=self.heartbeat)
+        if self.closed_at is not None and row.disconnected_at is None:
+            row = replace(row, disconnected_at=self.closed_at)
+        return row
+
+    def older(self, earlier: SessionWrites) -> None:
+        """Take over what ``earlier``, which could not be written, knows and this does not."""
+        self.on_committed = earlier.on_committed + self.on_committed
+        if self.insert is not None:
+            return
+        self.insert, self.profile = earlier.insert, earlier.profile
+        if self.update is None:
+            self.update = earlier.update
+        if self.heartbeat is None:
+            self.heartbeat = earlier.heartbeat
+        if self.closed_at is None:
+            self.closed_at = earlier.closed_at
+
+
+class PendingWrites:
+    """Accepts writes at any time, hands them out in batches, takes back what failed."""
+
+    def __init__(self, max_finished: int = 50_000) -> None:
+        """``max_finished``: how many sessions that came *and* went unseen by the store are kept.
+
+        Nobody will ever ask for those but the history, so the oldest are given up.
+        """
+        self.abandoned = 0
+        """Sessions given up because of ``max_finished``."""
+        self._max_finished = max_finished
+        self._joining: dict[Key, SessionWrites] = {}
+        self._changed: dict[Key, SessionWrites] = {}
+        self._in_flight: dict[Key, SessionWrites] = {}
+        self._finished: dict[Key, None] = {}
+        self._readers: list[list[SessionWrites]] = []
+
+    @property
+    def joins(self) -> int:
+        """Sessions whose row does not exist yet and is not being written."""
+        return len(self._joining)
+
+    @property
+    def changes(self) -> int:
+        """Sessions with a row that is out of date and not being written."""
+        return len(self._changed)
+
+    def __len__(self) -> int:
+        return len(self._joining) + len(self._changed) + len(self._in_flight)
+
+    def join(
+        self, record: PresenceRecord, profile: UserProfile, on_committed: Callable[[], None]
+    ) -> None:
+        key = (record.board_id, record.session_id)
+        writes = SessionWrites(key)
+        writes.insert, writes.profile = record, profile
+        earlier = self._joining.pop(key, None)
+        writes.on_committed = [*(earlier.on_committed if earlier else ()), on_committed]
+        self._changed.pop(key, None)
+        self._finished.pop(key, None)
+        self._joining[key] = writes
+
+    def heartbeat(self, key: Key, at_ms: int) -> None:
+        self._of(key).heartbeat = at_ms
+
+    def update(self, record: PresenceRecord) -> None:
+        writes = self._of((record.board_id, record.session_id))
+        writes.update, writes.heartbeat = record, None
+
+    def disconnect(self, key: Key, at_ms: int) -> None:
+        writes = self._of(key)
+        if writes.closed_at is None:
+            writes.closed_at = at_ms
+        if writes.insert is not None:
+            self._finished[key] = None
+            self._bound_finished()
+
+    def waiting_callbacks(self) -> list[Callable[[], None]]:
+        """Take the callbacks of all joins not written yet, those in flight included."""
+        taken: list[Callable[[], None]] = []
+        for entries in (self._in_flight, self._joining):
+            for writes in entries.values():
+                taken += writes.on_committed
+                writes.on_committed = []
+        return taken
+
+    def take(self, limit: int, *, changes: bool) -> list[SessionWrites]:
+        """The oldest entries, joins first; ``changes`` false leaves the others to gather.
+
+        What is taken is in flight until :meth:`written` or :meth:`failed`.
+        """
+        taken: list[SessionWrites] = []
+        for entries in (self._joining, self._changed) if changes else (self._joining,):
+            for key in list(_first(entries, limit - len(taken))):
+                taken.append(entries.pop(key))
+                self._finished.pop(key, None)
+        self._in_flight = {writes.key: writes for writes in taken}
+        return taken
+
+    def written(self) -> None:
+        """The batch in flight is in the store."""
+        for seen in self._readers:
+            seen += self._in_flight.values()
+        self._in_flight = {}
+
+    def failed(self, kept: Iterable[SessionWrites]) -> None:
+        """The batch in flight is not in the store; keep ``kept`` of it for the next try."""
+        self._in_flight = {}
+        for writes in kept:
+            key = writes.key
+            newer = self._joining.pop(key, None) or self._changed.pop(key, None)
+            if newer is not None:
+                newer.older(writes)
+                writes = newer
+            if writes.insert is None:
+                self._changed[key] = writes
+                continue
+            self._joining[key] = writes
+            if writes.closed_at is not None:
+                self._finished[key] = None
+        self._bound_finished()
+
+    @contextmanager
+    def reading(self) -> Iterator[list[SessionWrites]]:
+        """While the store is read; gathers, for :meth:`overlay`, what is written meanwhile."""
+        seen: list[SessionWrites] = []
+        self._readers.append(seen)
+        try:
+            yield seen
+        finally:
+            # By identity: two readers may have seen the same.
+            self._readers = [other for other in self._readers if other is not seen]
+
+    def overlay(
+        self, stored: Iterable[OpenSession], board_id: str | None, seen: Iterable[SessionWrites]
+    ) -> list[OpenSession]:
+        """What ``stored``, the store's open sessions, will be once everything is written.
+
+        ``seen`` may or may not be in ``stored`` already.
+        """
+        sessions = {(s.record.board_id, s.record.session_id): s for s in stored}
+        for entries in (
+            seen,
+            self._in_flight.values(),
+            self._changed.values(),
+            self._joining.values(),
+        ):
+            for writes in entries:
+                if board_id is None or writes.key[0] == board_id:
+                    self._overlay_one(sessions, writes.key, writes)
+        return [s for s in sessions.values() if s.record.disconnected_at is None]
+
+    @staticmethod
+    def _overlay_one(sessions: dict[Key, OpenSession], key: Key, writes: SessionWrites) -> None:
+        known = sessions.get(key)
+        if writes.insert is not None and writes.profile is not None:
+            row = writes.row
+            assert row is not None
+            sessions[key] = OpenSession(row, writes.profile)
+        elif known is not None:
+            sessions[key] = OpenSession(writes.applied_to(known.record), known.profile)
+
+    def _of(self, key: Key) -> SessionWrites:
+        writes = self._joining.get(key) or self._changed.get(key)
+        if writes is None:
+            writes = self._changed[key] = SessionWrites(key)
+        return writes
+
+    def _bound_finished(self) -> None:
+        while len(self._finished) > self._max_finished:
+            key = next(iter(self._finished))
+            del self._finished[key]
+            writes = self._joining[key]
+            if writes.on_committed:
+                # Its room still waits to hear of it: keep it until that is over.
+                continue
+            del self._joining[key]
+            self.abandoned += 1
+
+
+def to_batch(entries: Iterable[SessionWrites]) -> WriteBatch:
+    """The entries as one transaction, at most one statement for each kind of change."""
+    profiles: dict[str, ProfileSeen] = {}
+    inserts: list[PresenceRecord] = []
+    updates: list[PresenceRecord] = []
+    heartbeats: list[Heartbeat] = []
+    closings: list[Closing] = []
+    for writes in entries:
+        if writes.insert is not None and writes.profile is not None:
+            row = writes.row
+            assert row is not None
+            inserts.append(row)
+            profiles[writes.profile.user_id] = ProfileSeen(writes.profile, row.connected_at)
+            continue
+        if writes.update is not None:
+            updates.append(writes.applied_to(writes.update))
+        elif writes.heartbeat is not None:
+            heartbeats.append(Heartbeat(*writes.key, writes.heartbeat))
+        if writes.closed_at is not None:
+            closings.append(Closing(*writes.key, writes.closed_at))
+    return WriteBatch(
+        profiles=list(profiles.values()),
+        inserts=inserts,
+        updates=updates,
+        heartbeats=heartbeats,
+        closings=closings,
+    )
+
+
+def _first(entries: dict[Key, SessionWrites], limit: int) -> Iterable[Key]:
+    for index, key in enumerate(entries):
+        if index >= limit:
+            return
+        yield key
