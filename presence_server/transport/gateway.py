@@ -97,6 +97,12 @@ class Gateway:
         self._links: dict[int, SessionLink] = {}
         self._numbers = itertools.count(1)
         self._draining = False
+        self._empty = trio.Event()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether :meth:`drain` was called."""
+        return self._draining
 
     @property
     def connections(self) -> int:
@@ -127,6 +133,11 @@ class Gateway:
             for link in list(self._links.values()):
                 reason = msgspec.json.encode({"retry_after_ms": retry_after_ms()}).decode()
                 link.let_go(CloseCode.SERVER_RESTART, reason)
+        self._tell_if_empty()
+
+    async def wait_until_empty(self) -> None:
+        """Return once draining is done: the last WebSocket connection is gone."""
+        await self._empty.wait()
 
     # --- accepting ------------------------------------------------------------
 
@@ -287,6 +298,11 @@ class Gateway:
 
     def _forget(self, link: SessionLink) -> None:
         self._links.pop(link.connection_id, None)
+        self._tell_if_empty()
+
+    def _tell_if_empty(self) -> None:
+        if self._draining and not self._links:
+            self._empty.set()
 
     async def _serve_or_refuse(
         self,

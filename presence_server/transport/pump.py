@@ -22,6 +22,11 @@ READ_SIZE = 16384
 MAX_WAKE_S = 0.01
 
 
+def pump_is_available() -> bool:
+    """Whether this platform has epoll: a selector that is itself pollable, and fair."""
+    return hasattr(select, "epoll")
+
+
 class SocketWire:
     """One socket in the pump."""
 

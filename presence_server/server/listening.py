@@ -1,0 +1,93 @@
+"""Listening sockets and the TLS context, with errors that name the setting."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import NamedTuple
+
+import trio
+
+from ..settings import Settings, SettingsError
+
+BACKLOG = 4096
+
+
+class Address(NamedTuple):
+    """Where the server listens."""
+
+    host: str
+    port: int
+    scheme: str = "http"
+
+    @property
+    def url(self) -> str:
+        """The address a browser takes."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """The address a WebSocket client takes."""
+        return "ws" + self.url.removeprefix("http")
+
+
+async def open_listeners(settings: Settings) -> list[socket.socket]:
+    """Non-blocking listening sockets.
+
+    Raises:
+        SettingsError: the address cannot be listened on.
+    """
+    host, port = settings.server.host, settings.server.port
+    try:
+        listeners = await trio.open_tcp_listeners(port, host=host.strip("[]"), backlog=BACKLOG)
+    except PermissionError:
+        problem = f"server.port: not allowed to listen on port {port}; take one above 1023"
+        raise SettingsError([problem]) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        problem = f"server.host, server.port: cannot listen on {host} port {port}: {reason}"
+        raise SettingsError([problem]) from None
+    sockets = []
+    for listener in listeners:
+        sock = socket.socket(fileno=listener.socket.detach())
+        sock.setblocking(False)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Accepted sockets inherit it; it ends a peer that shuts its window.
+            limits = settings.limits
+            patience_s = limits.ping_interval_s + limits.ping_timeout_s
+            sock.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(patience_s * 1000))
+            )
+        sockets.append(sock)
+    if port == 0:
+        # Each address would get another port, and only one can be told.
+        for sock in sockets[1:]:
+            sock.close()
+        del sockets[1:]
+    return sockets
+
+
+def address_of(listener: socket.socket, tls: ssl.SSLContext | None) -> Address:
+    """Where a listening socket is."""
+    host, port = listener.getsockname()[:2]
+    return Address(host, port, "http" if tls is None else "https")
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """The TLS side of the port, if it has one.
+
+    Raises:
+        SettingsError: certificate or key cannot be used.
+    """
+    certfile, keyfile = settings.server.tls_certfile, settings.server.tls_keyfile
+    if certfile is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(certfile, keyfile)
+    except (OSError, ssl.SSLError) as error:
+        problem = f"server.tls_certfile, server.tls_keyfile: {error.strerror or error}"
+        raise SettingsError([problem]) from None
+    return context

@@ -1,0 +1,153 @@
+"""Start in order, serve, and come down in reverse.
+
+Lifetimes are nested: the process holds the services, the services outlive the rooms,
+the rooms outlive the connections. The inner ones get a deadline on the way down.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import structlog
+import trio
+
+from ..core.errors import PresenceError
+from ..presence.service import PresenceService
+from ..presence.stack import open_presence
+from ..settings import Settings, SettingsError
+from .listening import Address, address_of, open_listeners, tls_context
+from .wiring import Parts, wire_parts
+
+log = structlog.get_logger(__name__)
+
+FLUSH_DEADLINE_S = 1.5
+"""What the last writes get; with the drain before it the end stays within its 2 s."""
+
+
+async def main(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends it at once.
+
+    Raises:
+        PresenceError: the server cannot start; its text is one line for the operator.
+    """
+    # Before anything else, or an interrupt could land in the middle of a transition.
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, _one_error():
+        stop = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_stop_on_signal, signals, stop, nursery.cancel_scope)
+            await serve(settings, stop=stop)
+            nursery.cancel_scope.cancel()
+
+
+async def serve(
+    settings: Settings,
+    *,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until ``stop`` is set, then drain; or until cancelled, without taking leave.
+
+    Args:
+        settings: all of them.
+        stop: begins the drain.
+        task_status: is told the bound :class:`Address` once the port is open.
+
+    Raises:
+        PresenceError: the server cannot start; its text is one line for the operator.
+    """
+    if settings.auth.mode != "none":
+        raise SettingsError(['auth.mode: "jwt" is not available in this release'])
+    stop = trio.Event() if stop is None else stop
+    tls = tls_context(settings)
+    stack = open_presence(
+        database_url=settings.database.url,
+        redis_url=settings.redis.url,
+        cache_ttl_s=settings.cache.ttl_s,
+        retention_days=settings.database.retention_days,
+        database_required=settings.database.required,
+    )
+    with _one_error():
+        async with trio.open_nursery() as services:
+            await services.start(stack.run)
+            try:
+                await _serve_boards(settings, stack.service, tls, stop, task_status)
+            finally:
+                await _flush(stack.service)
+            services.cancel_scope.cancel()
+
+
+async def _serve_boards(
+    settings: Settings,
+    service: PresenceService,
+    tls: ssl.SSLContext | None,
+    stop: trio.Event,
+    task_status: trio.TaskStatus[Address],
+) -> None:
+    parts = wire_parts(settings, service)
+    async with trio.open_nursery() as rooms:
+        await rooms.start(parts.registry.run)
+        await rooms.start(parts.recovery.run)
+        listeners = await open_listeners(settings)
+        async with trio.open_nursery() as connections:
+            connections.start_soon(parts.deadlines.run)
+            if parts.pump is not None:
+                connections.start_soon(parts.pump.run)
+            await connections.start(parts.gateway.serve, listeners, tls)
+            address = address_of(listeners[0], tls)
+            log.info("listening", url=address.url)
+            task_status.started(address)
+            await stop.wait()
+            await _drain(parts, settings.server.drain_timeout_s)
+            connections.cancel_scope.cancel()
+        rooms.cancel_scope.cancel()
+
+
+async def _drain(parts: Parts, timeout_s: float) -> None:
+    """Tell everybody to come back, spread over the drain window, and see them off."""
+    log.info("draining", connections=parts.gateway.connections)
+
+    def retry_after_ms() -> int:
+        return round(random.uniform(0, timeout_s * 1000))  # noqa: S311 - no secret, a spread
+
+    parts.gateway.drain(retry_after_ms)
+    with trio.move_on_after(timeout_s):
+        await parts.gateway.wait_until_empty()
+
+
+async def _flush(service: PresenceService) -> None:
+    with trio.move_on_after(FLUSH_DEADLINE_S, shield=True) as patience:
+        await service.flush()
+    if patience.cancelled_caught:
+        log.warning("writes given up", sessions=service.waiting_writes)
+
+
+async def _stop_on_signal(
+    signals: AsyncIterator[int], stop: trio.Event, scope: trio.CancelScope
+) -> None:
+    async for number in signals:
+        log.info("signal", name=signal.Signals(number).name)
+        if stop.is_set():
+            scope.cancel()
+        stop.set()
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """Nurseries wrap what they raise; an operator is told the one thing that is wrong."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        errors, rest = group.split(PresenceError)
+        if errors is None or rest is not None:
+            raise
+        raise _first_leaf(errors) from None
+
+
+def _first_leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

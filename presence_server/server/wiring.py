@@ -1,0 +1,87 @@
+"""Makes the parts of one server from its settings. Nothing runs yet."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+import trio
+from hypercorn.typing import ASGIFramework
+from msgspec import Struct
+
+from ..presence.service import PresenceService
+from ..rooms.registry import Registry
+from ..settings import Settings
+from ..telemetry import Metrics
+from ..transport.connection import ConnectionLimits
+from ..transport.deadlines import Deadlines
+from ..transport.gateway import Gateway, GatewayLimits
+from ..transport.http import HttpServer
+from ..transport.identity import anonymous_profile
+from ..transport.pump import Pump, pump_is_available
+from ..web.app import create_app
+from .ports import ServerPorts
+from .recovery import Recovery
+
+
+class Parts(Struct, frozen=True):
+    """What :mod:`.run` starts and stops."""
+
+    registry: Registry
+    recovery: Recovery
+    deadlines: Deadlines
+    pump: Pump | None
+    gateway: Gateway
+
+
+def wire_parts(settings: Settings, service: PresenceService) -> Parts:
+    """Connect rooms, transport and web to a presence service."""
+    metrics = Metrics()
+    registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms)
+    deadlines = Deadlines(registry.batch)
+    pump = Pump(registry.batch) if pump_is_available() else None
+    ports = ServerPorts(settings, registry, service, metrics)
+    gateway = Gateway(
+        registry,
+        deadlines,
+        pump,
+        HttpServer(cast("ASGIFramework", create_app(ports))),
+        anonymous_profile,
+        gateway_limits(settings),
+        metrics,
+    )
+    ports.is_draining = lambda: gateway.is_draining
+    metrics.observe(
+        connections=lambda: gateway.connections,
+        boards=lambda: len(registry),
+        users=lambda: sum(task.room.seats_taken for task in registry),
+        queue_length=lambda: sum(task.room.queue_length for task in registry),
+        store_up=lambda: service.database_status == "ok",
+        cache_up=lambda: service.cache_status == "ok",
+        store_backlog=lambda: service.waiting_writes,
+    )
+    return Parts(registry, Recovery(registry, service), deadlines, pump, gateway)
+
+
+def gateway_limits(settings: Settings) -> GatewayLimits:
+    """The bounds of the transport (settings section ``limits``)."""
+    limits = settings.limits
+    return GatewayLimits(
+        connection=ConnectionLimits(
+            max_message_bytes=limits.max_message_bytes,
+            outbox_bytes=limits.outbox_bytes,
+            write_timeout_s=limits.write_timeout_s,
+            ping_interval_s=limits.ping_interval_s,
+            ping_timeout_s=limits.ping_timeout_s,
+        ),
+        handshake_timeout_s=limits.handshake_timeout_s,
+        messages_per_s=limits.messages_per_s,
+        burst=limits.burst,
+        max_connections=limits.max_connections,
+        allowed_origins=frozenset(settings.auth.allowed_origins),
+    )
+
+
+def wall_epoch_ms() -> int:
+    """Milliseconds since the epoch at scheduling time zero, by the wall clock of now."""
+    return round((time.time() - trio.current_time()) * 1000)
