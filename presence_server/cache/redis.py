@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from redis import exceptions
@@ -82,15 +82,19 @@ class RedisCache:
     async def _connected(self) -> AsyncIterator[Redis]:
         try:
             async with asyncio.timeout(self._operation_s):
-                yield self._of_this_loop()
+                yield await self._of_this_loop()
         except (TimeoutError, OSError, exceptions.RedisError) as error:
             raise self._diagnose(error) from error
 
-    def _of_this_loop(self) -> Redis:
+    async def _of_this_loop(self) -> Redis:
         loop = asyncio.get_running_loop()
-        if self._client is None or self._loop is not loop:
-            # Connections of an earlier loop died with it.
-            self._loop = loop
+        if self._loop is not loop:
+            old, self._client, self._loop = self._client, None, loop
+            if old is not None:
+                # Its connections died with their loop; what is left is to say so.
+                with suppress(Exception):
+                    await old.aclose()
+        if self._client is None:
             pool = BlockingConnectionPool.from_url(
                 self._url,
                 max_connections=_CONNECTIONS,
@@ -101,7 +105,7 @@ class RedisCache:
                 # One more try at once: an idle connection may be dead without our knowing.
                 retry=Retry(NoBackoff(), 1),
             )
-            self._client = Redis(connection_pool=pool)
+            self._client = Redis.from_pool(pool)
         return self._client
 
     def _diagnose(self, error: Exception) -> CacheError:

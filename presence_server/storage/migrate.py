@@ -98,7 +98,9 @@ def _run(store: StoreUrl, work: Callable[[Connection], T]) -> T:
     try:
         if store.dialect is Dialect.SQLITE:
             return _run_sqlite(store, work)
-        return asyncio.run(_run_postgres(store, work))
+        # The plain loop, whatever loop policy the process has.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            return runner.run(_run_postgres(store, work))
     except Exception as error:
         raise diagnose(error, store) from error
 

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from presence_server.presence.bridge import Bridge
+from presence_server.storage import migrate
+from presence_server.storage.repository import Repository
+from presence_server.storage.url import parse_url
+from tests.servers import postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty store of either dialect."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/presence.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+async def bridge(nursery: trio.Nursery) -> Bridge:
+    bridge = Bridge()
+    await nursery.start(bridge.run)
+    return bridge
+
+
+@pytest.fixture
+async def repository(store_url: str, bridge: Bridge) -> AsyncIterator[Repository]:
+    """A migrated store of either dialect."""
+    await trio.to_thread.run_sync(migrate.upgrade, store_url)
+    repository = Repository(parse_url(store_url))
+    yield repository
+    await bridge.call(repository.aclose)

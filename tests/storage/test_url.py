@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from presence_server.storage.errors import StorageError
+from presence_server.storage.url import Dialect, parse_url
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///var/presence.db", "var/presence.db"),
+        ("sqlite:////abs/presence.db", "/abs/presence.db"),
+        ("sqlite+aiosqlite:///x.db", "x.db"),
+    ],
+)
+def test_sqlite_urls_name_a_file(url: str, path: str) -> None:
+    store = parse_url(url)
+    assert (store.dialect, store.path) == (Dialect.SQLITE, Path(path))
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
+def test_postgres_urls_are_handed_to_the_driver_whole(scheme: str) -> None:
+    store = parse_url(f"{scheme}://me:secret@db:5433/x?sslmode=require")
+    assert store.dialect is Dialect.POSTGRES
+    assert store.dsn == "postgresql://me:secret@db:5433/x?sslmode=require"
+
+
+def test_a_password_is_never_shown() -> None:
+    assert parse_url("postgresql://me:secret@db:5433/x").shown == "postgresql://me@db:5433/x"
+
+
+def test_a_postgres_url_may_name_a_socket_folder_instead_of_a_host() -> None:
+    assert parse_url("postgresql:///x?host=/run/postgresql").dialect is Dialect.POSTGRES
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "presence.db",
+        "mysql://me@db/x",
+        "sqlite://presence.db",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "postgresql:db",
+        "postgresql:///x",
+        "postgresql://db:port/x",
+        "postgresql://[db/x",
+    ],
+)
+def test_anything_else_is_refused_in_one_line_that_names_the_setting(url: str) -> None:
+    with pytest.raises(StorageError, match=r"^database\.url: .*use [^\n]*$"):
+        parse_url(url)
