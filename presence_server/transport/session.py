@@ -99,8 +99,9 @@ class SessionLink:
 
     def bind(self, session_id: str) -> None:
         """See :class:`rooms.ports.Peer`."""
+        if self._session_id is None:
+            log.info("session connected", board=self._board_id, session=session_id)
         self._session_id = session_id
-        log.info("session bound", board=self._board_id, session=session_id, conn=self.connection_id)
 
     def close(self, code: int, reason: str = "") -> None:
         """See :class:`rooms.ports.Peer`."""
