@@ -6,6 +6,7 @@ from msgspec import Raw
 
 from .errors import ErrorCode
 from .messages import (
+    NO_METADATA,
     BoardJoined,
     BoardQueued,
     Error,
@@ -77,7 +78,7 @@ def presence_changed(user: User, now_ms: int) -> PresenceChanged:
             user.profile.user_id,
             user.status,
             user.connected,
-            None if user.metadata is None else Raw(user.metadata),
+            NO_METADATA if user.metadata is None else Raw(user.metadata),
             now_ms,
         )
     )

@@ -8,6 +8,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from .errors import ErrorCode
 from .model import Cursor, LeaveReason, PresenceStatus
 
+NO_METADATA = Raw(b"null")
+
 # --- what is inside -----------------------------------------------------------
 
 
@@ -21,7 +23,8 @@ class UserObject(Struct, frozen=True):
     status: PresenceStatus
     connected: bool
     cursor: Cursor | None
-    metadata: Raw | None
+    metadata: Raw
+    """A JSON object or null."""
     joined_at: int
 
 
@@ -108,7 +111,7 @@ class PresenceChangedPayload(Struct, frozen=True):
     user_id: str
     status: PresenceStatus
     connected: bool
-    metadata: Raw | None
+    metadata: Raw
     timestamp: int
 
 

@@ -1,0 +1,152 @@
+"""A room task on fake peers and a fake store, under whatever clock the test has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+import trio.testing
+
+from presence_server.core.decode import Update
+from presence_server.core.events import Connect, Parted, Parting, Updated
+from presence_server.core.messages import ServerMessage, decode_server
+from presence_server.core.model import BoardLimits, PresenceRecord, UserProfile
+from presence_server.core.profile import clean_profile
+from presence_server.rooms.registry import Registry
+
+EPOCH_MS = 1_000_000_000_000
+
+
+class FakeStore:
+    """Remembers what it was asked. Commits by hand, so that a test decides when."""
+
+    def __init__(self, *, commits_at_once: bool = True) -> None:
+        self.commits_at_once = commits_at_once
+        self.waiting: list[Callable[[], None]] = []
+        self.calls: list[str] = []
+        self.published: dict[str, bytes | None] = {}
+
+    def join(
+        self, record: PresenceRecord, profile: UserProfile, on_committed: Callable[[], None]
+    ) -> None:
+        self.calls.append(f"join {record.session_id}")
+        self.waiting.append(on_committed)
+
+    def commit(self) -> None:
+        """The rows that wait are durable now."""
+        waiting, self.waiting = self.waiting, []
+        for on_committed in waiting:
+            on_committed()
+
+    def heartbeat(self, board_id: str, session_id: str, at_ms: int) -> None:
+        self.calls.append(f"heartbeat {session_id}")
+
+    def update_status(self, record: PresenceRecord) -> None:
+        self.calls.append(f"update {record.session_id}")
+
+    def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:
+        self.calls.append(f"disconnect {session_id}")
+
+    def publish(self, board_id: str, users_json: bytes | None) -> None:
+        self.published[board_id] = users_json
+
+
+class FakeMetrics:
+    """Counts flushes and joins."""
+
+    def __init__(self) -> None:
+        self.flushes: list[tuple[int, int]] = []
+        self.joins: list[float] = []
+
+    def flush(self, members: int, frames: int) -> None:
+        self.flushes.append((members, frames))
+
+    def joined(self, seconds: float) -> None:
+        self.joins.append(seconds)
+
+
+class FakePeer:
+    """Reads the frames it is written back into events."""
+
+    def __init__(self, connection_id: int) -> None:
+        self._connection_id = connection_id
+        self.session_id: str | None = None
+        self.writes: list[bytes] = []
+        self.closed: int | None = None
+        self.breaks = False
+
+    @property
+    def connection_id(self) -> int:
+        return self._connection_id
+
+    def bind(self, session_id: str) -> None:
+        self.session_id = session_id
+
+    def write(self, data: bytes) -> None:
+        if self.breaks:
+            raise RuntimeError("a bug in the transport")
+        assert self.closed is None, "nothing may follow a close"
+        self.writes.append(data)
+
+    def close(self, code: int, reason: str = "") -> None:
+        self.closed = code
+
+    def take(self) -> list[ServerMessage]:
+        """The events since the last call."""
+        data, self.writes = b"".join(self.writes), []
+        events = []
+        while data:
+            length, start = data[1], 2
+            if length == 126:
+                length, start = int.from_bytes(data[2:4], "big"), 4
+            elif length == 127:
+                length, start = int.from_bytes(data[2:10], "big"), 10
+            events.append(decode_server(data[start : start + length]))
+            data = data[start + length :]
+        return events
+
+    def names(self) -> list[str]:
+        """The types of the events since the last call."""
+        return [str(event.__struct_config__.tag) for event in self.take()]
+
+
+class FakeBoard:
+    """A registry with one board of interest."""
+
+    def __init__(self, limits: BoardLimits | None = None, *, commits_at_once: bool = True) -> None:
+        self.store = FakeStore(commits_at_once=commits_at_once)
+        self.metrics = FakeMetrics()
+        self.registry = Registry(
+            limits or BoardLimits(), self.store, self.metrics, lambda: EPOCH_MS
+        )
+        self._numbers = iter(range(1, 1_000_000))
+
+    def connect(self, user_id: str, *, board: str = "b", resume: str | None = None) -> FakePeer:
+        """A connection of a user asks for a session."""
+        number = next(self._numbers)
+        peer = FakePeer(number)
+        event = Connect(number, f"s{number}", clean_profile(user_id), resume)
+        self.registry.open(board).connect(peer, event)
+        if self.store.commits_at_once:
+            self.store.commit()
+        return peer
+
+    def part(self, peer: FakePeer, how: Parting, *, board: str = "b") -> None:
+        """The connection of a peer ends."""
+        assert peer.session_id is not None
+        room = self.registry.get(board)
+        assert room is not None
+        room.apply(Parted(peer.connection_id, peer.session_id, how))
+        room.forget(peer.connection_id)
+
+    def update(self, peer: FakePeer, update: Update, *, board: str = "b") -> None:
+        """A peer says something."""
+        assert peer.session_id is not None
+        room = self.registry.get(board)
+        assert room is not None
+        room.apply(Updated(peer.connection_id, peer.session_id, update))
+
+
+async def settle() -> None:
+    """Let every task that can run do so."""
+    await trio.testing.wait_all_tasks_blocked()

@@ -1,0 +1,61 @@
+"""One room a board, whatever comes at the same moment."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from presence_server.core.events import Parting
+from presence_server.core.model import BoardLimits
+from tests.rooms.fake_board import FakeBoard, settle
+
+
+async def test_a_board_is_not_started_twice(nursery: trio.Nursery) -> None:
+    board = FakeBoard()
+    await nursery.start(board.registry.run)
+    assert board.registry.open("b") is board.registry.open("b")
+    assert len(board.registry) == 1
+
+
+async def test_a_joiner_never_gets_a_room_that_is_ending(nursery: trio.Nursery) -> None:
+    board = FakeBoard()
+    await nursery.start(board.registry.run)
+    first = board.connect("ada")
+    board.part(first, Parting.LEFT)
+    # The old room's tasks have not had a chance to end yet.
+    second = board.connect("bob")
+    await settle()
+    assert second.names() == ["board:joined"]
+    room = board.registry.get("b")
+    assert room is not None
+    assert room.is_alive
+
+
+async def test_a_refused_connection_leaves_no_room_behind(nursery: trio.Nursery) -> None:
+    board = FakeBoard(BoardLimits(capacity=1, queue_enabled=False))
+    await nursery.start(board.registry.run)
+    seated = board.connect("ada")
+    refused = board.connect("bob")
+    assert refused.names() == ["error"]
+    assert refused.closed == 1013
+    board.part(seated, Parting.LEFT)
+    assert len(board.registry) == 0
+
+
+async def test_a_room_that_ends_leaves_no_task(nursery: trio.Nursery) -> None:
+    board = FakeBoard()
+    await nursery.start(board.registry.run)
+    await settle()
+    before = trio.lowlevel.current_statistics().tasks_living
+    for number in range(50):
+        peer = board.connect("ada", board=f"board-{number}")
+        await settle()
+        board.part(peer, Parting.LEFT, board=f"board-{number}")
+    await settle()
+    assert trio.lowlevel.current_statistics().tasks_living == before
+
+
+async def test_no_room_without_a_nursery_to_hold_it() -> None:
+    with pytest.raises(RuntimeError, match="not running"):
+        FakeBoard().registry.open("b")
