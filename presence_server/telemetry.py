@@ -196,9 +196,9 @@ class Metrics:
             _GAUGES[name]
             self._gauges[name] = read
 
-    def flush(self, members: int, frames: int) -> None:
-        """``frames`` were written to each of ``members`` at once."""
-        self.deliveries += members * frames
+    def flush(self, deliveries: int, frames: int) -> None:
+        """A flush wrote ``frames`` to its members, ``deliveries`` in all."""
+        self.deliveries += deliveries
         self.flush_frames.observe(frames)
 
     def joined(self, seconds: float) -> None:

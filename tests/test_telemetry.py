@@ -170,8 +170,8 @@ class TestMetrics:
 
     def test_a_flush_counts_each_delivery_and_its_size_once(self) -> None:
         metrics = Metrics()
-        metrics.flush(members=100, frames=3)
-        metrics.flush(members=10, frames=1000)
+        metrics.flush(deliveries=300, frames=3)
+        metrics.flush(deliveries=10_000, frames=1000)
         values = read(metrics)
         assert values["presence_deliveries_total"] == 10_300
         assert values["presence_flush_frames_bucket2.0"] == 0

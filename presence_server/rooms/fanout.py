@@ -50,7 +50,7 @@ class Fanout:
         """Write what waits.
 
         Returns:
-            How many members and how many frames.
+            How many deliveries were made, of how many frames.
         """
         pending, self._pending = self._pending, []
         late, self._late = self._late, {}
@@ -65,4 +65,4 @@ class Fanout:
         else:
             for write in self._writers.values():
                 write(data)
-        return len(self._writers), len(pending)
+        return len(self._writers) * len(pending) - sum(late.values()), len(pending)

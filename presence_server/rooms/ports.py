@@ -49,8 +49,8 @@ class Store(Protocol):
 class RoomMetrics(Protocol):
     """Numbers of a server's rooms. Called per flush and per join, never per delivery."""
 
-    def flush(self, members: int, frames: int) -> None:
-        """``frames`` were written to each of ``members``."""
+    def flush(self, deliveries: int, frames: int) -> None:
+        """A flush wrote ``frames`` to its members, ``deliveries`` in all."""
 
     def joined(self, seconds: float) -> None:
         """A connection got ``board:joined`` this long after it asked."""

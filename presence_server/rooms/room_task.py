@@ -139,13 +139,13 @@ class RoomTask:
     def flush(self) -> None:
         """Write the frames that wait to the members."""
         try:
-            members, frames = self._fanout.flush()
+            deliveries, frames = self._fanout.flush()
         except Exception:
             log.exception("flush crashed", board=self.board_id, members=len(self._peers))
             self._crash()
             return
         if frames:
-            self._metrics.flush(members, frames)
+            self._metrics.flush(deliveries, frames)
 
     async def run(self) -> None:
         """Keep the board's time until the room ends."""

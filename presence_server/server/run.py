@@ -17,7 +17,7 @@ import trio
 
 from ..core.errors import PresenceError
 from ..presence.service import PresenceService
-from ..presence.stack import open_presence
+from ..presence.stack import PresenceStack, open_presence
 from ..settings import Settings, SettingsError
 from .listening import Address, address_of, open_listeners, tls_context
 from .wiring import Parts, wire_parts
@@ -72,12 +72,15 @@ async def serve(
     )
     with _one_error():
         async with trio.open_nursery() as services:
-            await services.start(stack.run)
+            scope = trio.CancelScope()
+            await services.start(_run_in, scope, stack)
+            # The last writes are made after everything else was cancelled.
+            scope.shield = True
             try:
                 await _serve_boards(settings, stack.service, tls, stop, task_status)
             finally:
                 await _flush(stack.service)
-            services.cancel_scope.cancel()
+                scope.cancel()
 
 
 async def _serve_boards(
@@ -116,6 +119,16 @@ async def _drain(parts: Parts, timeout_s: float) -> None:
     parts.gateway.drain(retry_after_ms)
     with trio.move_on_after(timeout_s):
         await parts.gateway.wait_until_empty()
+
+
+async def _run_in(
+    scope: trio.CancelScope,
+    stack: PresenceStack,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    with scope:
+        await stack.run(task_status=task_status)
 
 
 async def _flush(service: PresenceService) -> None:

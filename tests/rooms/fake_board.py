@@ -58,8 +58,8 @@ class FakeMetrics:
         self.flushes: list[tuple[int, int]] = []
         self.joins: list[float] = []
 
-    def flush(self, members: int, frames: int) -> None:
-        self.flushes.append((members, frames))
+    def flush(self, deliveries: int, frames: int) -> None:
+        self.flushes.append((deliveries, frames))
 
     def joined(self, seconds: float) -> None:
         self.joins.append(seconds)
