@@ -123,9 +123,9 @@ class PostgresServer(Process):
         super().__init__("postgres", folder, user)
         self.port = free_port()
         self._binaries = binaries
+        options = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
         subprocess.run(
-            [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust"]
-            + ["--no-sync", "-E", "UTF8", "--locale=C"],
+            [str(binaries / "initdb"), "-D", str(folder / "data"), *options],
             check=True,
             capture_output=True,
             user=user,
@@ -135,10 +135,9 @@ class PostgresServer(Process):
     def command(self) -> Sequence[str | Path]:
         settings = ("listen_addresses=127.0.0.1", "max_connections=60", "log_min_messages=fatal")
         options = [part for setting in settings for part in ("-c", setting)]
-        return [
-            *(self._binaries / "postgres", "-D", self.folder / "data"),
-            *("-p", str(self.port), "-k", self.folder, *options),
-        ]
+        data = self.folder / "data"
+        where = ["-D", str(data), "-p", str(self.port), "-k", str(self.folder)]
+        return [self._binaries / "postgres", *where, *options]
 
     def is_ready(self) -> bool:
         try:
@@ -176,10 +175,8 @@ class RedisServer(Process):
         self._binary = binary
 
     def command(self) -> Sequence[str | Path]:
-        return [
-            *(self._binary, "--port", str(self.port), "--bind", "127.0.0.1"),
-            *("--save", "", "--appendonly", "no", *self.extra),
-        ]
+        where = ["--port", str(self.port), "--bind", "127.0.0.1"]
+        return [self._binary, *where, "--save", "", "--appendonly", "no", *self.extra]
 
     def is_ready(self) -> bool:
         try:

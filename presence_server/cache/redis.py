@@ -101,7 +101,6 @@ class RedisCache:
                 timeout=self._operation_s,
                 socket_timeout=self._operation_s,
                 socket_connect_timeout=self._operation_s,
-                client_name="presence-server",
                 # One more try at once: an idle connection may be dead without our knowing.
                 retry=Retry(NoBackoff(), 1),
             )

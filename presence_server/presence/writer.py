@@ -147,7 +147,9 @@ class StoreWriter:
                 return
             dropped.add(batch[0].key)
             self._counters.rows_dropped += 1
+            # Its user stays on the board all the same.
             self._callbacks.add(batch[0].on_committed)
+            batch[0].on_committed = []
             log.warning("row_dropped", board_id=batch[0].key[0], error=str(error))
 
     async def _attempt(

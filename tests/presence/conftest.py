@@ -1,5 +1,17 @@
 from __future__ import annotations
 
+import pytest
+import trio
+
+from presence_server.presence.bridge import Bridge
 from tests.servers import postgres_server, postgres_url, redis_server, redis_url
 
 __all__ = ["postgres_server", "postgres_url", "redis_server", "redis_url"]
+
+
+@pytest.fixture
+async def bridge(nursery: trio.Nursery) -> Bridge:
+    """A real one: not for tests with an autojump clock."""
+    bridge = Bridge()
+    await nursery.start(bridge.run)
+    return bridge

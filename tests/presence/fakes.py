@@ -1,0 +1,180 @@
+"""A store, a cache and a bridge without threads or sockets: they go with the autojump clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TypeVar, TypeVarTuple
+
+import trio
+from msgspec.structs import replace
+
+from presence_server.cache.base import CacheUnavailable
+from presence_server.core.model import PresenceRecord, PresenceStatus, UserProfile
+from presence_server.storage.batch import HistoryEntry, OpenSession, WriteBatch
+from presence_server.storage.errors import StorageDataError, StorageUnavailable
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+T0 = 1_700_000_000_000
+
+
+def record(number: int = 0, *, board_id: str = "b", status: str = "online") -> PresenceRecord:
+    return PresenceRecord(
+        board_id=board_id,
+        user_id=f"user-{number}",
+        session_id=f"session-{number}",
+        status=PresenceStatus(status),
+        cursor=None,
+        metadata=None,
+        last_heartbeat_at=T0,
+        connected_at=T0,
+    )
+
+
+def profile(number: int = 0) -> UserProfile:
+    return UserProfile(f"user-{number}", f"User {number}", None, "#336699")
+
+
+class DirectBridge:
+    """Runs the coroutine in the caller's task; cancelling the caller cancels it."""
+
+    async def call(
+        self, function: Callable[[*Ts], Coroutine[object, object, T]], /, *args: *Ts
+    ) -> T:
+        return await function(*args)
+
+
+class FakeStore:
+    """Keeps rows in a dict. Each call takes ``delay_s``; told to, it fails or hangs."""
+
+    def __init__(self, delay_s: float = 0.01) -> None:
+        self.delay_s = delay_s
+        self.is_down = False
+        self.is_frozen = False
+        self.bad_sessions: set[str] = set()
+        self.rows: dict[tuple[str, str], PresenceRecord] = {}
+        self.profiles: dict[str, UserProfile] = {}
+        self.batches: list[WriteBatch] = []
+        self.pings = 0
+        self.deletes: list[tuple[int, int]] = []
+        self.to_delete = 0
+        self.lose_next_reply = False
+
+    async def write(self, batch: WriteBatch) -> None:
+        await self._answer()
+        for row in (*batch.inserts, *batch.updates):
+            if row.session_id in self.bad_sessions:
+                raise StorageDataError(f"value refused: {row.session_id}")
+        self._apply(batch)
+        self.batches.append(batch)
+        if self.lose_next_reply:
+            self.lose_next_reply = False
+            raise StorageUnavailable("connection lost after the commit")
+
+    def _apply(self, batch: WriteBatch) -> None:
+        for seen in batch.profiles:
+            self.profiles[seen.profile.user_id] = seen.profile
+        for row in batch.inserts:
+            self.rows[row.board_id, row.session_id] = row
+        for new in batch.updates:
+            old = self.rows.get((new.board_id, new.session_id))
+            if old is not None:
+                self.rows[new.board_id, new.session_id] = replace(
+                    new, connected_at=old.connected_at, disconnected_at=old.disconnected_at
+                )
+        for beat in batch.heartbeats:
+            self._change(beat.board_id, beat.session_id, last_heartbeat_at=beat.at_ms)
+        for closing in batch.closings:
+            old = self.rows.get((closing.board_id, closing.session_id))
+            if old is not None and old.disconnected_at is None:
+                self._change(closing.board_id, closing.session_id, disconnected_at=closing.at_ms)
+
+    def _change(self, board_id: str, session_id: str, **changes: int) -> None:
+        row = self.rows.get((board_id, session_id))
+        if row is not None:
+            self.rows[board_id, session_id] = replace(row, **changes)
+
+    async def ping(self) -> None:
+        self.pings += 1
+        await self._answer()
+
+    async def list_active_presence(self, board_id: str | None = None) -> list[OpenSession]:
+        found = [
+            OpenSession(row, self.profiles[row.user_id])
+            for row in self.rows.values()
+            if row.disconnected_at is None and board_id in (None, row.board_id)
+        ]
+        await self._answer()
+        return found
+
+    async def history(self, board_id: str, since_ms: int | None, limit: int) -> list[HistoryEntry]:
+        await self._answer()
+        return []
+
+    async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int:
+        await self._answer()
+        return 0
+
+    async def delete_closed_before(self, before_ms: int, limit: int) -> int:
+        await self._answer()
+        self.deletes.append((before_ms, limit))
+        deleted = min(limit, self.to_delete)
+        self.to_delete -= deleted
+        return deleted
+
+    async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes:
+        await self._answer()
+        return fresh
+
+    async def _answer(self) -> None:
+        if self.is_frozen:
+            await trio.sleep_forever()
+        await trio.sleep(self.delay_s)
+        if self.is_down:
+            raise StorageUnavailable("database.url: refused")
+
+
+class FakeCache:
+    """See :class:`FakeStore`; ``restart`` empties it."""
+
+    def __init__(self) -> None:
+        self.is_down = False
+        self.is_frozen = False
+        self.boards: dict[str, bytes] = {}
+        self.sets = 0
+        self.gets = 0
+        self.run = 1
+
+    def restart(self) -> None:
+        self.boards.clear()
+        self.run += 1
+
+    async def set_many(self, boards: Mapping[str, bytes]) -> None:
+        await self._answer()
+        self.boards.update(boards)
+        self.sets += len(boards)
+
+    async def delete_many(self, board_ids: Sequence[str]) -> None:
+        await self._answer()
+        for board_id in board_ids:
+            self.boards.pop(board_id, None)
+
+    async def get(self, board_id: str) -> bytes | None:
+        self.gets += 1
+        await self._answer()
+        return self.boards.get(board_id)
+
+    async def identity(self) -> str:
+        await self._answer()
+        return str(self.run)
+
+    async def aclose(self) -> None:
+        await self._answer()
+
+    async def _answer(self) -> None:
+        if self.is_frozen:
+            await trio.sleep_forever()
+        await trio.sleep(0.001)
+        if self.is_down:
+            raise CacheUnavailable("redis.url: refused")

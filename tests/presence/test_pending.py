@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from presence_server.presence.pending import PendingWrites, SessionWrites, to_batch
+from presence_server.storage.batch import Closing, Heartbeat, OpenSession
+
+from .fakes import T0, FakeStore, profile, record
+
+KEY = ("b", "session-0")
+
+
+def nothing() -> None:
+    pass
+
+
+def test_a_session_takes_one_entry_however_often_it_changes() -> None:
+    pending = PendingWrites()
+    for n in range(1000):
+        pending.update(record(status="idle"))
+        pending.heartbeat(KEY, T0 + n)
+    assert len(pending) == 1
+    (entry,) = pending.take(10, changes=True)
+    batch = to_batch([entry])
+    assert (len(batch.updates), len(batch.heartbeats)) == (1, 0)
+    assert batch.updates[0].last_heartbeat_at == T0 + 999
+
+
+def test_a_heartbeat_alone_is_no_update_of_the_row() -> None:
+    pending = PendingWrites()
+    pending.heartbeat(KEY, T0 + 1)
+    batch = to_batch(pending.take(10, changes=True))
+    assert batch.heartbeats == [Heartbeat(*KEY, T0 + 1)]
+    assert not batch.updates
+
+
+def test_what_happens_before_the_insert_goes_into_the_insert() -> None:
+    pending = PendingWrites()
+    pending.join(record(), profile(), nothing)
+    pending.update(replace(record(status="away"), connected_at=1))
+    pending.heartbeat(KEY, T0 + 5)
+    pending.disconnect(KEY, T0 + 6)
+    batch = to_batch(pending.take(10, changes=False))
+    assert batch.inserts == [
+        replace(record(status="away"), last_heartbeat_at=T0 + 5, disconnected_at=T0 + 6)
+    ]
+    assert not batch.updates
+    assert not batch.closings
+
+
+def test_joins_come_first_and_changes_only_when_asked_for() -> None:
+    pending = PendingWrites()
+    pending.heartbeat(("b", "other"), T0)
+    pending.join(record(), profile(), nothing)
+    (join,) = pending.take(10, changes=False)
+    pending.written()
+    assert join.key == KEY
+    assert pending.changes == 1
+    assert [entry.key for entry in pending.take(10, changes=True)] == [("b", "other")]
+
+
+def test_a_failed_batch_gives_way_to_what_came_later() -> None:
+    pending = PendingWrites()
+    pending.join(record(), profile(), nothing)
+    taken = pending.take(10, changes=True)
+    pending.update(record(status="idle"))
+    pending.disconnect(KEY, T0 + 3)
+    pending.failed(taken)
+    batch = to_batch(pending.take(10, changes=False))
+    assert batch.inserts == [replace(record(status="idle"), disconnected_at=T0 + 3)]
+    assert len(batch.profiles) == 1
+
+
+def test_an_older_heartbeat_never_takes_a_newer_one_back() -> None:
+    pending = PendingWrites()
+    pending.heartbeat(KEY, T0 + 1)
+    taken = pending.take(10, changes=True)
+    pending.update(replace(record(status="idle"), last_heartbeat_at=T0 + 9))
+    pending.failed(taken)
+    (update,) = to_batch(pending.take(10, changes=True)).updates
+    assert update.last_heartbeat_at == T0 + 9
+
+
+def test_the_first_end_of_a_session_counts() -> None:
+    pending = PendingWrites()
+    pending.disconnect(KEY, T0 + 1)
+    pending.disconnect(KEY, T0 + 2)
+    assert to_batch(pending.take(10, changes=True)).closings == [Closing(*KEY, T0 + 1)]
+
+
+def test_sessions_that_came_and_went_while_the_store_was_away_are_bounded() -> None:
+    pending = PendingWrites(max_finished=10)
+    for n in range(100):
+        pending.join(record(n), profile(n), nothing)
+        pending.waiting_callbacks()
+        pending.disconnect(("b", f"session-{n}"), T0 + n)
+    pending.join(record(1000), profile(1000), nothing)
+    assert len(pending) == 11
+    assert pending.abandoned == 90
+
+
+def test_callbacks_are_handed_out_once_even_from_a_batch_in_flight() -> None:
+    pending = PendingWrites()
+    pending.join(record(0), profile(0), nothing)
+    taken = pending.take(10, changes=True)
+    pending.join(record(1), profile(1), nothing)
+    assert len(pending.waiting_callbacks()) == 2
+    pending.failed(taken)
+    assert pending.waiting_callbacks() == []
+
+
+def test_open_sessions_are_those_of_the_store_with_what_waits_on_top() -> None:
+    pending = PendingWrites()
+    stored = [OpenSession(record(n), profile(n)) for n in range(4)]
+    pending.disconnect(("b", "session-0"), T0 + 1)
+    pending.take(10, changes=True)
+    pending.update(record(1, status="away"))
+    pending.join(record(9), profile(9), nothing)
+    pending.join(record(8, board_id="c"), profile(8), nothing)
+    with pending.reading() as seen:
+        pending.written()
+        found = {s.record.session_id: s for s in pending.overlay(stored, "b", seen)}
+    assert sorted(found) == ["session-1", "session-2", "session-3", "session-9"]
+    assert found["session-1"].record.status == "away"
+    assert found["session-9"].profile == profile(9)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("join"), st.integers(0, 2)),
+        st.tuples(st.just("update"), st.integers(0, 2)),
+        st.tuples(st.just("beat"), st.integers(0, 2)),
+        st.tuples(st.just("leave"), st.integers(0, 2)),
+        st.tuples(st.sampled_from(["take", "take-joins", "written", "lost", "failed"]), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_whatever_fails_the_store_ends_as_if_nothing_had(steps: list[tuple[str, int]]) -> None:
+    pending = PendingWrites()
+    store, expected = FakeStore(), FakeStore()
+    in_flight: list[SessionWrites] = []
+    joined: set[int] = set()
+    gone: set[int] = set()
+    for time, (step, n) in enumerate(steps):
+        key = ("b", f"session-{n}")
+        if step == "join" and n not in joined:
+            joined.add(n)
+            row = replace(record(n), last_heartbeat_at=T0 + time, connected_at=T0 + time)
+            pending.join(row, profile(n), nothing)
+            expected.rows[key] = row
+        elif step in ("update", "beat", "leave") and n in joined - gone:
+            if step == "update":
+                status = "idle" if time % 2 else "away"
+                row = replace(record(n, status=status), last_heartbeat_at=T0 + time)
+                pending.update(row)
+                expected._apply(to_batch([_changed(key, "update", row)]))
+            elif step == "beat":
+                pending.heartbeat(key, T0 + time)
+                expected._apply(to_batch([_changed(key, "heartbeat", T0 + time)]))
+            else:
+                gone.add(n)
+                pending.disconnect(key, T0 + time)
+                expected._apply(to_batch([_changed(key, "closed_at", T0 + time)]))
+        elif step.startswith("take") and not in_flight:
+            in_flight = pending.take(2, changes=step == "take")
+        elif step in ("written", "lost", "failed") and in_flight:
+            if step != "failed":
+                store._apply(to_batch(in_flight))
+            if step == "written":
+                pending.written()
+            else:
+                pending.failed(in_flight)
+            in_flight = []
+    if in_flight:
+        pending.failed(in_flight)
+    while len(pending):
+        store._apply(to_batch(pending.take(2, changes=True)))
+        pending.written()
+    assert store.rows == expected.rows
+
+
+def _changed(key: tuple[str, str], name: str, value: object) -> SessionWrites:
+    writes = SessionWrites(key)
+    setattr(writes, name, value)
+    return writes
