@@ -60,6 +60,11 @@ class WaitingQueue:
         if not place.sessions:
             del self._places[user_id]
 
+    def take(self, user_id: str) -> list[Session]:
+        """Take a user out of the line with all tabs; none if the user does not wait."""
+        place = self._places.pop(user_id, None)
+        return [] if place is None else list(place.sessions.values())
+
     def attached(self) -> Iterator[Place]:
         """The places of users who are there, first in line first."""
         return (place for place in self._places.values() if place.is_attached)

@@ -55,7 +55,6 @@ def join(state: BoardState, session_id: str, now: float) -> None:
     held, session.held = session.held, None
     if held is not None:
         state.apply(user, session, held, now)
-        state.journal.changed(user, session)
     _announce(state, user, session.connected_at_ms, now)
     if session.connection is not None:
         _welcome(state, user, session, session.connection, now)
@@ -76,6 +75,8 @@ def restore(
         if no_seat or session.ends_at(state.limits) <= now:
             state.out.append(CloseRow(state.board_id, record.session_id, state.now_ms(now)))
             continue
+        # A store that was down at the start may bring back somebody who waits by now.
+        tabs = state.queue.take(profile.user_id)
         if user is None:
             user = state.users[profile.user_id] = User(profile)
             user.cursor, user.metadata = record.cursor, record.metadata
@@ -83,6 +84,8 @@ def restore(
         state.sessions[record.session_id] = session
         _announce(state, user, record.connected_at, now)
         state.arm_session(session)
+        for tab in tabs:
+            _seat(state, user, tab, now)
         state.line_moved = True
 
 

@@ -133,8 +133,9 @@ def _explain(text: bytes, error: str) -> NoReturn:
 def _parse(text: bytes) -> object:
     """The value of ``text``, read by a parser that lets lone surrogates through."""
     try:
+        # As text: given bytes, json would guess at UTF-16 and forgive a BOM.
         value: object = json.loads(
-            text, parse_constant=_no_constant, parse_int=float, parse_float=float
+            text.decode(), parse_constant=_no_constant, parse_int=float, parse_float=float
         )
     except RecursionError:
         raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP) from None

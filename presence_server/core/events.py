@@ -100,6 +100,10 @@ class CursorTick(Struct, frozen=True):
     """The cursors that moved are due."""
 
 
+class Save(Struct, frozen=True):
+    """The server is going down: hand over what the store does not have yet."""
+
+
 class Restore(Struct, frozen=True):
     """Sessions that were open in the store when the server started.
 
@@ -128,6 +132,7 @@ Event = (
     | AdmitNext
     | Tick
     | CursorTick
+    | Save
     | Restore
     | ClockSet
 )

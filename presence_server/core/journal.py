@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .effects import Effect, Publish, SaveHeartbeats, SaveRows
-from .model import BoardLimits
+from .model import BoardLimits, PresenceRecord
 from .roster import Phase, Session, User
 
 
@@ -31,12 +31,12 @@ class Journal:
 
     def heard(self, user: User, session: Session) -> None:
         """Only the last sign of life moved."""
+        session.noted_seen = session.last_seen
         self._heard[session.session_id] = user
 
     def changed(self, user: User, session: Session) -> None:
         """One session's row differs."""
         self._changed[session.session_id] = user
-        self._list_changed = True
 
     def user_changed(self, user: User) -> None:
         """Something that every row of the user carries differs."""
@@ -62,31 +62,31 @@ class Journal:
         epoch_ms: int,
         now: float,
     ) -> list[Effect]:
-        """The effects that bring store and cache up to date; nothing is behind afterwards."""
+        """The effects that bring store and cache up to date, but for rows still to come."""
         effects: list[Effect] = []
-        # A session that is still admitting stays marked by its insert, which
-        # carries its state; what it was told meanwhile is applied on joining.
-        if self._changed:
-            records = tuple(
-                user.record(session, board_id, epoch_ms, now, limits)
-                for session_id, user in self._changed.items()
-                if (session := user.sessions.get(session_id)) is not None
-                and session.phase is Phase.JOINED
-            )
-            if records:
-                effects.append(SaveRows(records))
+        records: list[PresenceRecord] = []
+        # The row of a session that is still admitting may not be there yet, and was
+        # written before what marked it: it stays behind until the session has joined.
+        later: dict[str, User] = {}
+        for session_id, user in self._changed.items():
+            session = user.sessions[session_id]
+            if session.phase is Phase.JOINED:
+                records.append(user.record(session, board_id, epoch_ms, now, limits))
+            else:
+                later[session_id] = user
+        if records:
+            effects.append(SaveRows(tuple(records)))
         beats = tuple(
-            (session_id, epoch_ms + int(session.last_seen * 1000))
+            (session_id, epoch_ms + int(user.sessions[session_id].last_seen * 1000))
             for session_id, user in self._heard.items()
             if session_id not in self._changed
-            and (session := user.sessions.get(session_id)) is not None
         )
         if beats:
             effects.append(SaveHeartbeats(board_id, beats))
         if self._list_changed:
             listed = tuple(user.as_seen() for user in users if user.announced)
             effects.append(Publish(board_id, listed))
-        self._changed.clear()
+        self._changed = later
         self._heard.clear()
         self._list_changed = False
         return effects

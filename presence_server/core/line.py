@@ -51,7 +51,7 @@ def _reclaim(state: BoardState, now: float) -> None:
     deserted = sorted(
         (since, user.profile.user_id)
         for user in state.users.values()
-        if user.announced and (since := user.detached_since()) is not None
+        if (since := user.detached_since()) is not None
     )
     for since, user_id in deserted[:wanted]:
         at = since + state.limits.reclaim_after_s

@@ -24,6 +24,7 @@ from .events import (
     Parted,
     Restore,
     RowCommitted,
+    Save,
     Tick,
     Updated,
 )
@@ -141,6 +142,8 @@ class Room:
                 going.kick(state, event.user_id, now)
             case Restore():
                 coming.restore(state, event.sessions, now)
+            case Save():
+                self._save(now)
             case ClockSet():
                 state.epoch_ms = event.epoch_ms
             case _:  # pragma: no cover
@@ -160,9 +163,12 @@ class Room:
         if session is None:
             return
         session.last_seen = now
-        if isinstance(event, HeartbeatReceived):
-            if session.phase is Phase.JOINED:
-                state.journal.heard(state.users[session.profile.user_id], session)
+        is_heartbeat = isinstance(event, HeartbeatReceived)
+        # Pongs keep a session alive over a restart too, but need no row each.
+        is_news = is_heartbeat or now >= session.noted_seen + state.limits.heartbeat_interval_s
+        if is_news and session.phase is Phase.JOINED:
+            state.journal.heard(state.users[session.profile.user_id], session)
+        if is_heartbeat:
             state.out.append(Send(event.connection, announce.heartbeat_ack(state.now_ms(now))))
 
     def _update(self, connection: int, session_id: str, update: Update | None, now: float) -> None:

@@ -7,7 +7,7 @@ import enum
 from msgspec import UNSET, Raw
 
 from .decode import Update
-from .messages import UserObject
+from .messages import NO_METADATA, UserObject
 from .model import BoardLimits, Cursor, PresenceRecord, PresenceStatus, UserProfile
 
 _RANK = {PresenceStatus.ONLINE: 0, PresenceStatus.IDLE: 1, PresenceStatus.AWAY: 2}
@@ -38,6 +38,7 @@ class Session:
         "last_activity",
         "last_seen",
         "leave_at",
+        "noted_seen",
         "phase",
         "profile",
         "resumed",
@@ -54,6 +55,8 @@ class Session:
         self.phase = Phase.ADMITTING
         self.connected_at_ms = now_ms
         self.last_seen = now
+        self.noted_seen = now
+        """The last sign of life that the store knows of, or soon will."""
         self.last_activity = now
         self.declared = PresenceStatus.ONLINE
         self.held: Update | None = None
@@ -75,7 +78,7 @@ class Session:
         session = cls(record.session_id, profile, now, record.connected_at)
         session.phase = Phase.JOINED
         session.last_seen = min(now, (record.last_heartbeat_at - epoch_ms) / 1000)
-        session.last_activity = session.last_seen
+        session.noted_seen = session.last_activity = session.last_seen
         session.declared = record.status
         session.dropped_at = now
         session.id_known = True
@@ -108,10 +111,11 @@ class Session:
         """When this session is gone unless something is heard of it."""
         end = self.last_seen + limits.timeout_s
         if self.connection is None:
-            if self.phase is Phase.QUEUED and self.dropped_at is not None:
-                return min(end, self.dropped_at + limits.queue_grace_s)
+            # A page left is no drop, in the queue neither: it does not hold up the line.
             if self.leave_at is not None:
                 return min(end, self.leave_at)
+            if self.phase is Phase.QUEUED and self.dropped_at is not None:
+                return min(end, self.dropped_at + limits.queue_grace_s)
         return end
 
     def _silence_rank(self, now: float, limits: BoardLimits) -> int:
@@ -183,7 +187,7 @@ class User:
             self.status,
             self.connected,
             self.cursor,
-            None if self.metadata is None else Raw(self.metadata),
+            NO_METADATA if self.metadata is None else Raw(self.metadata),
             self.joined_at,
         )
 

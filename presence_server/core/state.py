@@ -74,7 +74,7 @@ class BoardState:
         return [user.as_seen() for user in self.users.values() if user.announced]
 
     def free_seats(self) -> int:
-        """May be negative after ``board.capacity`` was lowered over a restart."""
+        """Never negative: whom a lowered ``board.capacity`` has no seat for is not restored."""
         return self.limits.capacity - len(self.users)
 
     def attached(self, connection: int, session_id: str) -> Session | None:
@@ -87,7 +87,11 @@ class BoardState:
     def apply(self, user: User, session: Session, update: Update, now: float) -> None:
         """Write an update into the state; the board is told by :meth:`tell_if_changed`."""
         session.last_activity = now
-        session.declared = PresenceStatus.ONLINE if update.status is UNSET else update.status
+        declared = PresenceStatus.ONLINE if update.status is UNSET else update.status
+        if declared is not session.declared:
+            session.declared = declared
+            # The row's status is the session's own, whatever the user's other tabs say.
+            self.journal.changed(user, session)
         self.journal.heard(user, session)
         if update.cursor is not UNSET and update.cursor != user.cursor:
             user.cursor = update.cursor

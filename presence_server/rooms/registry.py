@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import structlog
 import trio
 
+from ..core.events import Save
 from ..core.model import BoardLimits
 from .batch import Batch
 from .ports import RoomMetrics, Store
@@ -82,6 +83,11 @@ class Registry:
             self._rooms[board_id] = room
             self._nursery.start_soon(room.run, name=f"board {board_id}")
         return room
+
+    def save(self) -> None:
+        """Hand the store everything it does not have yet: the server is going down."""
+        for room in self:
+            room.apply(Save())
 
     def _ended(self, room: RoomTask) -> None:
         if self._rooms.get(room.board_id) is room:

@@ -91,6 +91,19 @@ async def _serve_boards(
     task_status: trio.TaskStatus[Address],
 ) -> None:
     parts = wire_parts(settings, service)
+    try:
+        await _serve_connections(settings, parts, tls, stop, task_status)
+    finally:
+        parts.registry.save()
+
+
+async def _serve_connections(
+    settings: Settings,
+    parts: Parts,
+    tls: ssl.SSLContext | None,
+    stop: trio.Event,
+    task_status: trio.TaskStatus[Address],
+) -> None:
     async with trio.open_nursery() as rooms:
         await rooms.start(parts.registry.run)
         await rooms.start(parts.recovery.run)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
+import pytest
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, connect_websocket_url
 
@@ -72,12 +73,15 @@ class Client:
     async def close_code(self) -> tuple[int, str | None]:
         """Read until the server closes; the code and reason it gave."""
         with trio.fail_after(PATIENCE_S):
-            try:
-                while True:
-                    await self.socket.get_message()
-            except ConnectionClosed as closed:
-                assert closed.reason is not None
-                return closed.reason.code, closed.reason.reason
+            with pytest.raises(ConnectionClosed) as closed:
+                await self._read_to_the_end()
+        reason = closed.value.reason
+        assert reason is not None
+        return reason.code, reason.reason
+
+    async def _read_to_the_end(self) -> None:
+        while True:
+            await self.socket.get_message()
 
     async def drop(self) -> None:
         """Cut the TCP connection without a word."""
@@ -87,22 +91,17 @@ class Client:
 class Visitors:
     """Opens clients; they end with the nursery."""
 
-    def __init__(self, address: Address, nursery: trio.Nursery) -> None:
+    def __init__(self, address: Address, nursery: trio.Nursery, tls: ssl.SSLContext | None) -> None:
         self._address = address
+        self._tls = tls
         self._nursery = nursery
         self._opened: list[Client] = []
 
-    async def open(
-        self,
-        board_id: str = "demo",
-        *,
-        tls: ssl.SSLContext | None = None,
-        **query: str,
-    ) -> Client:
+    async def open(self, board_id: str = "demo", **query: str) -> Client:
         """Connect; says nothing about what the server answers."""
         url = f"{self._address.ws_url}/ws/boards/{board_id}?{urlencode(query)}"
         with trio.fail_after(PATIENCE_S):
-            socket = await connect_websocket_url(self._nursery, url, ssl_context=tls)
+            socket = await connect_websocket_url(self._nursery, url, ssl_context=self._tls)
         client = Client(socket)
         self._opened.append(client)
         return client
@@ -120,10 +119,12 @@ class Visitors:
 
 
 @asynccontextmanager
-async def visiting(address: Address) -> AsyncIterator[Visitors]:
+async def visiting(
+    address: Address, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Visitors]:
     """A nursery for clients of one server."""
     async with trio.open_nursery() as nursery:
-        visitors = Visitors(address, nursery)
+        visitors = Visitors(address, nursery, tls)
         try:
             yield visitors
         finally:
