@@ -1,0 +1,180 @@
+"""A scripted server over streams in memory, spoken to through trio-websocket."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl, urlsplit
+
+import trio
+from msgspec import Raw
+from trio.testing import memory_stream_pair
+from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest
+from trio_websocket import wrap_server_stream as accept_stream
+
+from presence_server.core.decode import decode
+from presence_server.core.errors import CloseCode
+from presence_server.core.messages import (
+    BoardJoined,
+    BoardLeave,
+    BoardQueued,
+    ClientMessage,
+    JoinedPayload,
+    QueuedPayload,
+    ServerMessage,
+    UserObject,
+    encode,
+)
+from presence_server.core.model import PresenceStatus
+
+
+def user(user_id: str) -> UserObject:
+    return UserObject(
+        user_id=user_id,
+        display_name=user_id.title(),
+        avatar_url=None,
+        color="#112233",
+        status=PresenceStatus.ONLINE,
+        connected=True,
+        cursor=None,
+        metadata=Raw(b"null"),
+        joined_at=1,
+    )
+
+
+def joined(
+    user_id: str = "me",
+    *others: str,
+    session_id: str = "s1",
+    resumed: bool = False,
+    heartbeat_interval_s: float = 30.0,
+) -> BoardJoined:
+    users = [user(user_id), *map(user, others)]
+    return BoardJoined(
+        JoinedPayload(
+            "b1", session_id, resumed, users[0], users, 100, heartbeat_interval_s, 60, 180, 1
+        )
+    )
+
+
+def queued(position: int) -> BoardQueued:
+    return BoardQueued(QueuedPayload("b1", "s1", position, position, 100))
+
+
+METADATA = Raw(b'{"tool":"pen"}')
+
+
+class Peer:
+    """One connection, seen from the server."""
+
+    def __init__(self, request: WebSocketRequest, stream: trio.abc.Stream) -> None:
+        self.request = request
+        self.path = urlsplit(request.path).path
+        self.query = dict(parse_qsl(urlsplit(request.path).query))
+        self.headers = {name.lower(): value for name, value in request.headers}
+        self.received: list[ClientMessage] = []
+        self._stream = stream
+        self._socket: WebSocketConnection | None = None
+
+    async def accept(self) -> None:
+        self._socket = await self.request.accept()
+
+    @property
+    def socket(self) -> WebSocketConnection:
+        assert self._socket is not None
+        return self._socket
+
+    async def send(self, message: ServerMessage) -> None:
+        await self.socket.send_message(encode(message).decode())
+
+    async def receive(self) -> ClientMessage:
+        data = await self.socket.get_message()
+        assert isinstance(data, str)
+        message = decode(data.encode())
+        self.received.append(message)
+        return message
+
+    async def close(self, code: int, reason: str = "") -> None:
+        await self.socket.aclose(code, reason)
+
+    async def cut(self) -> None:
+        await trio.aclose_forcefully(self._stream)
+
+    async def serve_until_leave(self) -> None:
+        """Take what comes; answer a leave as the server does."""
+        try:
+            while not isinstance(await self.receive(), BoardLeave):
+                pass
+            await self.close(CloseCode.CLEAN_LEAVE)
+        except ConnectionClosed:
+            pass
+
+
+Script = Callable[[Peer], Awaitable[None]]
+
+
+class FakeServer:
+    """Plays one script for each connection, then takes what comes until a leave."""
+
+    def __init__(self, nursery: trio.Nursery, *scripts: Script) -> None:
+        self.peers: list[Peer] = []
+        self.dialled_at: list[float] = []
+        self._nursery = nursery
+        self._scripts = list(scripts)
+
+    async def open_stream(self) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        self.dialled_at.append(trio.current_time())
+        if not self._scripts:
+            raise ConnectionRefusedError(111, "Connection refused")
+        ours, theirs = memory_stream_pair()
+        self._nursery.start_soon(self._serve, theirs, self._scripts.pop(0))
+        return ours
+
+    async def _serve(self, stream: trio.abc.Stream, script: Script) -> None:
+        async with trio.open_nursery() as nursery:
+            peer = Peer(await accept_stream(nursery, stream), stream)
+            self.peers.append(peer)
+            await script(peer)
+            if peer._socket is not None:
+                await peer.serve_until_leave()
+            nursery.cancel_scope.cancel()
+
+
+def welcoming(*messages: ServerMessage) -> Script:
+    """Accept and say these."""
+
+    async def script(peer: Peer) -> None:
+        await peer.accept()
+        for message in messages:
+            await peer.send(message)
+
+    return script
+
+
+def closing(code: int, reason: str, *messages: ServerMessage) -> Script:
+    """Accept, say these, close."""
+
+    async def script(peer: Peer) -> None:
+        await welcoming(*messages)(peer)
+        await peer.close(code, reason)
+
+    return script
+
+
+def cutting(*messages: ServerMessage) -> Script:
+    """Accept, say these, vanish."""
+
+    async def script(peer: Peer) -> None:
+        await welcoming(*messages)(peer)
+        await peer.cut()
+
+    return script
+
+
+def refusing(status: int, headers: list[tuple[bytes, bytes]] | None = None) -> Script:
+    """Answer the upgrade with an HTTP status."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request.reject(status, extra_headers=headers or [], body=b"{}")
+
+    return script

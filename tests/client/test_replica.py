@@ -1,0 +1,75 @@
+"""The replica follows the events over the snapshot."""
+
+from __future__ import annotations
+
+import msgspec
+
+from presence_server.client.replica import Replica
+from presence_server.core.messages import (
+    CursorsPayload,
+    HeartbeatAck,
+    HeartbeatAckPayload,
+    PresenceChanged,
+    PresenceChangedPayload,
+    PresenceCursors,
+    UserJoined,
+    UserJoinedPayload,
+    UserLeft,
+    UserLeftPayload,
+)
+from presence_server.core.model import Cursor, LeaveReason, PresenceStatus
+from tests.client.fake_server import METADATA, joined, queued, user
+
+
+def changed(user_id: str) -> PresenceChanged:
+    return PresenceChanged(PresenceChangedPayload(user_id, PresenceStatus.AWAY, False, METADATA, 2))
+
+
+def test_a_snapshot_replaces_what_was_known() -> None:
+    replica = Replica()
+    replica.apply(joined("me", "old"))
+    replica.apply(joined("me", "new", session_id="s2", heartbeat_interval_s=7))
+    assert set(replica.users) == {"me", "new"}
+    assert (replica.session_id, replica.self_id, replica.position) == ("s2", "me", None)
+    assert replica.heartbeat_interval_s == 7
+
+
+def test_a_place_in_the_queue_ends_with_joining() -> None:
+    replica = Replica()
+    replica.apply(queued(3))
+    assert (replica.position, replica.session_id) == (3, "s1")
+    replica.apply(joined())
+    assert replica.position is None
+
+
+def test_users_come_and_go() -> None:
+    replica = Replica()
+    replica.apply(joined())
+    replica.apply(UserJoined(UserJoinedPayload(user("you"), 2)))
+    assert set(replica.users) == {"me", "you"}
+    replica.apply(UserLeft(UserLeftPayload("you", LeaveReason.TIMEOUT, 3)))
+    replica.apply(UserLeft(UserLeftPayload("you", LeaveReason.TIMEOUT, 3)))
+    assert set(replica.users) == {"me"}
+
+
+def test_changes_keep_the_rest_of_the_user() -> None:
+    replica = Replica()
+    replica.apply(joined())
+    replica.apply(PresenceCursors(CursorsPayload([("me", 1.5, 2.5)], 2)))
+    replica.apply(changed("me"))
+    me = replica.users["me"]
+    assert (me.status, me.connected, me.display_name) == (PresenceStatus.AWAY, False, "Me")
+    assert me.cursor == Cursor(1.5, 2.5)
+    assert msgspec.json.decode(me.metadata) == {"tool": "pen"}
+    replica.apply(PresenceCursors(CursorsPayload([("me", None, None)], 2)))
+    assert replica.users["me"].cursor is None
+
+
+def test_events_about_nobody_change_nothing() -> None:
+    replica = Replica()
+    replica.apply(joined())
+    before = dict(replica.users)
+    replica.apply(changed("ghost"))
+    replica.apply(PresenceCursors(CursorsPayload([("ghost", 1, 2)], 2)))
+    replica.apply(HeartbeatAck(HeartbeatAckPayload(2)))
+    assert replica.users == before
