@@ -10,10 +10,11 @@ from .roster import Session
 class Place:
     """A waiting user's place; all of the user's tabs share it."""
 
-    __slots__ = ("sessions", "user_id")
+    __slots__ = ("sessions", "since_ms", "user_id")
 
-    def __init__(self, user_id: str) -> None:
+    def __init__(self, user_id: str, since_ms: int) -> None:
         self.user_id = user_id
+        self.since_ms = since_ms
         self.sessions: dict[str, Session] = {}
 
     @property
@@ -44,12 +45,26 @@ class WaitingQueue:
         """The place of a user, if the user waits."""
         return self._places.get(user_id)
 
-    def add(self, session: Session) -> None:
-        """Give a session its user's place, at the end if the user is new to the queue."""
+    def add(self, session: Session, now_ms: int, since_ms: int | None = None) -> None:
+        """Give a session its user's place: the last one, for a user new to the queue.
+
+        Args:
+            session: any session of the user.
+            now_ms: the wall clock, in milliseconds since the epoch.
+            since_ms: since when the user waits, if that was before a restart; the
+                place is then before those of all who came later.
+        """
         user_id = session.profile.user_id
         place = self._places.get(user_id)
         if place is None:
-            place = self._places[user_id] = Place(user_id)
+            # Whoever comes now comes last, wherever the wall clock was set.
+            newest = max((p.since_ms for p in self._places.values()), default=now_ms)
+            place = Place(user_id, max(now_ms, newest) if since_ms is None else since_ms)
+            self._places[user_id] = place
+            if place.since_ms < newest:
+                # The sort is stable: equal times stay in order of arrival.
+                ordered = sorted(self._places.values(), key=lambda p: p.since_ms)
+                self._places = {p.user_id: p for p in ordered}
         place.sessions[session.session_id] = session
 
     def discard(self, session: Session) -> None:

@@ -22,12 +22,12 @@ def connect(state: BoardState, event: Connect, now: float) -> None:
     if user is not None:
         _seat(state, user, session, now)
     elif state.queue.get(user_id) is not None:
-        line.enqueue(state, session, now)
+        _queue(state, event, session, now)
     elif state.free_seats() > 0 and not any(state.queue.attached()):
         user = state.users[user_id] = User(event.profile)
         _seat(state, user, session, now)
     elif state.limits.queue_enabled and len(state.queue) < state.limits.queue_limit:
-        line.enqueue(state, session, now)
+        _queue(state, event, session, now)
     else:
         state.out.append(Send(event.connection, announce.board_full(state.limits)))
         state.out.append(Close(event.connection, CloseCode.BOARD_FULL))
@@ -87,6 +87,12 @@ def restore(
         for tab in tabs:
             _seat(state, user, tab, now)
         state.line_moved = True
+
+
+def _queue(state: BoardState, event: Connect, session: Session, now: float) -> None:
+    if event.ticket_id is not None and event.ticket_id not in state.sessions:
+        session.session_id = event.ticket_id
+    line.enqueue(state, session, now, event.queued_at_ms)
 
 
 def _seat(state: BoardState, user: User, session: Session, now: float) -> None:

@@ -30,13 +30,17 @@ class Connect(Struct, frozen=True):
     """Somebody is at the door.
 
     ``session_id`` is fresh and unguessable, for use unless ``resume`` names a
-    session of this user that is still there.
+    session of this user that is still there. ``ticket_id`` is the id to use instead
+    if the session has to queue; ``queued_at_ms`` is since when, for somebody who
+    stood in the line before the server was restarted.
     """
 
     connection: int
     session_id: str
     profile: UserProfile
     resume: str | None = None
+    ticket_id: str | None = None
+    queued_at_ms: int | None = None
 
 
 class RowCommitted(Struct, frozen=True):

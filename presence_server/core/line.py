@@ -16,11 +16,11 @@ def can_admit(state: BoardState) -> bool:
     return state.free_seats() > 0 and any(state.queue.attached())
 
 
-def enqueue(state: BoardState, session: Session, now: float) -> None:
-    """Give a connected session its place and tell it which."""
+def enqueue(state: BoardState, session: Session, now: float, since_ms: int | None = None) -> None:
+    """Give a connected session its place and tell it which; ``since_ms`` as in the queue."""
     session.phase = Phase.QUEUED
     state.sessions[session.session_id] = session
-    state.queue.add(session)
+    state.queue.add(session, state.now_ms(now), since_ms)
     state.arm_session(session)
     if session.connection is not None:
         state.out.append(Bind(session.connection, session.session_id))

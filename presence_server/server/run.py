@@ -7,6 +7,7 @@ the rooms outlive the connections. The inner ones get a deadline on the way down
 from __future__ import annotations
 
 import random
+import secrets
 import signal
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +20,7 @@ from ..core.errors import PresenceError
 from ..presence.service import PresenceService
 from ..presence.stack import PresenceStack, open_presence
 from ..settings import Settings, SettingsError
+from ..storage.errors import StorageError
 from .listening import Address, address_of, open_listeners, tls_context
 from .wiring import Parts, wire_parts
 
@@ -90,11 +92,19 @@ async def _serve_boards(
     stop: trio.Event,
     task_status: trio.TaskStatus[Address],
 ) -> None:
-    parts = wire_parts(settings, service)
+    parts = wire_parts(settings, service, await _ticket_key(service))
     try:
         await _serve_connections(settings, parts, tls, stop, task_status)
     finally:
         parts.registry.save()
+
+
+async def _ticket_key(service: PresenceService) -> bytes:
+    """What signs the places in queues; without a store they do not outlive this process."""
+    try:
+        return await service.server_key("queue_ticket")
+    except StorageError:
+        return secrets.token_bytes(32)
 
 
 async def _serve_connections(

@@ -9,7 +9,7 @@ import trio
 from hypercorn.typing import ASGIFramework
 from msgspec import Struct
 
-from ..presence.service import PresenceService
+from ..presence.service import PresenceService, wall_clock_ms
 from ..rooms.registry import Registry
 from ..settings import Settings
 from ..telemetry import Metrics
@@ -19,6 +19,7 @@ from ..transport.gateway import Gateway, GatewayLimits
 from ..transport.http import HttpServer
 from ..transport.identity import anonymous_profile
 from ..transport.pump import Pump, pump_is_available
+from ..transport.tickets import QueueTickets
 from ..web.app import create_app
 from .ports import ServerPorts
 from .recovery import Recovery
@@ -34,7 +35,7 @@ class Parts(Struct, frozen=True):
     gateway: Gateway
 
 
-def wire_parts(settings: Settings, service: PresenceService) -> Parts:
+def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) -> Parts:
     """Connect rooms, transport and web to a presence service."""
     metrics = Metrics()
     registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms)
@@ -49,6 +50,8 @@ def wire_parts(settings: Settings, service: PresenceService) -> Parts:
         anonymous_profile,
         gateway_limits(settings),
         metrics,
+        QueueTickets(ticket_key, wall_clock_ms() + round(settings.queue.grace_s * 1000)),
+        wall_clock_ms,
     )
     ports.is_draining = lambda: gateway.is_draining
     metrics.observe(

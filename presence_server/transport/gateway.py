@@ -16,6 +16,7 @@ import trio
 
 from ..core.budget import MessageBudget
 from ..core.errors import CloseCode
+from ..core.events import Connect
 from ..core.model import UserProfile
 from ..rooms.registry import Registry
 from .connection import Connection, ConnectionLimits
@@ -28,6 +29,7 @@ from .pump import Pump
 from .refusal import Refusal
 from .session import SessionLink
 from .stream_pump import StreamWire
+from .tickets import QueueTickets
 from .upgrade import Upgrade, accept, is_plain, read_handshake
 
 log = structlog.get_logger(__name__)
@@ -75,6 +77,8 @@ class Gateway:
         identify: who a client is.
         limits: see :class:`GatewayLimits`.
         metrics: the transport's numbers.
+        tickets: the session ids of those who queue.
+        now_ms: the wall clock, in milliseconds since the epoch.
     """
 
     def __init__(
@@ -86,6 +90,8 @@ class Gateway:
         identify: Callable[[Handshake], UserProfile],
         limits: GatewayLimits,
         metrics: TransportMetrics,
+        tickets: QueueTickets,
+        now_ms: Callable[[], int],
     ) -> None:
         self._registry = registry
         self._deadlines = deadlines
@@ -94,6 +100,8 @@ class Gateway:
         self._identify = identify
         self._limits = limits
         self._metrics = metrics
+        self._tickets = tickets
+        self._now_ms = now_ms
         self._links: dict[int, SessionLink] = {}
         self._numbers = itertools.count(1)
         self._draining = False
@@ -292,9 +300,23 @@ class Gateway:
         with self._registry.batch.open():
             connection.write(accepted.upgrade.response)
             room = self._registry.open(handshake.board_id)
-            link.start(connection, room, secrets.token_urlsafe(16), handshake.resume)
+            link.start(connection, room, self._connect_event(link, handshake))
             if accepted.rest:
                 connection.receive(accepted.rest)
+
+    def _connect_event(self, link: SessionLink, handshake: Handshake) -> Connect:
+        board_id, user_id, resume = handshake.board_id, link.profile.user_id, handshake.resume
+        now_ms = self._now_ms()
+        since_ms = self._tickets.read(resume, board_id, user_id, now_ms)
+        ticket_id = resume if since_ms is not None else None
+        return Connect(
+            link.connection_id,
+            secrets.token_urlsafe(16),
+            link.profile,
+            resume,
+            ticket_id or self._tickets.issue(board_id, user_id, now_ms),
+            since_ms,
+        )
 
     def _forget(self, link: SessionLink) -> None:
         self._links.pop(link.connection_id, None)

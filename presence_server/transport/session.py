@@ -56,11 +56,11 @@ class SessionLink:
         "_metrics",
         "_on_gone",
         "_over",
-        "_profile",
         "_room",
         "_session_id",
         "connection",
         "connection_id",
+        "profile",
         "write",
     )
 
@@ -75,7 +75,7 @@ class SessionLink:
     ) -> None:
         self.connection_id = connection_id
         self._board_id = board_id
-        self._profile = profile
+        self.profile = profile
         self._budget = budget
         self._metrics = metrics
         self._on_gone = on_gone
@@ -85,15 +85,13 @@ class SessionLink:
         self.connection: Connection
         self.write: Callable[[bytes], None]
 
-    def start(
-        self, connection: Connection, room: RoomTask, session_id: str, resume: str | None
-    ) -> None:
-        """Ask the room for a session. ``session_id`` is fresh, ``resume`` the client's."""
+    def start(self, connection: Connection, room: RoomTask, event: Connect) -> None:
+        """Ask the room for a session."""
         self.connection = connection
         # The room writes to the connection directly: this is the hottest call of all.
         self.write = connection.write
         self._room = room
-        room.connect(self, Connect(self.connection_id, session_id, self._profile, resume))
+        room.connect(self, event)
 
     # --- what the room says ---------------------------------------------------
 

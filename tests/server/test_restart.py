@@ -80,3 +80,27 @@ async def test_a_seat_is_still_taken_after_a_restart(tmp_path: Path) -> None:
     async with running_server(tmp_path, board__capacity=1) as address, visiting(address) as two:
         late = await two.open(user_id="bob")
         assert (await late.next())["type"] == "board:queued"
+
+
+async def test_the_line_stands_in_its_old_order_after_a_restart(tmp_path: Path) -> None:
+    sessions: dict[str, str] = {}
+    async with running_server(tmp_path, board__capacity=1) as address, visiting(address) as one:
+        await one.join("seated")
+        for name in ("first", "second", "third"):
+            client = await one.open(user_id=name)
+            sessions[name] = str((await client.next_of("board:queued"))["session_id"])
+    async with running_server(tmp_path, board__capacity=1) as address, visiting(address) as two:
+        newcomer = await two.open(user_id="newcomer")
+        assert (await newcomer.next())["position"] == 1
+        # They come back in another order than they stood in, behind somebody new.
+        clients = {}
+        for name in ("third", "first", "second"):
+            clients[name] = await two.open(user_id=name, session_id=sessions[name])
+            queued = await clients[name].next()
+            assert queued["session_id"] == sessions[name]
+        positions = {}
+        for name, client in [*clients.items(), ("newcomer", newcomer)]:
+            await client.drop()
+            back = await two.open(user_id=name, session_id=sessions.get(name, "unknown"))
+            positions[name] = (await back.next())["position"]
+        assert positions == {"first": 1, "second": 2, "third": 3, "newcomer": 4}

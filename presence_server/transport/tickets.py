@@ -1,0 +1,66 @@
+"""Session ids that remember since when somebody stands in the line.
+
+The queue is not stored. Instead the ``session_id`` of a queued client carries its
+queueing time, signed with a key that outlives the server: whoever comes back with
+one soon after a restart stands where they stood before.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+
+_RANDOM_BYTES = 16
+_TIME_BYTES = 6
+_TAG_BYTES = 16
+_SIZE = _RANDOM_BYTES + _TIME_BYTES + _TAG_BYTES
+_TEXT_SIZE = (_SIZE * 8 + 5) // 6
+
+
+class QueueTickets:
+    """Issues and reads such ids.
+
+    Args:
+        key: the secret; at least 32 bytes.
+        honored_until_ms: tickets from before a restart count until then, in
+            milliseconds since the epoch.
+    """
+
+    def __init__(self, key: bytes, honored_until_ms: int) -> None:
+        self._key = key
+        self._honored_until_ms = honored_until_ms
+
+    def issue(self, board_id: str, user_id: str, now_ms: int) -> str:
+        """A fresh, unguessable id for a user who joins a board's queue now."""
+        body = secrets.token_bytes(_RANDOM_BYTES) + now_ms.to_bytes(_TIME_BYTES, "big")
+        return (
+            base64.urlsafe_b64encode(body + self._tag(body, board_id, user_id))
+            .decode("ascii")
+            .rstrip("=")
+        )
+
+    def read(self, ticket: str | None, board_id: str, user_id: str, now_ms: int) -> int | None:
+        """Since when the ticket's owner waits, in milliseconds since the epoch.
+
+        None if it is no ticket of this user for this board, or comes too late.
+        """
+        if ticket is None or len(ticket) != _TEXT_SIZE or now_ms > self._honored_until_ms:
+            return None
+        try:
+            data = base64.b64decode(
+                ticket + "=" * (-len(ticket) % 4), altchars=b"-_", validate=True
+            )
+        except (binascii.Error, ValueError):
+            return None
+        body, tag = data[:-_TAG_BYTES], data[-_TAG_BYTES:]
+        if not hmac.compare_digest(tag, self._tag(body, board_id, user_id)):
+            return None
+        return int.from_bytes(body[_RANDOM_BYTES:], "big")
+
+    def _tag(self, body: bytes, board_id: str, user_id: str) -> bytes:
+        # A board id has no NUL, so the parts cannot be shifted against each other.
+        message = body + board_id.encode() + b"\0" + user_id.encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, message, hashlib.sha256)[:_TAG_BYTES]
