@@ -133,7 +133,8 @@ class PostgresServer(Process):
         )
 
     def command(self) -> Sequence[str | Path]:
-        settings = ("listen_addresses=127.0.0.1", "max_connections=60", "log_min_messages=fatal")
+        # fsync off: tests kill processes, not the machine.
+        settings = ("listen_addresses=127.0.0.1", "max_connections=60", "fsync=off")
         options = [part for setting in settings for part in ("-c", setting)]
         data = self.folder / "data"
         where = ["-D", str(data), "-p", str(self.port), "-k", str(self.folder)]

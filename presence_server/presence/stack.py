@@ -152,6 +152,7 @@ def open_presence(
     database_required: bool = False,
     sqlite_synchronous: str = "NORMAL",
     timing: Timing | None = None,
+    limits: EngineLimits | None = None,
 ) -> PresenceStack:
     """The backends by their settings; opens nothing until ``await nursery.start(stack.run)``.
 
@@ -165,5 +166,5 @@ def open_presence(
         retention_days=retention_days,
         database_required=database_required,
         timing=timing or Timing(),
-        limits=EngineLimits(synchronous=sqlite_synchronous),
+        limits=limits or EngineLimits(synchronous=sqlite_synchronous),
     )
