@@ -1,0 +1,404 @@
+"""A world that holds every move of the room against the reference."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from presence_server.core.decode import Update
+from presence_server.core.effects import (
+    Broadcast,
+    Close,
+    CloseRow,
+    Effect,
+    InsertRow,
+    Publish,
+    Send,
+)
+from presence_server.core.errors import CloseCode, ErrorCode
+from presence_server.core.events import (
+    Activity,
+    AdmitNext,
+    Connect,
+    Event,
+    Heard,
+    HeartbeatReceived,
+    Kick,
+    Parted,
+    Parting,
+    Restore,
+    RowCommitted,
+    Tick,
+    Updated,
+)
+from presence_server.core.messages import (
+    BoardJoined,
+    BoardQueued,
+    Error,
+    HeartbeatAck,
+    UserJoined,
+    UserLeft,
+)
+from presence_server.core.model import BoardLimits, LeaveReason, PresenceRecord
+
+from .reference import Reference, RefSession
+from .world import EPOCH_MS, World
+
+
+class CheckedWorld(World):
+    """Applies events to room and reference alike; any disagreement is an AssertionError."""
+
+    def __init__(self, limits: BoardLimits, now: float) -> None:
+        self.ref = Reference(limits)
+        self.announced: set[str] = set()
+        self.joined_at: dict[str, int] = {}
+        self.told: dict[int, tuple[float, int]] = {}
+        """By connection: when it was last told its position, and which."""
+        self.unpublished_since: float | None = None
+        self.is_sound = True
+        """False from the moment a check failed."""
+        super().__init__(limits, now=now, auto=False)
+
+    # --- one event ------------------------------------------------------------
+
+    def apply(self, event: Event) -> list[Effect]:
+        """Let it happen on both sides and compare."""
+        self.is_sound = False
+        self._closes: dict[int, int] = {}
+        self._inserts: list[str] = []
+        self._answers: list[tuple[int, str]] = []
+        self._ending: dict[str, set[LeaveReason]] = {}
+        self._joining: list[RefSession] = []
+        self._welcome: list[int] = []
+        self._left: list[tuple[str, set[LeaveReason]]] = []
+        self._reclaiming: str | None = None
+        self._before(event)
+        self._seen_closes: dict[int, int] = {}
+        self._seen_inserts: list[str] = []
+        self._seen_answers: list[tuple[int, str]] = []
+        self._seen_welcome: list[int] = []
+        self._seen_positions: list[tuple[int, BoardQueued]] = []
+        effects = super().apply(event)
+        self._after()
+        self.check()
+        self.is_sound = True
+        return effects
+
+    def _before(self, event: Event) -> None:
+        """Move the reference and note what must follow."""
+        match event:
+            case Connect(number, session_id, profile, resume):
+                self._connect(number, session_id, profile.user_id, resume)
+            case Parted(number, session_id, how):
+                self._parted(number, session_id, how)
+            case Kick(user_id):
+                self._kick(user_id)
+            case AdmitNext():
+                self._inserts = [s.session_id for s in self.ref.admit_next(self.now)]
+            case RowCommitted(session_id):
+                admitting = self.ref.sessions.get(session_id)
+                if admitting is not None and admitting.phase == "admitting":
+                    self._joining.append(admitting)
+            case Tick():
+                self._tick()
+            case Restore(sessions):
+                self._restore([row for row, _ in sessions])
+            case _:
+                self._before_frame(event)
+
+    def _before_frame(self, event: Event) -> None:
+        match event:
+            case Updated(number, session_id, update):
+                self._update(number, session_id, update)
+            case Activity(number, session_id):
+                self._update(number, session_id, None)
+            case Heard(number, session_id):
+                self._hear(number, session_id)
+            case HeartbeatReceived(number, session_id):
+                if self._hear(number, session_id):
+                    self._answers.append((number, "ack"))
+            case _:
+                pass
+
+    def _connect(self, number: int, session_id: str, user_id: str, resume: str | None) -> None:
+        ref = self.ref
+        old = None if resume is None else ref.sessions.get(resume)
+        previous = old.connection if old is not None else None
+        outcome = ref.connect(number, session_id, user_id, resume, self.now)
+        if outcome == "resumed":
+            assert old is not None
+            if previous is not None:
+                self._closes[previous] = CloseCode.RESUMED_ELSEWHERE
+            if old.phase == "joined":
+                self._welcome.append(number)
+                old.id_known = True
+        elif outcome == "seated":
+            self._inserts.append(session_id)
+        elif outcome == "refused":
+            self._closes[number] = CloseCode.BOARD_FULL
+            self._answers.append((number, ErrorCode.BOARD_FULL))
+
+    def _hear(self, number: int, session_id: str) -> bool:
+        session = self.ref.speaking(number, session_id)
+        if session is not None:
+            session.last_seen = self.now
+        return session is not None
+
+    def _kick(self, user_id: str) -> None:
+        for session in [s for s in self.ref.sessions.values() if s.user_id == user_id]:
+            if session.connection is not None:
+                self._closes[session.connection] = CloseCode.KICKED
+            self._must_end(session, LeaveReason.KICKED)
+
+    def _update(self, number: int, session_id: str, update: Update | None) -> None:
+        session = self.ref.speaking(number, session_id)
+        if session is None:
+            return
+        session.last_seen = self.now
+        if session.phase == "joined":
+            user = self.ref.seated[session.user_id]
+            user.write(session, Update() if update is None else update, self.now)
+        elif update is None:
+            return
+        elif session.phase == "admitting":
+            self.ref.hold(session, update)
+        else:
+            self._answers.append((number, ErrorCode.NOT_JOINED))
+
+    def _parted(self, number: int, session_id: str, how: Parting) -> None:
+        session = self.ref.speaking(number, session_id)
+        if session is None:
+            return
+        session.connection = None
+        session.dropped_at = self.now
+        session.page_left = how is Parting.PAGE_LEFT
+        if how is Parting.LEFT or not session.id_known:
+            self._must_end(session, LeaveReason.DISCONNECT)
+
+    def _tick(self) -> None:
+        ref, now = self.ref, self.now
+        for session in ref.sessions.values():
+            joins_at = session.seated_at + self.limits.commit_wait_s
+            if session.phase == "admitting" and joins_at <= now:
+                self._joining.append(session)
+        self._joining.sort(key=lambda session: session.seated_at)
+        for session in self._joining:
+            # A tick that comes late may find both ends of a session due.
+            if session.seated_at + self.limits.commit_wait_s <= session.ends_at(self.limits):
+                ref.join(session, now)
+        for session in ref.expired(now):
+            if session.connection is not None:
+                self._closes[session.connection] = CloseCode.TIMEOUT
+            if session.phase == "queued":
+                ref.end(session)
+                continue
+            reason = LeaveReason.DISCONNECT if session.page_left else LeaveReason.TIMEOUT
+            self._ending[session.session_id] = {reason}
+
+    def _must_end(self, session: RefSession, reason: LeaveReason) -> None:
+        if session.phase == "queued":
+            self.ref.end(session)
+        else:
+            self._ending[session.session_id] = {reason}
+
+    # --- its effects ----------------------------------------------------------
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case CloseRow(_, session_id, _) if session_id in self.ref.sessions:
+                self._row_closed(session_id)
+            case Broadcast(UserLeft(payload)):
+                user_id, reasons = self._left.pop(0)
+                assert payload.user_id == user_id
+                assert payload.reason in reasons
+            case Broadcast(UserJoined(payload)):
+                user_id = payload.user.user_id
+                assert user_id not in self.announced, "joined twice"
+                assert any(s.user_id == user_id for s in self._joining), "joined too early"
+                self.announced.add(user_id)
+                self.joined_at[user_id] = payload.user.joined_at
+            case InsertRow(record, _):
+                self._seen_inserts.append(record.session_id)
+            case Close(number, code):
+                self._seen_closes[number] = code
+            case Send(number, BoardJoined(payload)):
+                session = self.ref.sessions[self.wires[number].session_id]
+                assert payload.resumed is session.resumed
+                self._seen_welcome.append(number)
+            case Send(number, BoardQueued() as message):
+                self._seen_positions.append((number, message))
+            case Send(number, Error(payload)):
+                self._seen_answers.append((number, payload.code))
+            case Publish():
+                self.unpublished_since = None
+            case Send(number, HeartbeatAck()):
+                self._seen_answers.append((number, "ack"))
+            case _:
+                pass
+        super()._carry_out(effect)
+
+    def _row_closed(self, session_id: str) -> None:
+        session = self.ref.sessions[session_id]
+        reasons = self._ending.pop(session_id, None)
+        if self._reclaiming != session.user_id and self.ref.reclaimable(self.now) == (
+            session.user_id
+        ):
+            self._reclaiming = session.user_id
+        if self._reclaiming == session.user_id:
+            reasons = (reasons or set()) | {LeaveReason.RECLAIMED}
+        assert reasons is not None, f"{session_id} ended for no reason"
+        user = self.ref.end(session)
+        if user is not None and user.user_id in self.announced:
+            self.announced.remove(user.user_id)
+            del self.joined_at[user.user_id]
+            self._left.append((user.user_id, reasons))
+
+    def _after(self) -> None:
+        """What had to follow did, and nothing else."""
+        assert not self._ending, f"should have ended: {self._ending}"
+        assert not self._left, f"nobody was told of leaving: {self._left}"
+        assert self._seen_closes == self._closes
+        assert self._seen_inserts == self._inserts
+        assert self._seen_answers == self._answers
+        for session in self._joining:
+            if session.session_id in self.ref.sessions:
+                if session.phase == "admitting":
+                    self.ref.join(session, self.now)
+                if session.connection is not None:
+                    self._welcome.append(session.connection)
+            elif self._seen_welcome:
+                # It joined and ended within one late tick.
+                self._seen_welcome = [n for n in self._seen_welcome if n not in self._closes]
+        assert sorted(self._seen_welcome) == sorted(self._welcome)
+        for number, message in self._seen_positions:
+            payload = message.payload
+            assert payload.position == self.ref.position(self.wires[number].user_id)
+            assert payload.queue_length == len(self.ref.queue)
+            at = self.told.get(number, (float("-inf"), 0))[0]
+            assert self.now >= at + 1.0, "two positions within a second"
+            self.told[number] = (self.now, payload.position)
+
+    # --- between events -------------------------------------------------------
+
+    def check(self) -> None:
+        """What must hold whenever nothing is happening."""
+        ref, room = self.ref, self.room
+        assert len(ref.seated) <= self.limits.capacity
+        assert room.seats_taken == len(ref.seated)
+        assert room.queue_length == len(ref.queue)
+        assert room.is_empty is (not ref.sessions)
+        assert self.open_rows() == {
+            s.session_id for s in ref.sessions.values() if s.phase != "queued"
+        }
+        if ref.free() > 0 and ref.waiting():
+            assert room.can_admit()
+            assert self.seat_free, "a free seat and nobody asked for the next in line"
+        else:
+            assert not room.can_admit()
+        on_time = room.next_deadline() > self.now
+        self._check_list(on_time)
+        if on_time:
+            self._check_deadlines()
+            self._check_store()
+
+    def _check_list(self, on_time: bool) -> None:
+        """The list is the reference's, and every member sees exactly the list."""
+        users = self.room.current_users()
+        seen = {user.user_id: user for user in users}
+        assert len(seen) == len(users)
+        assert seen.keys() == self.announced
+        for user_id, user in self.ref.seated.items():
+            joined = any(s.phase == "joined" for s in user.sessions.values())
+            if user_id not in seen:
+                assert not joined
+                continue
+            shown = seen[user_id]
+            assert shown.joined_at == self.joined_at[user_id]
+            assert shown.cursor == user.cursor
+            assert bytes(shown.metadata) == (user.metadata or b"null")
+            since = user.deserted_since()
+            if since is None:
+                attached = any(
+                    s.phase == "joined" and s.connection is not None for s in user.sessions.values()
+                )
+                assert shown.connected or not attached, "somebody who is there shown as gone"
+            elif on_time:
+                assert shown.connected is (self.now < since + self.limits.reconnecting_after_s)
+            if on_time and joined:
+                assert shown.status is user.status(self.now, self.limits)
+        cursors_told = self.room.next_cursor_deadline() == float("inf")
+        for wire in self.members.values():
+            mirror = wire.mirror
+            assert mirror is not None
+            if cursors_told:
+                assert mirror == seen
+            else:
+                assert mirror.keys() == seen.keys()
+                for user_id, shown in seen.items():
+                    assert replace(mirror[user_id], cursor=None) == replace(shown, cursor=None)
+        assert self.members.keys() == {
+            s.connection
+            for s in self.ref.sessions.values()
+            if s.phase == "joined" and s.connection is not None
+        }
+
+    def _check_deadlines(self) -> None:
+        """Nothing is overdue that the room did not ask to be woken for."""
+        ref, now, limits = self.ref, self.now, self.limits
+        assert not any(s.ends_at(limits) <= now for s in ref.sessions.values()), "overstayed"
+        assert ref.reclaimable(now) is None, "a seat nobody sits on, and somebody waits"
+        for session in ref.sessions.values():
+            if session.phase == "admitting":
+                assert now < session.seated_at + limits.commit_wait_s, "admission hangs"
+            elif session.phase == "queued" and session.connection is not None:
+                at, position = self.told[session.connection]
+                assert position == ref.position(session.user_id) or now < at + 1.0
+
+    def _check_store(self) -> None:
+        """Store and cache are at most ``save_interval_s`` behind."""
+        now, patience = self.now, self.limits.save_interval_s
+        current = tuple(self.room.current_users())
+        if current == self.published:
+            self.unpublished_since = None
+        elif self.unpublished_since is None:
+            self.unpublished_since = now
+        else:
+            assert now <= self.unpublished_since + patience, "the cache is stale"
+        for user in self.ref.seated.values():
+            if now <= user.changed_at + patience:
+                continue
+            for session in user.sessions.values():
+                if session.phase == "joined":
+                    row = self.rows[session.session_id]
+                    assert row.cursor == user.cursor, "the row's cursor is stale"
+                    assert row.metadata == user.metadata, "the row's metadata is stale"
+
+    # --- a server that went down ----------------------------------------------
+
+    def restart(self, limits: BoardLimits | None = None, *, store_is_up: bool = True) -> None:
+        """Everything in memory is lost on both sides."""
+        self.replay()
+        self.ref = Reference(limits or self.limits)
+        self.announced, self.joined_at, self.told = set(), {}, {}
+        self.unpublished_since = None
+        super().restart(limits, store_is_up=store_is_up)
+
+    def _restore(self, rows: list[PresenceRecord]) -> None:
+        """The reference comes back from the store, the longest present first."""
+        ref, now, limits = self.ref, self.now, self.limits
+        for row in sorted(rows, key=lambda row: row.connected_at):
+            seen = min(now, (row.last_heartbeat_at - EPOCH_MS) / 1000)
+            session = RefSession(row.session_id, row.user_id, None, seen, seen)
+            session.declared, session.dropped_at, session.id_known = row.status, now, True
+            is_new = row.user_id not in ref.seated
+            if seen + limits.timeout_s <= now or (is_new and ref.free() <= 0):
+                continue
+            tabs = ref.queue.pop(row.user_id, {})
+            ref.seat(session, now)
+            session.phase, session.last_activity = "joined", seen
+            if is_new:
+                user = ref.seated[row.user_id]
+                user.cursor, user.metadata = row.cursor, row.metadata
+            self._joining.append(session)
+            for tab in tabs.values():
+                ref.seat(tab, now)
+                self._inserts.append(tab.session_id)

@@ -1,0 +1,221 @@
+"""What the protocol says of one board, written a second time and as plainly as possible.
+
+Nothing is cached and nothing is scheduled: status, connected and the end of a
+session are computed from the times of the last events whenever somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from presence_server.core.decode import Update
+from presence_server.core.model import BoardLimits, Cursor, PresenceStatus
+
+ONLINE, IDLE, AWAY = PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY
+_ORDER = (ONLINE, IDLE, AWAY)
+
+
+@dataclass(slots=True, eq=False)
+class RefSession:
+    """A session as the protocol describes it."""
+
+    session_id: str
+    user_id: str
+    connection: int | None
+    last_seen: float
+    last_activity: float
+    phase: str = "queued"
+    declared: PresenceStatus = ONLINE
+    seated_at: float = 0.0
+    dropped_at: float | None = None
+    page_left: bool = False
+    resumed: bool = False
+    id_known: bool = False
+    held: Update = field(default_factory=Update)
+
+    def status(self, now: float, limits: BoardLimits) -> PresenceStatus:
+        """The declared status, or less if the watchdog says so."""
+        if now >= self.last_activity + limits.away_after_s:
+            return AWAY
+        if now >= self.last_activity + limits.idle_after_s and self.declared is ONLINE:
+            return IDLE
+        return self.declared
+
+    def ends_at(self, limits: BoardLimits) -> float:
+        """When it is gone if nothing more is heard of it."""
+        ends = [self.last_seen + limits.timeout_s]
+        if self.dropped_at is not None:
+            if self.page_left:
+                ends.append(self.dropped_at + limits.leave_grace_s)
+            elif self.phase == "queued":
+                ends.append(self.dropped_at + limits.queue_grace_s)
+        return min(ends)
+
+
+@dataclass(slots=True, eq=False)
+class RefUser:
+    """A user with a seat."""
+
+    user_id: str
+    announced: bool = False
+    cursor: Cursor | None = None
+    metadata: bytes | None = None
+    changed_at: float = 0.0
+    sessions: dict[str, RefSession] = field(default_factory=dict)
+
+    def status(self, now: float, limits: BoardLimits) -> PresenceStatus | None:
+        """The most present of the joined sessions; None if there is none."""
+        found = [s.status(now, limits) for s in self.sessions.values() if s.phase == "joined"]
+        return min(found, key=_ORDER.index) if found else None
+
+    def deserted_since(self) -> float | None:
+        """When the last connection was lost; None while there is one."""
+        latest = None
+        for session in self.sessions.values():
+            if session.dropped_at is None:
+                return None
+            latest = session.dropped_at if latest is None else max(latest, session.dropped_at)
+        return latest
+
+    def write(self, session: RefSession, update: Update, now: float) -> None:
+        """An update of one of the user's sessions counts."""
+        session.last_activity = now
+        session.declared = ONLINE if update.status is UNSET else update.status
+        if update.cursor is not UNSET:
+            self.cursor = update.cursor
+        if update.metadata is not UNSET:
+            self.metadata = update.metadata
+        self.changed_at = now
+
+
+class Reference:
+    """Seats, queue and sessions of one board."""
+
+    def __init__(self, limits: BoardLimits) -> None:
+        self.limits = limits
+        self.seated: dict[str, RefUser] = {}
+        self.queue: dict[str, dict[str, RefSession]] = {}
+        self.sessions: dict[str, RefSession] = {}
+
+    def waiting(self) -> list[str]:
+        """Users in the queue who are there, in order."""
+        return [
+            user_id
+            for user_id, tabs in self.queue.items()
+            if any(s.connection is not None for s in tabs.values())
+        ]
+
+    def free(self) -> int:
+        """Seats nobody has."""
+        return self.limits.capacity - len(self.seated)
+
+    def position(self, user_id: str) -> int:
+        """1 is next."""
+        return list(self.queue).index(user_id) + 1
+
+    def speaking(self, connection: int, session_id: str) -> RefSession | None:
+        """The session that lives on a connection."""
+        session = self.sessions.get(session_id)
+        return session if session is not None and session.connection == connection else None
+
+    def connect(
+        self, connection: int, session_id: str, user_id: str, resume: str | None, now: float
+    ) -> str:
+        """What must come of it: resumed, seated, queued or refused."""
+        old = None if resume is None else self.sessions.get(resume)
+        if old is not None and old.user_id == user_id:
+            old.connection = connection
+            old.last_seen = now
+            old.dropped_at, old.page_left, old.resumed = None, False, True
+            return "resumed"
+        session = RefSession(session_id, user_id, connection, now, now)
+        if user_id in self.seated:
+            self.seat(session, now)
+        elif user_id in self.queue:
+            self.enqueue(session)
+        elif self.free() > 0 and not self.waiting():
+            self.seat(session, now)
+        elif self.limits.queue_enabled and len(self.queue) < self.limits.queue_limit:
+            self.enqueue(session)
+        else:
+            return "refused"
+        return "queued" if session.phase == "queued" else "seated"
+
+    def enqueue(self, session: RefSession) -> None:
+        """Into the user's place, at the end for a new user."""
+        session.id_known = True
+        self.sessions[session.session_id] = session
+        self.queue.setdefault(session.user_id, {})[session.session_id] = session
+
+    def seat(self, session: RefSession, now: float) -> None:
+        """Onto the user's seat, a new one for a new user."""
+        session.phase = "admitting"
+        session.seated_at = session.last_activity = now
+        user = self.seated.setdefault(session.user_id, RefUser(session.user_id, changed_at=now))
+        user.sessions[session.session_id] = session
+        user.changed_at = now
+        self.sessions[session.session_id] = session
+
+    def admit_next(self, now: float) -> list[RefSession]:
+        """The first in line who is there, with all tabs."""
+        waiting = self.waiting()
+        if not waiting or self.free() <= 0:
+            return []
+        tabs = list(self.queue.pop(waiting[0]).values())
+        for session in tabs:
+            self.seat(session, now)
+        return tabs
+
+    def join(self, session: RefSession, now: float) -> None:
+        """The second step of admission."""
+        session.phase = "joined"
+        user = self.seated[session.user_id]
+        if session.held != Update():
+            user.write(session, session.held, now)
+            session.held = Update()
+        user.changed_at = now
+        if session.connection is not None:
+            session.id_known = True
+
+    def hold(self, session: RefSession, update: Update) -> None:
+        """Newest per field."""
+        for name in ("status", "cursor", "metadata"):
+            if getattr(update, name) is not UNSET:
+                session.held = replace(session.held, **{name: getattr(update, name)})
+
+    def end(self, session: RefSession) -> RefUser | None:
+        """It is gone; the user too, if this was the last one (then the user is returned)."""
+        del self.sessions[session.session_id]
+        if session.phase == "queued":
+            tabs = self.queue[session.user_id]
+            del tabs[session.session_id]
+            if not tabs:
+                del self.queue[session.user_id]
+            return None
+        user = self.seated[session.user_id]
+        del user.sessions[session.session_id]
+        if user.sessions:
+            return None
+        del self.seated[session.user_id]
+        return user
+
+    def expired(self, now: float) -> Iterator[RefSession]:
+        """Sessions whose time is up."""
+        return (s for s in list(self.sessions.values()) if s.ends_at(self.limits) <= now)
+
+    def reclaimable(self, now: float) -> str | None:
+        """Whose seat is to be taken back next, if anybody's."""
+        if len(self.waiting()) <= self.free():
+            return None
+        deserted = sorted(
+            (since, user_id)
+            for user_id, user in self.seated.items()
+            if (since := user.deserted_since()) is not None
+        )
+        if deserted and deserted[0][0] + self.limits.reclaim_after_s <= now:
+            return deserted[0][1]
+        return None

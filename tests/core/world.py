@@ -1,0 +1,382 @@
+"""The world around a room, played strictly: sockets, members, store and cache.
+
+A room only ever talks through effects. ``World`` carries them out the way the
+server must, and refuses whatever the server could not do: a frame to a closed
+socket, a broadcast after a close, a row that is closed twice.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from presence_server.core.decode import Update
+from presence_server.core.effects import (
+    AddMember,
+    Bind,
+    Broadcast,
+    Close,
+    CloseRow,
+    Effect,
+    InsertRow,
+    Publish,
+    RemoveMember,
+    SaveHeartbeats,
+    SaveRows,
+    SeatFree,
+    Send,
+)
+from presence_server.core.events import (
+    Activity,
+    AdmitNext,
+    Connect,
+    CursorTick,
+    Event,
+    Heard,
+    HeartbeatReceived,
+    Kick,
+    Parted,
+    Parting,
+    Restore,
+    RowCommitted,
+    Tick,
+    Updated,
+)
+from presence_server.core.messages import (
+    BoardJoined,
+    BoardQueued,
+    PresenceChanged,
+    PresenceCursors,
+    ServerMessage,
+    UserJoined,
+    UserLeft,
+    UserObject,
+)
+from presence_server.core.model import (
+    BoardLimits,
+    Cursor,
+    PresenceRecord,
+    PresenceStatus,
+    UserProfile,
+)
+from presence_server.core.profile import clean_profile
+from presence_server.core.room import Room
+
+BOARD = "board-1"
+EPOCH_MS = 1_700_000_000_000
+
+ONLINE, IDLE, AWAY = PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY
+
+
+class Wire:
+    """One socket, and what its client makes of the frames."""
+
+    def __init__(self, number: int, user_id: str) -> None:
+        self.number = number
+        self.user_id = user_id
+        self.session_id = ""
+        """As the server bound it."""
+        self.inbox: list[ServerMessage] = []
+        self.closed: int | None = None
+        self.is_member = False
+        self.mirror: dict[str, UserObject] | None = None
+        """The list as this client sees it: the snapshot and what followed."""
+
+    def receive(self, message: ServerMessage) -> None:
+        """Take a frame in, as a client would."""
+        assert self.closed is None, f"a frame after close {self.closed}: {message}"
+        self.inbox.append(message)
+        match message:
+            case BoardJoined(payload):
+                assert self.mirror is None, "a second snapshot"
+                assert payload.session_id == self.session_id
+                self.mirror = {user.user_id: user for user in payload.current_users}
+                assert len(self.mirror) == len(payload.current_users), "a user listed twice"
+                assert self.mirror[self.user_id] == payload.self_
+            case UserJoined(payload):
+                assert self.mirror is not None, "a presence event before board:joined"
+                assert payload.user.user_id not in self.mirror, "a join of somebody present"
+                self.mirror[payload.user.user_id] = payload.user
+            case UserLeft(payload):
+                assert self.mirror is not None, "a presence event before board:joined"
+                del self.mirror[payload.user_id]
+            case PresenceChanged(payload):
+                assert self.mirror is not None, "a presence event before board:joined"
+                self.mirror[payload.user_id] = replace(
+                    self.mirror[payload.user_id],
+                    status=payload.status,
+                    connected=payload.connected,
+                    metadata=payload.metadata,
+                )
+            case PresenceCursors(payload):
+                assert self.mirror is not None, "a presence event before board:joined"
+                for user_id, x, y in payload.cursors:
+                    cursor = None if x is None or y is None else Cursor(x, y)
+                    self.mirror[user_id] = replace(self.mirror[user_id], cursor=cursor)
+            case _:
+                pass
+
+    def of(self, kind: type[ServerMessage]) -> list[ServerMessage]:
+        """The frames of one kind that came so far."""
+        return [message for message in self.inbox if isinstance(message, kind)]
+
+    def kinds(self) -> list[str]:
+        """The types of the frames that came so far, in order."""
+        return [type(message).__name__ for message in self.inbox]
+
+    @property
+    def position(self) -> int | None:
+        """The place in the queue as last told."""
+        told = self.of(BoardQueued)
+        return told[-1].payload.position if told else None  # type: ignore[union-attr]
+
+    def has_joined(self) -> bool:
+        """Whether the snapshot came."""
+        return self.mirror is not None
+
+    def seen(self, user_id: str) -> UserObject:
+        """A user as this client sees it now."""
+        assert self.mirror is not None
+        return self.mirror[user_id]
+
+
+class World:
+    """A room with everything around it, on a clock that moves when told.
+
+    With ``auto`` (the default) the store commits at once and the admission task
+    is quick; without it, a test says when.
+    """
+
+    def __init__(self, limits: BoardLimits, *, now: float = 0.0, auto: bool = True) -> None:
+        self.limits = limits
+        self.auto = auto
+        self.now = now
+        self.wires: dict[int, Wire] = {}
+        self.members: dict[int, Wire] = {}
+        self.rows: dict[str, PresenceRecord] = {}
+        """Every session ever stored, as the store has it."""
+        self.profiles: dict[str, UserProfile] = {}
+        self.uncommitted: list[str] = []
+        self.dormant: set[str] = set()
+        """Open in the store since before the last start, and not restored yet."""
+        self.seat_free = False
+        self._next = 0
+        self.fresh_room()
+
+    def fresh_room(self) -> None:
+        """A server process that starts with nothing in memory."""
+        self.room = Room(BOARD, self.limits, EPOCH_MS)
+        self.log: list[tuple[Event, float, list[Effect]]] = []
+        self.members = {}
+        self.uncommitted = []
+        self.seat_free = False
+        # What the process before this one left in the cache has its own expiry.
+        self.published: tuple[UserObject, ...] = ()
+
+    def apply(self, event: Event) -> list[Effect]:
+        """Let something happen and carry out what the room asks for."""
+        effects = self.room.handle(event, self.now)
+        self.log.append((event, self.now, effects))
+        for effect in effects:
+            self._carry_out(effect)
+        if self.auto:
+            self._settle()
+        return effects
+
+    def _settle(self) -> None:
+        while self.uncommitted:
+            self.apply(RowCommitted(self.uncommitted.pop(0)))
+        if self.seat_free:
+            self.admit_next()
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Send(number, message):
+                self.wires[number].receive(message)
+            case Broadcast(message):
+                for wire in self.members.values():
+                    wire.receive(message)
+            case AddMember(number):
+                assert self.wires[number].closed is None
+                assert self.wires[number].has_joined(), "broadcasts before the snapshot"
+                self.members[number] = self.wires[number]
+            case RemoveMember(number):
+                self.members.pop(number, None)
+            case Bind(number, session_id):
+                self.wires[number].session_id = session_id
+            case Close(number, code):
+                wire = self.wires[number]
+                assert wire.closed is None, "closed twice"
+                assert number not in self.members, "closed while still a member"
+                wire.closed = int(code)
+            case Publish(board_id, users):
+                assert board_id == BOARD
+                self.published = users
+            case SeatFree():
+                self.seat_free = True
+            case _:
+                self._store(effect)
+
+    def _store(self, effect: Effect) -> None:
+        match effect:
+            case InsertRow(record, profile):
+                assert record.session_id not in self.rows, "inserted twice"
+                assert record.disconnected_at is None
+                self.rows[record.session_id] = record
+                self.profiles[record.user_id] = profile
+                self.uncommitted.append(record.session_id)
+            case SaveRows(records):
+                assert records
+                for record in records:
+                    assert self.rows[record.session_id].disconnected_at is None
+                    self.rows[record.session_id] = record
+            case SaveHeartbeats(board_id, beats):
+                assert board_id == BOARD
+                assert beats
+                for session_id, at_ms in beats:
+                    row = self.rows[session_id]
+                    assert row.disconnected_at is None
+                    self.rows[session_id] = replace(row, last_heartbeat_at=at_ms)
+            case CloseRow(board_id, session_id, at_ms):
+                assert board_id == BOARD
+                row = self.rows[session_id]
+                assert row.disconnected_at is None, "a row closed twice"
+                self.rows[session_id] = replace(row, disconnected_at=at_ms)
+            case _:
+                raise AssertionError(effect)
+
+    # --- what people do -------------------------------------------------------
+
+    def connect(self, user_id: str, resume: str | None = None, **profile: str) -> Wire:
+        """Somebody comes to the door."""
+        self._next += 1
+        wire = self.wires[self._next] = Wire(self._next, user_id)
+        self.apply(Connect(self._next, f"s{self._next}", clean_profile(user_id, **profile), resume))
+        return wire
+
+    def update(
+        self,
+        wire: Wire,
+        *,
+        status: PresenceStatus | msgspec.UnsetType = msgspec.UNSET,
+        cursor: Cursor | None | msgspec.UnsetType = msgspec.UNSET,
+        metadata: bytes | None | msgspec.UnsetType = msgspec.UNSET,
+    ) -> list[Effect]:
+        """A ``presence:update``."""
+        update = Update(status, cursor, metadata)
+        return self.apply(Updated(wire.number, wire.session_id, update))
+
+    def heartbeat(self, wire: Wire) -> list[Effect]:
+        """A ``heartbeat``."""
+        return self.apply(HeartbeatReceived(wire.number, wire.session_id))
+
+    def pong(self, wire: Wire) -> list[Effect]:
+        """A sign of life that asks for nothing."""
+        return self.apply(Heard(wire.number, wire.session_id))
+
+    def draw(self, wire: Wire) -> list[Effect]:
+        """A Yjs frame."""
+        return self.apply(Activity(wire.number, wire.session_id))
+
+    def leave(self, wire: Wire) -> list[Effect]:
+        """A clean leave."""
+        return self._part(wire, Parting.LEFT)
+
+    def close_page(self, wire: Wire) -> list[Effect]:
+        """The browser's 1001."""
+        return self._part(wire, Parting.PAGE_LEFT)
+
+    def drop(self, wire: Wire) -> list[Effect]:
+        """The network's way of leaving."""
+        return self._part(wire, Parting.DROPPED)
+
+    def _part(self, wire: Wire, how: Parting) -> list[Effect]:
+        if wire.closed is None:
+            wire.closed = 0
+        return self.apply(Parted(wire.number, wire.session_id, how))
+
+    def resume(self, wire: Wire) -> Wire:
+        """The same user comes back with the same session."""
+        return self.connect(wire.user_id, resume=wire.session_id)
+
+    def kick(self, user_id: str) -> list[Effect]:
+        """An administrator removes a user."""
+        return self.apply(Kick(user_id))
+
+    # --- what the server does -------------------------------------------------
+
+    def commit(self, wire: Wire) -> list[Effect]:
+        """The row of a session is in the store."""
+        self.uncommitted.remove(wire.session_id)
+        return self.apply(RowCommitted(wire.session_id))
+
+    def admit_next(self) -> list[Effect]:
+        """The admission task does what it was woken for."""
+        self.seat_free = False
+        return self.apply(AdmitNext())
+
+    def tick(self) -> None:
+        """The watchdog and the cursor tick, if they are due."""
+        if self.room.next_deadline() <= self.now:
+            self.apply(Tick())
+        if self.room.next_cursor_deadline() <= self.now:
+            self.apply(CursorTick())
+
+    def wait(self, seconds: float) -> None:
+        """Time passes, with the watchdog on time."""
+        self.wait_until(self.now + seconds)
+
+    def wait_until(self, end: float) -> None:
+        """Time passes until ``end``, with the watchdog on time."""
+        while (at := self.next_deadline()) <= end:
+            self.now = max(self.now, at)
+            self.tick()
+        self.now = max(self.now, end)
+
+    def next_deadline(self) -> float:
+        """When the room wants to be called next."""
+        return min(self.room.next_deadline(), self.room.next_cursor_deadline())
+
+    def restart(self, limits: BoardLimits | None = None, *, store_is_up: bool = True) -> None:
+        """The server goes down and up again; the store is all that is left.
+
+        If the store is down, nothing comes back until :meth:`store_comes_back`.
+        """
+        for wire in self.wires.values():
+            if wire.closed is None:
+                wire.closed = 1012
+        if limits is not None:
+            self.limits = limits
+        lost = set(self.uncommitted)
+        self.rows = {sid: row for sid, row in self.rows.items() if sid not in lost}
+        self.fresh_room()
+        self.dormant |= self.open_rows()
+        if store_is_up:
+            self.store_comes_back()
+
+    def store_comes_back(self) -> list[Effect]:
+        """What was open in the store at the start reaches the room."""
+        rows = [self.rows[session_id] for session_id in self.rows if session_id in self.dormant]
+        self.dormant.clear()
+        return self.apply(Restore(tuple((row, self.profiles[row.user_id]) for row in rows)))
+
+    # --- what can be seen -----------------------------------------------------
+
+    def user(self, user_id: str) -> UserObject | None:
+        """A user on the list, or None."""
+        return next((u for u in self.room.current_users() if u.user_id == user_id), None)
+
+    def listed(self) -> list[str]:
+        """The users on the list, in its order."""
+        return [user.user_id for user in self.room.current_users()]
+
+    def open_rows(self) -> set[str]:
+        """The sessions that are open in the store and known to the room."""
+        found = {sid for sid, row in self.rows.items() if row.disconnected_at is None}
+        return found - self.dormant
+
+    def replay(self) -> None:
+        """The log, played to a fresh room, must give the same effects."""
+        room = Room(BOARD, self.limits, EPOCH_MS)
+        for event, now, effects in self.log:
+            assert room.handle(event, now) == effects, f"replay differs at {event}"
