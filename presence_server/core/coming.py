@@ -80,6 +80,7 @@ def restore(
         if user is None:
             user = state.users[profile.user_id] = User(profile)
             user.cursor, user.metadata = record.cursor, record.metadata
+            user.seen = None
         user.sessions[record.session_id] = session
         state.sessions[record.session_id] = session
         _announce(state, user, record.connected_at, now)
@@ -116,6 +117,7 @@ def _announce(state: BoardState, user: User, joined_at: int, now: float) -> None
         state.tell_if_changed(user, now)
         return
     user.joined_at = joined_at
+    user.seen = None
     state.tell_if_changed(user, now)
     user.announced = True
     state.journal.list_changed()

@@ -137,6 +137,7 @@ class User:
         "metadata",
         "metadata_told",
         "profile",
+        "seen",
         "sessions",
         "status",
     )
@@ -153,6 +154,8 @@ class User:
         self.cursor: Cursor | None = None
         self.metadata: bytes | None = None
         self.metadata_told = True
+        self.seen: UserObject | None = None
+        """What :meth:`as_seen` made last; None once something of it has changed."""
 
     def current_status(self, now: float, limits: BoardLimits) -> PresenceStatus:
         """The most present of the sessions that have joined."""
@@ -178,18 +181,20 @@ class User:
 
     def as_seen(self) -> UserObject:
         """The user object of the wire, as the board was told."""
-        profile = self.profile
-        return UserObject(
-            profile.user_id,
-            profile.display_name,
-            profile.avatar_url,
-            profile.color,
-            self.status,
-            self.connected,
-            self.cursor,
-            NO_METADATA if self.metadata is None else Raw(self.metadata),
-            self.joined_at,
-        )
+        if self.seen is None:
+            profile = self.profile
+            self.seen = UserObject(
+                profile.user_id,
+                profile.display_name,
+                profile.avatar_url,
+                profile.color,
+                self.status,
+                self.connected,
+                self.cursor,
+                NO_METADATA if self.metadata is None else Raw(self.metadata),
+                self.joined_at,
+            )
+        return self.seen
 
     def record(
         self, session: Session, board_id: str, epoch_ms: int, now: float, limits: BoardLimits

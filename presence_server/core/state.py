@@ -95,10 +95,12 @@ class BoardState:
         self.journal.heard(user, session)
         if update.cursor is not UNSET and update.cursor != user.cursor:
             user.cursor = update.cursor
+            user.seen = None
             self.cursors.moved(user, now)
             self.journal.user_changed(user)
         if update.metadata is not UNSET and update.metadata != user.metadata:
             user.metadata = update.metadata
+            user.seen = None
             user.metadata_told = False
             self.journal.user_changed(user)
 
@@ -113,6 +115,7 @@ class BoardState:
             self.journal.user_changed(user)
         user.status = status
         user.connected = connected
+        user.seen = None
         user.metadata_told = True
         self.journal.list_changed()
         if user.announced:

@@ -15,12 +15,14 @@ from .ports import Peer
 class Fanout:
     """The members of one board and the frames that wait for them."""
 
-    __slots__ = ("_late", "_pending", "_writers")
+    __slots__ = ("_ahead", "_late", "_pending", "_writers")
 
     def __init__(self) -> None:
         self._writers: dict[int, Callable[[bytes], None]] = {}
         self._late: dict[int, int] = {}
         self._pending: list[bytes] = []
+        self._ahead = 0
+        """Deliveries of frames that wait for everybody else."""
 
     def __len__(self) -> int:
         return len(self._writers)
@@ -46,12 +48,24 @@ class Fanout:
         if self._writers:
             self._pending.append(frame)
 
+    def catch_up(self, connection_id: int) -> None:
+        """Write what waits for one member, before something that is for it alone."""
+        write = self._writers.get(connection_id)
+        if write is None or not self._pending:
+            return
+        start = self._late.get(connection_id, 0)
+        if start < len(self._pending):
+            write(b"".join(self._pending[start:]))
+            self._ahead += len(self._pending) - start
+        self._late[connection_id] = len(self._pending)
+
     def flush(self) -> tuple[int, int]:
         """Write what waits.
 
         Returns:
             How many deliveries were made, of how many frames.
         """
+        ahead, self._ahead = self._ahead, 0
         pending, self._pending = self._pending, []
         late, self._late = self._late, {}
         if not pending:
@@ -65,4 +79,5 @@ class Fanout:
         else:
             for write in self._writers.values():
                 write(data)
-        return len(self._writers) * len(pending) - sum(late.values()), len(pending)
+        skipped = sum(late.values())
+        return len(self._writers) * len(pending) - skipped + ahead, len(pending)

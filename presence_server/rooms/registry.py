@@ -55,7 +55,7 @@ class Registry:
         """Hold the rooms' nurseries until cancelled."""
         async with trio.open_nursery() as self._nursery:
             task_status.started()
-            await trio.sleep_forever()
+            await self.batch.run()
 
     def get(self, board_id: str) -> RoomTask | None:
         """The live room of a board, if there is one."""

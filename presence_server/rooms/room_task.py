@@ -30,7 +30,7 @@ from ..core.effects import (
 )
 from ..core.errors import CloseCode
 from ..core.events import AdmitNext, ClockSet, Connect, CursorTick, Event, RowCommitted, Tick
-from ..core.messages import encode, encode_users
+from ..core.messages import ServerMessage, encode, encode_users
 from ..core.model import BoardLimits
 from ..core.room import Room
 from .batch import Batch
@@ -136,6 +136,13 @@ class RoomTask:
         else:
             self._set_alarms()
 
+    def tell(self, connection_id: int, message: ServerMessage) -> None:
+        """Send one event to one connection, behind the broadcasts that came before it."""
+        peer = self._peers.get(connection_id)
+        if peer is not None:
+            self._fanout.catch_up(connection_id)
+            peer.write(text_frame(encode(message)))
+
     def flush(self) -> None:
         """Write the frames that wait to the members."""
         try:
@@ -163,9 +170,7 @@ class RoomTask:
             case Broadcast():
                 self._fanout.broadcast(text_frame(encode(effect.message)))
             case Send():
-                peer = self._peers.get(effect.connection)
-                if peer is not None:
-                    peer.write(text_frame(encode(effect.message)))
+                self.tell(effect.connection, effect.message)
             case AddMember():
                 self._add_member(effect.connection, now)
             case RemoveMember():
@@ -200,7 +205,7 @@ class RoomTask:
                     store.heartbeat(effect.board_id, session_id, at_ms)
             case CloseRow():
                 store.disconnect(effect.board_id, effect.session_id, effect.at_ms)
-                log.info("session ended", board=effect.board_id, session=effect.session_id)
+                log.debug("session ended", board=effect.board_id, session=effect.session_id)
             case Publish():
                 users = encode_users(list(effect.users)) if effect.users else None
                 store.publish(effect.board_id, users)

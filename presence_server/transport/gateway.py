@@ -297,12 +297,11 @@ class Gateway:
 
     def _start(self, link: SessionLink, connection: Connection, accepted: _Accepted) -> None:
         handshake = accepted.upgrade.handshake
-        with self._registry.batch.open():
-            connection.write(accepted.upgrade.response)
-            room = self._registry.open(handshake.board_id)
-            link.start(connection, room, self._connect_event(link, handshake))
-            if accepted.rest:
-                connection.receive(accepted.rest)
+        connection.write(accepted.upgrade.response)
+        room = self._registry.open(handshake.board_id)
+        link.start(connection, room, self._connect_event(link, handshake))
+        if accepted.rest:
+            connection.receive(accepted.rest)
 
     def _connect_event(self, link: SessionLink, handshake: Handshake) -> Connect:
         board_id, user_id, resume = handshake.board_id, link.profile.user_id, handshake.resume

@@ -21,10 +21,8 @@ from ..core.messages import (
     Heartbeat,
     PresenceUpdate,
     ServerMessage,
-    encode,
 )
 from ..core.model import UserProfile
-from ..rooms.framing import text_frame
 from ..rooms.room_task import RoomTask
 from .connection import Connection
 from .ports import TransportMetrics
@@ -98,7 +96,7 @@ class SessionLink:
     def bind(self, session_id: str) -> None:
         """See :class:`rooms.ports.Peer`."""
         if self._session_id is None:
-            log.info("session connected", board=self._board_id, session=session_id)
+            log.debug("session connected", board=self._board_id, session=session_id)
         self._session_id = session_id
 
     def close(self, code: int, reason: str = "") -> None:
@@ -206,7 +204,8 @@ class SessionLink:
             self.close(CloseCode.RATE_LIMITED, reason)
 
     def _send(self, message: ServerMessage) -> None:
-        self.write(text_frame(encode(message)))
+        if self._room is not None:
+            self._room.tell(self.connection_id, message)
 
     def _part(self, how: Parting) -> None:
         """Tell the room, once, that this connection no longer speaks for its session."""

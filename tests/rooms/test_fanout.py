@@ -8,7 +8,7 @@ from presence_server.core.decode import Update
 from presence_server.core.messages import BoardJoined, PresenceChanged, UserJoined
 from presence_server.rooms.fanout import Fanout
 from presence_server.rooms.framing import text_frame
-from tests.rooms.fake_board import FakeBoard, FakePeer
+from tests.rooms.fake_board import FakeBoard, FakePeer, settle
 
 
 def test_every_member_gets_the_same_bytes_in_one_write() -> None:
@@ -75,6 +75,7 @@ async def test_a_batch_of_updates_is_one_write_per_member(nursery: trio.Nursery)
     board = FakeBoard()
     await nursery.start(board.registry.run)
     peers = [board.connect(f"user-{n}") for n in range(20)]
+    await settle()
     for peer in peers:
         peer.take()
     board.metrics.flushes.clear()
@@ -82,6 +83,7 @@ async def test_a_batch_of_updates_is_one_write_per_member(nursery: trio.Nursery)
         for n, peer in enumerate(peers):
             board.update(peer, Update(metadata=b'{"n":%d}' % n))
         assert all(not peer.writes for peer in peers)
+    # The end of a batch flushes at once, without waiting for anybody's turn.
     assert [len(peer.writes) for peer in peers] == [1] * 20
     assert board.metrics.flushes == [(400, 20)]
 
@@ -90,9 +92,11 @@ async def test_a_broadcast_is_encoded_once(nursery: trio.Nursery) -> None:
     board = FakeBoard()
     await nursery.start(board.registry.run)
     peers = [board.connect(f"user-{n}") for n in range(10)]
+    await settle()
     for peer in peers:
         peer.take()
     board.update(peers[0], Update(metadata=b'{"a":1}'))
+    await settle()
     assert len({id(peer.writes[0]) for peer in peers}) == 1
 
 
@@ -118,5 +122,39 @@ async def test_a_sender_hears_its_own_update(nursery: trio.Nursery) -> None:
     peer = board.connect("ada")
     peer.take()
     board.update(peer, Update(metadata=b"{}"))
+    await settle()
     (event,) = peer.take()
     assert isinstance(event, PresenceChanged)
+
+
+async def test_what_comes_from_many_tasks_at_once_is_flushed_together(
+    nursery: trio.Nursery,
+) -> None:
+    board = FakeBoard()
+    await nursery.start(board.registry.run)
+    watcher = board.connect("ada")
+    await settle()
+    watcher.take()
+
+    async def join(number: int) -> None:
+        board.connect(f"user-{number}")
+
+    for number in range(30):
+        nursery.start_soon(join, number)
+    await settle()
+    assert len(watcher.writes) == 1
+    assert watcher.names() == ["user:joined"] * 30
+
+
+def test_what_is_for_one_member_alone_does_not_overtake_a_broadcast() -> None:
+    fanout, one, other = Fanout(), FakePeer(1), FakePeer(2)
+    fanout.add(one)
+    fanout.add(other)
+    fanout.broadcast(b"first")
+    fanout.catch_up(1)
+    one.write(b"answer")
+    fanout.broadcast(b"second")
+    fanout.catch_up(3)  # Not a member, or not any more.
+    assert fanout.flush() == (4, 2)
+    assert b"".join(one.writes) == b"firstanswersecond"
+    assert b"".join(other.writes) == b"firstsecond"

@@ -177,8 +177,10 @@ async def test_a_crash_while_flushing_is_contained_in_the_room(
     async with running(FakeBoard()) as board:
         broken, other = board.connect("ada"), board.connect("bob")
         bystander = board.connect("cy", board="other")
+        await settle()
         broken.breaks = True
         board.update(other, Update(metadata=b"{}"))
+        await settle()
         assert other.closed == CloseCode.SERVER_FAULT
         assert board.registry.get("b") is None
         assert bystander.closed is None

@@ -1,0 +1,92 @@
+"""Starts the server as its users do: a process of its own, all features on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+
+class Subject(Struct, frozen=True):
+    """A running server."""
+
+    host: str
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """CPU time it has used so far, in seconds."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rss_kib(self) -> int:
+        """Memory it has resident, in KiB."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        raise LookupError("VmRSS")
+
+
+@contextmanager
+def running_server(settings: Mapping[str, object] | None = None) -> Iterator[Subject]:
+    """A server on a free port with a database of its own; settings by ``section.key``."""
+    with tempfile.TemporaryDirectory() as folder:
+        values = {
+            "server.port": 0,
+            "server.drain_timeout_s": 0,
+            "database.url": f"sqlite:///{folder}/presence.db",
+            "logging.format": "json",
+        } | dict(settings or {})
+        environment = dict(os.environ) | {
+            "PRESENCE_" + key.upper().replace(".", "__"): str(value) for key, value in values.items()
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "presence_server", "serve"],
+            env=environment,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            host, port = _wait_for_address(process)
+            yield Subject(host, port, process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.communicate(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+
+
+def _wait_for_address(process: subprocess.Popen[bytes]) -> tuple[str, int]:
+    assert process.stderr is not None
+    for line in process.stderr:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            raise RuntimeError(line.decode(errors="replace")) from None
+        if entry.get("event") == "listening":
+            parts = urlsplit(entry["url"])
+            _drain_in_background(process)
+            return str(parts.hostname), int(parts.port or 0)
+    raise RuntimeError("the server did not start")
+
+
+def _drain_in_background(process: subprocess.Popen[bytes]) -> None:
+    """Its log must not fill the pipe and stop it."""
+    import threading
+
+    def drain() -> None:
+        assert process.stderr is not None
+        for _ in process.stderr:
+            pass
+
+    threading.Thread(target=drain, daemon=True).start()
