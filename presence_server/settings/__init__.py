@@ -15,6 +15,7 @@ from .sections import (
     QueueSettings,
     RedisSettings,
     ServerSettings,
+    is_loopback,
 )
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "is_loopback",
     "load_settings",
     "setting_kinds",
 ]

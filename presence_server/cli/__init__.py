@@ -1,0 +1,62 @@
+"""The command line (protocol section 11).
+
+An operator's mistake is one line on stderr and exit code 2, never a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from .. import __version__
+from ..core.errors import PresenceError
+from ..settings import SettingsError
+from . import config, load, migrate, serve, token, watch
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="presence-server", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Who is on this board right now, live."""
+
+
+cli.add_command(serve.serve)
+cli.add_command(migrate.migrate)
+cli.add_command(config.check_config)
+cli.add_command(token.token)
+cli.add_command(watch.watch)
+cli.add_command(load.load)
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        result = cli.main(list(arguments), prog_name="presence-server", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except SettingsError as error:
+        for problem in error.problems:
+            _complain(problem)
+        return 2
+    except PresenceError as error:
+        _complain(str(error))
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python would complain while it exits.
+        sys.stdout = None
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str) -> None:
+    click.echo(f"presence-server: {' '.join(message.split())}", err=True)

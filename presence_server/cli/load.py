@@ -1,0 +1,170 @@
+"""``presence-server load``: a bounded load generator."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from pathlib import Path
+
+import click
+import msgspec
+import trio
+
+from ..client import PresenceClient, PresenceClosed, connect
+from ..client.address import parse_address
+from ..core.messages import PresenceCursors
+from ..settings import is_loopback
+from .options import config_option
+from .watch import local_url
+
+CONNECTING_AT_ONCE = 50
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What to do: ``users`` spread over ``boards``, each moving ``rate`` times a second."""
+
+    server: str
+    users: int
+    boards: int
+    seconds: float
+    rate: float
+    prefix: str
+
+
+class Tally(msgspec.Struct):
+    """What happened."""
+
+    joined: int = 0
+    queued: int = 0
+    failed: int = 0
+    moves: int = 0
+    events: int = 0
+    seconds: float = 0.0
+    join_seconds: list[float] = []
+    seen_seconds: list[float] = []
+    failures: dict[str, int] = {}
+
+
+@click.command()
+@click.option("--server", metavar="URL", help="Default: the server of the settings.")
+@click.option("--users", type=click.IntRange(1, 2000), default=50, show_default=True)
+@click.option("--boards", type=click.IntRange(1, 500), default=1, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=10.0, show_default=True)
+@click.option(
+    "--rate", type=click.FloatRange(0, 50), default=10.0, show_default=True, help="Moves a second."
+)
+@click.option("--board-prefix", default="load", show_default=True)
+@click.option("--allow-remote", is_flag=True, help="Load a server on another machine.")
+@config_option
+def load(
+    server: str | None,
+    users: int,
+    boards: int,
+    seconds: float,
+    rate: float,
+    board_prefix: str,
+    allow_remote: bool,
+    config_path: Path | None,
+) -> int:
+    """Let many users move their cursors, and say how it went."""
+    where = server or local_url(config_path)
+    try:
+        address = parse_address(where)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if not allow_remote and not is_loopback(address.host):
+        raise click.UsageError(
+            f"{address.host} is not this machine; add --allow-remote if it is yours to load"
+        )
+    plan = Plan(where, users, boards, seconds, rate, f"{board_prefix}-{secrets.token_hex(3)}")
+    tally = trio.run(generate, plan)
+    click.echo(summary(plan, tally))
+    return 0 if tally.joined else 1
+
+
+async def generate(plan: Plan) -> Tally:
+    """Carry out a plan."""
+    tally = Tally()
+    entrance = trio.CapacityLimiter(CONNECTING_AT_ONCE)
+    start = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for number in range(plan.users):
+            nursery.start_soon(_user, plan, number, tally, entrance)
+    tally.seconds = trio.current_time() - start
+    return tally
+
+
+async def _user(plan: Plan, number: int, tally: Tally, entrance: trio.CapacityLimiter) -> None:
+    board = f"{plan.prefix}-{number % plan.boards}"
+    await entrance.acquire_on_behalf_of(number)
+    inside = False
+    asked = trio.current_time()
+    try:
+        async with connect(
+            plan.server, board, user_id=f"load-{number}", give_up_after_s=plan.seconds
+        ) as client:
+            entrance.release_on_behalf_of(number)
+            inside = True
+            if client.state == "joined":
+                tally.joined += 1
+                tally.join_seconds.append(trio.current_time() - asked)
+            else:
+                tally.queued += 1
+            # One observer a board: to measure in each of them would be the load.
+            await _live(plan, client, tally, observes=number < plan.boards)
+    except PresenceClosed as closed:
+        tally.failed += 1
+        tally.failures[closed.reason] = tally.failures.get(closed.reason, 0) + 1
+    finally:
+        if not inside:
+            entrance.release_on_behalf_of(number)
+
+
+async def _live(plan: Plan, client: PresenceClient, tally: Tally, *, observes: bool) -> None:
+    with trio.move_on_after(plan.seconds):
+        async with trio.open_nursery() as nursery:
+            if plan.rate > 0:
+                nursery.start_soon(_move, plan, client, tally)
+            async for event in client:
+                tally.events += 1
+                if observes and isinstance(event, PresenceCursors):
+                    now = trio.current_time()
+                    for user_id, sent_at, _ in event.payload.cursors:
+                        if sent_at is not None and user_id.startswith("load-"):
+                            tally.seen_seconds.append(now - sent_at)
+
+
+async def _move(plan: Plan, client: PresenceClient, tally: Tally) -> None:
+    # The position says when it was sent: all users share this process's clock.
+    while True:
+        if client.state == "joined":
+            await client.update(cursor=(trio.current_time(), 0.0))
+            tally.moves += 1
+        await trio.sleep(1 / plan.rate)
+
+
+def summary(plan: Plan, tally: Tally) -> str:
+    """The result in a few lines."""
+    lines = [
+        f"users      {plan.users} on {plan.boards} boards of {plan.server}",
+        f"joined     {tally.joined}, queued {tally.queued}, failed {tally.failed}",
+        f"join       {_spread(tally.join_seconds)}",
+        f"moves      {tally.moves} in {tally.seconds:.1f} s",
+        f"events     {tally.events} received, {tally.events / max(tally.seconds, 1e-9):.0f}/s",
+        f"seen after {_spread(tally.seen_seconds)}",
+    ]
+    lines += [f"failure    {count} x {reason}" for reason, count in tally.failures.items()]
+    return "\n".join(lines)
+
+
+def _spread(seconds: list[float]) -> str:
+    if not seconds:
+        return "nothing to measure"
+    ordered = sorted(seconds)
+
+    def percentile(share: float) -> float:
+        return 1000 * ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
+
+    return (
+        f"p50 {percentile(0.5):.1f} ms, p99 {percentile(0.99):.1f} ms, max {percentile(1):.1f} ms"
+    )

@@ -1,0 +1,60 @@
+"""``presence-server migrate up|down|status``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import config_option, database_option, read_settings
+
+
+@click.group()
+def migrate() -> None:
+    """Create or change the tables. Serving does "up" by itself."""
+
+
+@migrate.command()
+@database_option
+@config_option
+def up(database: str | None, config_path: Path | None) -> None:
+    """Bring the tables to this release."""
+    from ..storage.migrate import upgrade
+
+    status = upgrade(_url(database, config_path))
+    click.echo(f"at revision {status.current}")
+
+
+@migrate.command()
+@click.argument("revision", default="-1")
+@database_option
+@config_option
+def down(revision: str, database: str | None, config_path: Path | None) -> None:
+    """Go back to REVISION, or by one; "base" drops all tables.
+
+    What the newer tables held is lost.
+    """
+    from ..storage.migrate import downgrade
+
+    status = downgrade(_url(database, config_path), revision)
+    click.echo(f"at revision {status.current}" if status.current else "no tables left")
+
+
+@migrate.command()
+@database_option
+@config_option
+def status(database: str | None, config_path: Path | None) -> int:
+    """Say where the tables stand. Exits with 1 if "up" has something to do."""
+    from ..storage.migrate import status as read_status
+
+    found = read_status(_url(database, config_path))
+    here = f"at revision {found.current}" if found.current else "no tables"
+    if found.up_to_date:
+        click.echo(f"{here}: up to date")
+        return 0
+    click.echo(f"{here}: this release wants {found.newest}")
+    return 1
+
+
+def _url(database: str | None, config_path: Path | None) -> str:
+    return read_settings(config_path, database__url=database).database.url

@@ -1,0 +1,39 @@
+"""``presence-server serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import config_option, database_option, read_settings
+
+
+@click.command()
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.")
+@click.option("--port", type=int, metavar="PORT", help="Port to listen on; 0 takes a free one.")
+@database_option
+@click.option("--redis", metavar="URL", help="redis://…; without it, a cache in the process.")
+@config_option
+def serve(
+    host: str | None,
+    port: int | None,
+    database: str | None,
+    redis: str | None,
+    config_path: Path | None,
+) -> None:
+    """Serve boards until SIGTERM or SIGINT, then drain and exit."""
+    settings = read_settings(
+        config_path,
+        server__host=host,
+        server__port=port,
+        database__url=database,
+        redis__url=redis,
+    )
+    import trio
+
+    from ..server import main
+    from ..telemetry import configure_logging
+
+    configure_logging(settings.logging.level, settings.logging.format)
+    trio.run(main, settings)

@@ -1,0 +1,87 @@
+"""``presence-server token``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from ..settings import AuthSettings, SettingsError
+from .options import config_option, read_settings
+
+
+@click.command()
+@click.option("--user", required=True, metavar="ID", help="Whom the token names.")
+@click.option(
+    "--board",
+    "boards",
+    required=True,
+    multiple=True,
+    metavar="BOARD",
+    help='A board, or a pattern such as "team-*"; may be given several times.',
+)
+@click.option("--name", metavar="TEXT", help="Name to show.")
+@click.option("--picture", metavar="URL", help="Avatar to show.")
+@click.option("--color", metavar="#RRGGBB", help="Colour to show.")
+@click.option(
+    "--expires-in",
+    type=click.FloatRange(min=1),
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the token holds.",
+)
+@click.option("--kid", metavar="ID", help="Sign with this one of auth.jwt_keys.")
+@config_option
+def token(
+    user: str,
+    boards: tuple[str, ...],
+    name: str | None,
+    picture: str | None,
+    color: str | None,
+    expires_in: float,
+    kid: str | None,
+    config_path: Path | None,
+) -> None:
+    """Print a JWT signed with the configured secret, for trying things out."""
+    import jwt
+
+    auth = read_settings(config_path).auth
+    now = int(time.time())
+    claims: dict[str, object] = {
+        "sub": user,
+        "boards": list(boards),
+        "iat": now,
+        "exp": now + int(expires_in),
+        "name": name,
+        "picture": picture,
+        "color": color,
+        "aud": auth.jwt_audience,
+        "iss": auth.jwt_issuer,
+    }
+    claims = {claim: value for claim, value in claims.items() if value is not None}
+    headers = {"kid": kid} if kid is not None else None
+    click.echo(jwt.encode(claims, _secret(auth, kid), _algorithm(auth), headers=headers))
+
+
+def _secret(auth: AuthSettings, kid: str | None) -> str:
+    if kid is not None:
+        key = auth.jwt_keys.get(kid)
+        if key is None:
+            raise SettingsError([f"auth.jwt_keys: there is no key {kid!r}"])
+    elif auth.jwt_secret is None:
+        raise SettingsError(["auth.jwt_secret: needed to sign a token, and not set"])
+    else:
+        key = auth.jwt_secret
+    secret = key.get_secret_value()
+    if secret.lstrip().startswith("-----BEGIN"):
+        raise SettingsError(["auth: a public key cannot sign; a token needs a secret"])
+    return secret
+
+
+def _algorithm(auth: AuthSettings) -> str:
+    symmetric = [name for name in auth.algorithms if name.startswith("HS")]
+    if not symmetric:
+        raise SettingsError(["auth.jwt_algorithms: accepts no token signed with a secret"])
+    return symmetric[0]

@@ -1,0 +1,89 @@
+"""``presence-server watch``."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import click
+import trio
+
+from ..client import PresenceClient, connect
+from . import picture
+from .options import config_option, read_settings
+
+REDRAW_S = 0.1
+
+
+@click.command()
+@click.argument("board")
+@click.option("--server", metavar="URL", help="Default: the server of the settings.")
+@click.option("--user", metavar="ID", help="Who to be there; default: a new name.")
+@click.option("--name", default="watch", show_default=True, help="Name to show.")
+@click.option("--token", metavar="JWT", help="For a server that wants one.")
+@click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@config_option
+def watch(
+    board: str,
+    server: str | None,
+    user: str | None,
+    name: str,
+    token: str | None,
+    token_file: Path | None,
+    config_path: Path | None,
+) -> None:
+    """Show who is on BOARD, live: a list on a terminal, else a line for each event.
+
+    Watching is being there: it takes a seat, and others see it.
+    """
+    if token_file is not None:
+        token = token_file.read_text(encoding="utf-8").strip()
+    where = server or local_url(config_path)
+    who = user or f"watch-{secrets.token_hex(4)}"
+    trio.run(_watch, where, board, who, name, token, sys.stdout)
+
+
+def local_url(config_path: Path | None) -> str:
+    """The server that these settings start, seen from this machine."""
+    settings = read_settings(config_path).server
+    everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    host = "127.0.0.1" if everywhere else settings.host.strip("[]")
+    scheme = "https" if settings.tls_certfile else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+async def _watch(
+    server: str, board: str, user: str, name: str, token: str | None, out: TextIO
+) -> None:
+    async with connect(server, board, user_id=user, display_name=name, token=token) as client:
+        await follow(client, out)
+
+
+async def follow(client: PresenceClient, out: TextIO) -> None:
+    """Show a client's board on ``out`` until the client is closed."""
+    if not out.isatty():
+        async for event in client:
+            line = picture.line_of(event)
+            if line is not None:
+                out.write(f"{line}\n")
+                out.flush()
+        return
+    async with trio.open_nursery() as nursery:
+        changed = trio.Event()
+
+        async def redraw() -> None:
+            nonlocal changed
+            while True:
+                out.write(picture.CLEAR + picture.screen(client))
+                out.flush()
+                await changed.wait()
+                changed = trio.Event()
+                # A board where everybody moves would keep the terminal busy otherwise.
+                await trio.sleep(REDRAW_S)
+
+        nursery.start_soon(redraw)
+        async for _ in client:
+            changed.set()
+        nursery.cancel_scope.cancel()
