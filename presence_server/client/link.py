@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -173,5 +175,10 @@ def _reason(error: BaseException) -> str:
             break
     if isinstance(error, trio.TooSlowError):
         return "no answer"
-    detail = error.strerror if isinstance(error, OSError) else None
-    return (detail or str(error) or type(error).__name__).partition("\n")[0]
+    detail = str(error) or type(error).__name__
+    if isinstance(error, socket.gaierror):
+        detail = error.strerror or detail
+    elif isinstance(error, OSError) and error.errno:
+        # Trio words it with the address, which our caller knows.
+        detail = os.strerror(error.errno)
+    return detail.partition("\n")[0]
