@@ -83,6 +83,9 @@ def restore(
             user.seen = None
         user.sessions[record.session_id] = session
         state.sessions[record.session_id] = session
+        if (record.cursor, record.metadata) != (user.cursor, user.metadata):
+            # The user wrote newer ones while the store was down: they survive in every row.
+            state.journal.changed(user, session)
         _announce(state, user, record.connected_at, now)
         state.arm_session(session)
         for tab in tabs:

@@ -22,8 +22,8 @@ def enqueue(state: BoardState, session: Session, now: float, since_ms: int | Non
     state.sessions[session.session_id] = session
     state.queue.add(session, state.now_ms(now), since_ms)
     state.arm_session(session)
-    if session.connection is not None:
-        state.out.append(Bind(session.connection, session.session_id))
+    assert session.connection is not None
+    state.out.append(Bind(session.connection, session.session_id))
     tell_position(state, session, now)
     state.line_moved = True
 

@@ -254,6 +254,14 @@ class World:
         self.apply(Connect(self._next, f"s{self._next}", clean_profile(user_id, **profile), resume))
         return wire
 
+    def return_with_ticket(self, user_id: str, ticket: str, queued_at_ms: int) -> Wire:
+        """Somebody who queued before a restart comes back."""
+        self._next += 1
+        wire = self.wires[self._next] = Wire(self._next, user_id)
+        profile = clean_profile(user_id)
+        self.apply(Connect(self._next, f"s{self._next}", profile, ticket, ticket, queued_at_ms))
+        return wire
+
     def update(
         self,
         wire: Wire,

@@ -1,0 +1,21 @@
+"""Boards for the stories."""
+
+from __future__ import annotations
+
+import pytest
+
+from presence_server.core.model import BoardLimits
+
+from .world import World
+
+
+@pytest.fixture
+def board() -> World:
+    """An ordinary board with ordinary settings."""
+    return World(BoardLimits())
+
+
+@pytest.fixture
+def bench() -> World:
+    """A board with one seat."""
+    return World(BoardLimits(capacity=1))

@@ -1,0 +1,85 @@
+"""What store and cache have not heard yet."""
+
+from __future__ import annotations
+
+from presence_server.core.effects import Effect, Publish, SaveHeartbeats, SaveRows
+from presence_server.core.journal import Journal
+from presence_server.core.model import BoardLimits, Cursor
+from presence_server.core.profile import clean_profile
+from presence_server.core.roster import Phase, Session, User
+
+
+def somebody(*session_ids: str, phase: Phase = Phase.JOINED) -> User:
+    user = User(clean_profile("ada"))
+    user.announced = True
+    for session_id in session_ids:
+        session = user.sessions[session_id] = Session(session_id, user.profile, 1.0, 1000)
+        session.phase = phase
+    return user
+
+
+def drain(journal: Journal, *users: User) -> list[Effect]:
+    return journal.drain("b", users, BoardLimits(), 0, 2.0)
+
+
+def rows(effects: list[Effect]) -> list[str]:
+    return [r.session_id for e in effects if isinstance(e, SaveRows) for r in e.records]
+
+
+def test_with_nothing_behind_there_is_nothing_to_do() -> None:
+    journal = Journal()
+    assert not journal.is_behind
+    assert drain(journal) == []
+
+
+def test_signs_of_life_go_out_alone_and_once() -> None:
+    journal, ada = Journal(), somebody("one", "two")
+    for session in ada.sessions.values():
+        journal.heard(ada, session)
+        journal.heard(ada, session)
+    assert journal.is_behind
+    assert drain(journal, ada) == [SaveHeartbeats("b", (("one", 1000), ("two", 1000)))]
+    assert not journal.is_behind
+
+
+def test_a_changed_row_carries_its_sign_of_life() -> None:
+    journal, ada = Journal(), somebody("one")
+    journal.heard(ada, ada.sessions["one"])
+    journal.changed(ada, ada.sessions["one"])
+    effects = drain(journal, ada)
+    assert rows(effects) == ["one"]
+    assert len(effects) == 1
+
+
+def test_what_the_user_changed_goes_to_every_row_and_to_the_list() -> None:
+    journal, ada = Journal(), somebody("one", "two")
+    ada.cursor = Cursor(1, 2)
+    journal.user_changed(ada)
+    effects = drain(journal, ada)
+    assert rows(effects) == ["one", "two"]
+    assert effects[-1] == Publish("b", (ada.as_seen(),))
+
+
+def test_the_list_holds_only_who_was_announced() -> None:
+    journal, ada = Journal(), somebody("one")
+    ada.announced = False
+    journal.list_changed()
+    assert drain(journal, ada) == [Publish("b", ())]
+
+
+def test_a_row_that_is_still_to_come_stays_behind() -> None:
+    journal, ada = Journal(), somebody("one", phase=Phase.ADMITTING)
+    journal.user_changed(ada)
+    assert rows(drain(journal, ada)) == []
+    assert journal.is_behind
+    ada.sessions["one"].phase = Phase.JOINED
+    assert rows(drain(journal, ada)) == ["one"]
+    assert not journal.is_behind
+
+
+def test_a_session_that_ended_is_forgotten_and_the_list_is_not() -> None:
+    journal, ada = Journal(), somebody("one")
+    journal.user_changed(ada)
+    journal.heard(ada, ada.sessions["one"])
+    journal.forget(ada.sessions.pop("one"))
+    assert drain(journal) == [Publish("b", ())]

@@ -1,0 +1,98 @@
+"""The room as its callers see it: what it answers and when it wants to be woken."""
+
+from __future__ import annotations
+
+import math
+
+from presence_server.core.effects import InsertRow, Publish, SaveRows
+from presence_server.core.events import ClockSet, CursorTick, Save, Tick
+from presence_server.core.messages import HeartbeatAck
+from presence_server.core.model import BoardLimits, Cursor
+from presence_server.core.room import Room
+
+from .world import EPOCH_MS, World
+
+
+def test_a_new_room_is_empty_and_sleeps_for_ever() -> None:
+    room = Room("b", BoardLimits(capacity=7), EPOCH_MS)
+    assert (room.board_id, room.limits.capacity, room.epoch_ms) == ("b", 7, EPOCH_MS)
+    assert room.is_empty
+    assert room.current_users() == []
+    assert (room.seats_taken, room.queue_length, room.connected_count) == (0, 0, 0)
+    assert room.next_deadline() == room.next_cursor_deadline() == math.inf
+    assert not room.can_admit()
+    assert not room.has_user("ada")
+
+
+def test_ticks_without_need_do_nothing(board: World) -> None:
+    board.connect("ada")
+    assert board.apply(Tick()) == []
+    assert board.apply(CursorTick()) == []
+
+
+def test_a_heartbeat_moves_no_alarm(board: World) -> None:
+    ada = board.connect("ada")
+    board.wait(1)
+    before = board.room.next_deadline()
+    board.pong(ada)
+    assert board.room.next_deadline() == before
+
+
+def test_changes_gather_for_the_save_interval(board: World) -> None:
+    ada = board.connect("ada")
+    board.wait(1)
+    board.update(ada, cursor=Cursor(1, 1))
+    board.wait(0.4)
+    board.update(ada, cursor=Cursor(2, 2))
+    assert board.rows[ada.session_id].cursor is None
+    board.wait(0.1)
+    assert board.rows[ada.session_id].cursor == Cursor(2, 2)
+    assert board.published == tuple(board.room.current_users())
+
+
+def test_a_server_that_goes_down_is_handed_what_was_gathered(board: World) -> None:
+    ada = board.connect("ada")
+    board.wait(1)
+    board.update(ada, cursor=Cursor(1, 1))
+    assert {type(effect) for effect in board.apply(Save())} == {SaveRows, Publish}
+    assert board.rows[ada.session_id].cursor == Cursor(1, 1)
+
+
+def test_an_empty_board_is_published_at_once(board: World) -> None:
+    ada = board.connect("ada")
+    board.wait(1)
+    assert Publish("board-1", ()) in board.leave(ada)
+    assert board.room.is_empty
+
+
+def test_signs_of_life_reach_the_store_but_not_every_pong(board: World) -> None:
+    ada = board.connect("ada")
+    board.wait(20)
+    board.pong(ada)
+    board.wait(1)
+    assert board.rows[ada.session_id].last_heartbeat_at == EPOCH_MS
+    board.wait(19)
+    board.pong(ada)
+    board.wait(1)
+    assert board.rows[ada.session_id].last_heartbeat_at == EPOCH_MS + 40_000
+    board.heartbeat(ada)
+    board.wait(1)
+    assert board.rows[ada.session_id].last_heartbeat_at == EPOCH_MS + 41_000
+
+
+def test_a_row_is_asked_for_with_the_profile_of_the_user(board: World) -> None:
+    board.connect("ada", display_name="Ada")
+    board.connect("ada", display_name="Other")
+    inserts = [e for _, _, effects in board.log for e in effects if isinstance(e, InsertRow)]
+    assert [insert.profile.display_name for insert in inserts] == ["Ada", "Ada"]
+    assert {insert.record.connected_at for insert in inserts} == {EPOCH_MS}
+
+
+def test_a_wall_clock_that_was_set_counts_from_the_next_event(board: World) -> None:
+    ada = board.connect("ada")
+    board.apply(ClockSet(EPOCH_MS + 5000))
+    assert board.room.epoch_ms == EPOCH_MS + 5000
+    board.wait(1)
+    board.heartbeat(ada)
+    (ack,) = (m for m in ada.inbox if isinstance(m, HeartbeatAck))
+    assert ack.payload.server_time == EPOCH_MS + 6000
