@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +48,8 @@ def running_server(settings: Mapping[str, object] | None = None) -> Iterator[Sub
             "logging.format": "json",
         } | dict(settings or {})
         environment = dict(os.environ) | {
-            "PRESENCE_" + key.upper().replace(".", "__"): str(value) for key, value in values.items()
+            f"PRESENCE_{key.upper().replace('.', '__')}": str(value)
+            for key, value in values.items()
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "presence_server", "serve"],
@@ -82,8 +84,6 @@ def _wait_for_address(process: subprocess.Popen[bytes]) -> tuple[str, int]:
 
 def _drain_in_background(process: subprocess.Popen[bytes]) -> None:
     """Its log must not fill the pipe and stop it."""
-    import threading
-
     def drain() -> None:
         assert process.stderr is not None
         for _ in process.stderr:

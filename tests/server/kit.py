@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, connect_websocket_url
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from presence_server import server
 from presence_server.server import Address
@@ -99,9 +99,20 @@ class Visitors:
 
     async def open(self, board_id: str = "demo", **query: str) -> Client:
         """Connect; says nothing about what the server answers."""
-        url = f"{self._address.ws_url}/ws/boards/{board_id}?{urlencode(query)}"
+        host, port = self._address.host, self._address.port
+        resource = f"/ws/boards/{board_id}?{urlencode(query)}"
         with trio.fail_after(PATIENCE_S):
-            socket = await connect_websocket_url(self._nursery, url, ssl_context=self._tls)
+            stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]
+            stream = await trio.open_tcp_stream(host, port)
+            try:
+                if self._tls is not None:
+                    stream = trio.SSLStream(stream, self._tls, server_hostname=host)
+                socket = await wrap_client_stream(
+                    self._nursery, stream, f"{host}:{port}", resource
+                )
+            except BaseException:
+                await trio.aclose_forcefully(stream)
+                raise
         client = Client(socket)
         self._opened.append(client)
         return client

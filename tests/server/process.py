@@ -1,0 +1,111 @@
+"""The server as a process of its own, which tests may stop and kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import trio
+
+from presence_server.server import Address
+
+PATIENCE_S = 60.0
+
+
+class ServerProcess:
+    """A running ``presence-server serve``."""
+
+    def __init__(self, process: trio.Process, address: Address) -> None:
+        self._process = process
+        self.address = address
+        self.log: list[str] = []
+        """The lines it has logged since it began to listen."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    async def kill(self) -> None:
+        """As a crash does it: no goodbye."""
+        self._process.kill()
+        await self._process.wait()
+
+    async def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    async def exit_code(self) -> int:
+        """Wait for the end."""
+        with trio.fail_after(PATIENCE_S):
+            return await self._process.wait()
+
+
+@asynccontextmanager
+async def server_process(**values: object) -> AsyncIterator[ServerProcess]:
+    """Start one on a free port; settings as ``section__key=value``. Killed at the end."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PRESENCE_")}
+    environment |= {"PRESENCE_SERVER__PORT": "0", "PRESENCE_LOGGING__FORMAT": "json"}
+    environment |= {f"PRESENCE_{key.upper()}": _text(value) for key, value in values.items()}
+    async with trio.open_nursery() as nursery:
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "presence_server", "serve"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            assert process.stderr is not None
+            lines = _Lines(process.stderr)
+            with trio.fail_after(PATIENCE_S):
+                server = ServerProcess(process, await lines.address())
+            nursery.start_soon(lines.collect, server.log)
+            yield server
+        finally:
+            process.kill()
+            with trio.CancelScope(shield=True):
+                await process.wait()
+            nursery.cancel_scope.cancel()
+            if process.stderr is not None:
+                await trio.aclose_forcefully(process.stderr)
+
+
+class _Lines:
+    def __init__(self, stream: trio.abc.ReceiveStream) -> None:
+        self._stream = stream
+        self._rest = b""
+
+    async def next(self) -> str | None:
+        """The next whole line; None at the end."""
+        while b"\n" not in self._rest:
+            data = await self._stream.receive_some()
+            if not data:
+                return None
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode()
+
+    async def address(self) -> Address:
+        """Read up to the line that says where the server listens."""
+        seen = []
+        while (line := await self.next()) is not None:
+            seen.append(line)
+            if line.startswith("{") and (entry := json.loads(line))["event"] == "listening":
+                parts = urlsplit(entry["url"])
+                return Address(str(parts.hostname), int(parts.port or 0), parts.scheme)
+        raise AssertionError("the server did not start:\n" + "\n".join(seen))
+
+    async def collect(self, log: list[str]) -> None:
+        """Keep reading, so that a full pipe does not stop the server."""
+        while (line := await self.next()) is not None:
+            log.append(line)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
