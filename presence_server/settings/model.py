@@ -109,6 +109,7 @@ class Settings(BaseSettings):
             queue_enabled=queue.enabled,
             queue_limit=queue.limit,
             queue_grace_s=queue.grace_s,
+            commit_wait_s=self.database.join_wait_s,
         )
 
 

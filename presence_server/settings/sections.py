@@ -119,6 +119,10 @@ class DatabaseSettings(Section):
     required: bool = Field(
         False, description="Refuse to start without the database, instead of serving from memory."
     )
+    join_wait_s: Duration = Field(
+        0.25,
+        description="Seconds a join waits for its row to be durable before it goes on from memory.",
+    )
     retention_days: float = Field(
         30, ge=0, le=36_600, description="Closed sessions older than this are deleted."
     )
