@@ -51,6 +51,10 @@ const CONGESTED_BYTES = 64 * 1024;
 const QUEUED_HEARTBEAT_MS = 30_000;
 
 /**
+ *     const client = new PresenceClient({ board: 'demo', user_id: 'ada', display_name: 'Ada' });
+ *     client.addEventListener('users', () => draw(client.users));
+ *     client.connect();
+ *
  * Events, all CustomEvents, with their detail: `state` ({@link Status}),
  * `users` ({@link UsersChange}), `cursors` (`{cursors: [user_id, x, y][]}`),
  * `error` (`{code, message, retry_after_ms?}`), `binary` (`{data: ArrayBuffer}`).
