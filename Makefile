@@ -11,7 +11,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+: *.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(STAMP) ## Build .venv with the server and everything to develop it
@@ -35,6 +35,9 @@ test: $(STAMP) ## Run every test, under coverage
 .PHONY: test-quick
 test-quick: $(STAMP) ## Run the tests without browsers, with fewer Hypothesis examples
 	$(BIN)/pytest --hypothesis-profile=quick -m 'not browser and not bench' $(ARGS)
+
+bench-%: $(STAMP) ## Measure: bench-admission and the others in benchmarks/
+	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(ARGS)
 
 .PHONY: check
 check: $(STAMP) ## Lint, formatting, types, import arrows

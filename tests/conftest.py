@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 import pytest
+import trio_asyncio
 from hypothesis import HealthCheck, settings
 
 from tests import programs
@@ -13,6 +15,11 @@ from tests import programs
 settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", settings.get_profile("full"), max_examples=20)
 settings.load_profile("full")
+
+# trio_asyncio, once imported, would give its own event loop to Playwright too, which
+# nests loops and so cannot use it. With a policy set, it keeps to tasks of Trio.
+assert trio_asyncio.__name__
+asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())
 
 _NEEDS = {
     "browser": ("Chromium", programs.chromium),
