@@ -35,7 +35,8 @@ def is_plain(head: RequestHead) -> bool:
             or for a board's socket without an upgrade (426).
     """
     is_socket_path = head.target.startswith(_PREFIX)
-    if head.upgrade is None:
+    # Hypercorn changes to HTTP/2 for an Upgrade header alone, without a Connection.
+    if head.upgrade is None and head.get("upgrade") is None:
         if is_socket_path:
             raise Refusal(
                 HTTPStatus.UPGRADE_REQUIRED, "UPGRADE_REQUIRED", "this is a WebSocket endpoint"

@@ -1,0 +1,75 @@
+"""Stand-ins for what lies behind the rooms, for tests of what lies before them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+import trio
+
+from presence_server.core.model import PresenceRecord, UserProfile
+
+
+class Commits(enum.Enum):
+    """When a store says that a new session's row is durable."""
+
+    AT_ONCE = enum.auto()
+    """In the next turn of the event loop: the contract says "later"."""
+    BY_HAND = enum.auto()
+    """When the test calls :meth:`FakeStore.commit`, or never if it does not."""
+
+
+class FakeStore:
+    """Keeps sessions in memory and remembers what became of them."""
+
+    def __init__(self, commits: Commits = Commits.AT_ONCE) -> None:
+        self._commits = commits
+        self._waiting: list[Callable[[], None]] = []
+        self.rows: dict[str, PresenceRecord] = {}
+        """Open sessions by id."""
+        self.closed: list[str] = []
+        """Sessions that ended, in order."""
+        self.published: dict[str, bytes | None] = {}
+
+    def join(
+        self, record: PresenceRecord, profile: UserProfile, on_committed: Callable[[], None]
+    ) -> None:
+        self.rows[record.session_id] = record
+        if self._commits is Commits.AT_ONCE:
+            trio.lowlevel.current_trio_token().run_sync_soon(on_committed)
+        else:
+            self._waiting.append(on_committed)
+
+    def commit(self) -> None:
+        """The rows that wait are durable now."""
+        waiting, self._waiting = self._waiting, []
+        for on_committed in waiting:
+            on_committed()
+
+    def heartbeat(self, board_id: str, session_id: str, at_ms: int) -> None:
+        pass
+
+    def update_status(self, record: PresenceRecord) -> None:
+        self.rows[record.session_id] = record
+
+    def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:
+        self.rows.pop(session_id, None)
+        self.closed.append(session_id)
+
+    def publish(self, board_id: str, users_json: bytes | None) -> None:
+        self.published[board_id] = users_json
+
+
+class FakeMetrics:
+    """Counts for rooms and transport alike."""
+
+    def __init__(self) -> None:
+        self.messages_received = 0
+        self.bad_messages = 0
+        self.flushes: list[tuple[int, int]] = []
+
+    def flush(self, deliveries: int, frames: int) -> None:
+        self.flushes.append((deliveries, frames))
+
+    def joined(self, seconds: float) -> None:
+        pass
