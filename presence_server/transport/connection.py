@@ -178,11 +178,13 @@ class Connection:
         self._ended = True
         if self._closing:
             return
-        if self._broken or self._protocol.state is not State.OPEN:
+        if self._broken:
             self._closing = True
             self._wire.abort()
             return
-        self._protocol.send_close(code, reason)
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(code, reason)
+        # Else the peer's close frame came in the same helping; its answer is under way.
         self._write_protocol_output()
         self._start_closing(self._limits.write_timeout_s)
 
@@ -248,8 +250,8 @@ class Connection:
             if frame.fin:
                 message, self._fragments = bytes(self._fragments), None
                 self._on_message(self._fragments_opcode, message)
-        elif opcode is Opcode.PONG:
-            if self._ping_sent is not None:
+        elif opcode is Opcode.PONG or opcode is Opcode.PING:
+            if opcode is Opcode.PONG and self._ping_sent is not None:
                 self._ping_due = self._ping_sent + self._limits.ping_interval_s
                 self._ping_sent = None
                 self._alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
@@ -263,9 +265,10 @@ class Connection:
         self._write_protocol_output()
         if protocol.state is not State.OPEN:
             # The peer said goodbye, or broke the protocol; the answer is written.
-            self._start_closing(self._limits.write_timeout_s)
             received = protocol.close_rcvd
+            # Before a broken wire is let go of, which would make a drop of it.
             self._end(None if received is None or protocol.parser_exc else received.code)
+            self._start_closing(self._limits.write_timeout_s)
 
     def _on_message(self, opcode: Opcode, data: bytes) -> None:
         if opcode is Opcode.TEXT:
