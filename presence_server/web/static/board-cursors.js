@@ -81,6 +81,7 @@ export class CursorLayer {
     const y = Math.min(Math.max(user.cursor.y, 0), BOARD_HEIGHT);
     element.classList.toggle('jump', isNew || !moved);
     element.classList.toggle('flip', x > BOARD_WIDTH - 130 / this.#scale);
+    element.classList.toggle('rise', y > BOARD_HEIGHT - 44 / this.#scale);
     element.toggleAttribute('data-faded', !user.connected || user.status === 'away');
     element.style.transform = `translate(${x * this.#scale}px, ${y * this.#scale}px)`;
     if (!moved) return;
