@@ -87,7 +87,6 @@ class FakeHandler:
     def on_gone(self) -> None:
         self.heard.append("gone")
 
-    @property
     def is_ended(self) -> bool:
         """Whether the session was told that the peer is gone."""
         return any(isinstance(word, str) and word.startswith("end") for word in self.heard)
