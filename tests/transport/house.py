@@ -1,0 +1,200 @@
+"""A gateway with rooms on a fake store, and visitors on memory streams or socket pairs."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import trio
+import trio.testing
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from websockets.frames import Opcode
+
+from presence_server.core.model import BoardLimits
+from presence_server.rooms.registry import Registry
+from presence_server.transport.connection import ConnectionLimits
+from presence_server.transport.deadlines import Deadlines
+from presence_server.transport.gateway import Gateway, GatewayLimits
+from presence_server.transport.http import HttpServer
+from presence_server.transport.identity import anonymous_profile
+from presence_server.transport.pump import Pump
+from presence_server.transport.tickets import QueueTickets
+from tests.fakes import FakeMetrics, FakeStore
+from tests.transport.frames import Seen, event, frame, split_frames, upgrade_request
+
+EPOCH_MS = 1_000_000_000_000
+
+
+async def no_web(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """A web application that nobody should reach."""
+    raise AssertionError(f"nobody should ask for {scope}")
+
+
+class House:
+    """One gateway and what it needs. Limits by name, spread over their structs."""
+
+    def __init__(
+        self,
+        store: FakeStore | None = None,
+        board: BoardLimits | None = None,
+        connection: ConnectionLimits | None = None,
+        *,
+        with_pump: bool = False,
+        web: Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]] = no_web,
+        handshake_timeout_s: float = 10,
+        messages_per_s: float = 50,
+        burst: int = 100,
+        max_connections: int = 100,
+    ) -> None:
+        self.store = store or FakeStore()
+        self.metrics = FakeMetrics()
+        self.registry = Registry(board or BoardLimits(), self.store, self.metrics, lambda: EPOCH_MS)
+        self.deadlines = Deadlines(self.registry.batch)
+        self.pump = Pump(self.registry.batch) if with_pump else None
+        self.gateway = Gateway(
+            self.registry,
+            self.deadlines,
+            self.pump,
+            HttpServer(web),
+            anonymous_profile,
+            GatewayLimits(
+                connection=connection or ConnectionLimits(),
+                handshake_timeout_s=handshake_timeout_s,
+                messages_per_s=messages_per_s,
+                burst=burst,
+                max_connections=max_connections,
+                allowed_origins=frozenset(),
+            ),
+            self.metrics,
+            QueueTickets(b"k" * 32, EPOCH_MS),
+            lambda: EPOCH_MS,
+        )
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[trio.Nursery]:
+        """Run it; the nursery is for what belongs to the test."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.registry.run)
+            nursery.start_soon(self.deadlines.run)
+            if self.pump is not None:
+                nursery.start_soon(self.pump.run)
+            yield nursery
+            nursery.cancel_scope.cancel()
+
+    def board_is_live(self, board_id: str = "demo") -> bool:
+        """Whether anybody is on a board, or will be back."""
+        return self.registry.get(board_id) is not None
+
+
+class Visitor:
+    """The client's end of one connection."""
+
+    def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
+        self.stream = stream
+        self._data = b""
+
+    async def upgrade(self, target: str, rest: bytes = b"") -> None:
+        """Ask for a WebSocket and read the 101."""
+        await self.stream.send_all(upgrade_request(target) + rest)
+        head = await self.read_until(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 "), head
+
+    async def read_until(self, end: bytes) -> bytes:
+        """Bytes up to ``end``, which is left out."""
+        while end not in self._data:
+            more = await self.stream.receive_some(65536)
+            assert more, f"the stream ended after {self._data!r}"
+            self._data += more
+        found, _, self._data = self._data.partition(end)
+        return found
+
+    async def frame(self) -> Seen | None:
+        """The next frame; None at the end of the stream."""
+        while True:
+            seen, rest = split_frames(self._data)
+            if seen:
+                first = seen[0]
+                size = len(self._data) - len(rest) - sum(_size(other) for other in seen[1:])
+                self._data = self._data[size:]
+                return first
+            more = await self.stream.receive_some(65536)
+            if not more:
+                assert rest == b"", "a frame was cut"
+                return None
+            self._data += more
+
+    async def next(self) -> dict[str, object]:
+        """The next event; pings before it are answered."""
+        while True:
+            seen = await self.frame()
+            assert seen is not None, "the stream ended"
+            if seen.opcode is not Opcode.PING:
+                assert seen.opcode is Opcode.TEXT, seen
+                return seen.event
+            await self.send(frame(Opcode.PONG, seen.data))
+
+    async def next_of(self, kind: str) -> dict[str, object]:
+        """The next event of a type; others before it are passed over."""
+        while True:
+            found = await self.next()
+            if found["type"] == kind:
+                return found
+
+    async def send(self, *data: bytes) -> None:
+        """Send frames as one piece."""
+        await self.stream.send_all(b"".join(data))
+
+    async def say(self, kind: str, **payload: object) -> None:
+        """Send one event."""
+        await self.send(event(kind, **payload))
+
+    async def answers(self) -> list[dict[str, object]]:
+        """What came before the answer to a heartbeat."""
+        await self.say("heartbeat")
+        events = []
+        while (found := await self.next())["type"] != "heartbeat:ack":
+            events.append(found)
+        return events
+
+    async def end(self) -> int | None:
+        """The code of the close frame, behind which nothing may come; None without one."""
+        code = None
+        while (seen := await self.frame()) is not None:
+            assert code is None, "no frame may follow a close frame"
+            if seen.opcode is Opcode.CLOSE:
+                code = seen.close.code
+            elif seen.opcode is Opcode.PING:
+                await self.send(frame(Opcode.PONG, seen.data))
+        return code
+
+
+def _size(seen: Seen) -> int:
+    length = len(seen.data)
+    return length + (2 if length < 126 else 4 if length < 65536 else 10)
+
+
+async def visit(house: House, nursery: trio.Nursery) -> Visitor:
+    """A visitor on a memory stream, who has not said anything yet."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    nursery.start_soon(house.gateway.greet_stream, theirs, None)
+    return Visitor(ours)
+
+
+async def join(house: House, nursery: trio.Nursery, user_id: str, **query: str) -> Visitor:
+    """A visitor who has taken the snapshot of the board "demo"."""
+    visitor = await visit(house, nursery)
+    extra = "".join(f"&{name}={value}" for name, value in query.items())
+    await visitor.upgrade(f"/ws/boards/demo?user_id={user_id}{extra}")
+    await visitor.next_of("board:joined")
+    return visitor
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a TCP connection, both non-blocking."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    client.setblocking(False)
+    server.setblocking(False)
+    return client, server
