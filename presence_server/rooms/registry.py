@@ -28,6 +28,8 @@ class Registry:
         store: where sessions are kept.
         metrics: the numbers of all rooms.
         epoch_ms: the wall clock, as milliseconds since the epoch at scheduling time 0.
+
+    ``on_crash`` is called, synchronously, with the board of a room that crashed.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Registry:
         self._epoch_ms = epoch_ms
         self._rooms: dict[str, RoomTask] = {}
         self._nursery: trio.Nursery | None = None
+        self.on_crash: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -92,3 +95,5 @@ class Registry:
     def _ended(self, room: RoomTask) -> None:
         if self._rooms.get(room.board_id) is room:
             del self._rooms[room.board_id]
+        if room.has_crashed and self.on_crash is not None:
+            self.on_crash(room.board_id)

@@ -79,6 +79,7 @@ class RoomTask:
         self._backlog: deque[Event] = deque()
         self._applying = False
         self._alive = True
+        self.has_crashed = False
         self._ended = trio.Event()
         self._seat_free = trio.Event()
         self._alarm: trio.CancelScope | None = None
@@ -267,6 +268,7 @@ class RoomTask:
         """A bug in this room: its members reconnect to a fresh one, others notice nothing."""
         peers = list(self._peers.values())
         self._peers.clear()
+        self.has_crashed = True
         self._end()
         for peer in peers:
             peer.close(CloseCode.SERVER_FAULT)

@@ -29,25 +29,52 @@ class Recovery:
     def __init__(self, registry: Registry, service: PresenceService) -> None:
         self._registry = registry
         self._service = service
+        self._crashed: set[str] = set()
+        self._wake = trio.Event()
+        registry.on_crash = self._note_crash
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Recover once: before ``started`` if the store answers, else when it is back."""
-        recovered = await self._recover()
-        task_status.started()
+        """Recover every board once, then those whose room crashed; until cancelled.
+
+        ``started`` is called when the first recovery is done, or the store is down and
+        it has to wait until that is back.
+        """
+        if not await self._recover(None):
+            task_status.started()
+            await self._recover_later(None)
+        else:
+            task_status.started()
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            crashed, self._crashed = self._crashed, set()
+            for board_id in crashed:
+                if not await self._recover(board_id):
+                    await self._recover_later(board_id)
+            # A room that crashes on what was stored must not do so in a tight circle.
+            await trio.sleep(RETRY_S)
+
+    async def _recover_later(self, board_id: str | None) -> None:
+        recovered = False
         while not recovered:
             await trio.sleep(RETRY_S)
-            recovered = await self._recover()
+            recovered = await self._recover(board_id)
 
-    async def _recover(self) -> bool:
+    def _note_crash(self, board_id: str) -> None:
+        self._crashed.add(board_id)
+        self._wake.set()
+
+    async def _recover(self, board_id: str | None) -> bool:
+        """Bring back the sessions of one board or all; False if the store is down."""
         try:
-            stored = await self._service.open_sessions()
+            stored = await self._service.open_sessions(board_id)
         except StorageError:
             return False  # The service says so in the log, once.
         boards: dict[str, list[tuple[PresenceRecord, UserProfile]]] = defaultdict(list)
         for record, profile in stored:
             boards[record.board_id].append((record, profile))
-        for board_id, sessions in boards.items():
-            self._registry.open(board_id).apply(Restore(tuple(sessions)))
+        for name, sessions in boards.items():
+            self._registry.open(name).apply(Restore(tuple(sessions)))
             await trio.lowlevel.checkpoint()
         if boards:
             log.info("sessions recovered", boards=len(boards), sessions=len(stored))

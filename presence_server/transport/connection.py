@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 
 import msgspec
+import structlog
 import trio
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
@@ -19,6 +20,8 @@ from websockets.typing import Subprotocol
 from ..core.errors import CloseCode
 from .outbox import Outbox
 from .ports import Alarm, Alarms, Handler, Wire
+
+log = structlog.get_logger(__name__)
 
 SUBPROTOCOL = "presence.v1"
 LINGER_S = 2.0
@@ -212,6 +215,15 @@ class Connection:
         self._write_protocol_output()
         self._start_closing(self._limits.write_timeout_s)
         self._end(None)
+
+    def crash(self, error: Exception) -> None:
+        """A bug came up while serving this connection: close it, and nothing else, with 1011."""
+        log.error("connection crashed", exc_info=error)
+        try:
+            self.fail(CloseCode.SERVER_FAULT)
+        except Exception:
+            log.exception("connection crashed while closing")
+            self._wire.abort()
 
     def on_gone(self) -> None:
         """The wire let go of the peer."""

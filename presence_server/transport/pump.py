@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import select
 import socket
+from collections import deque
 
 import structlog
 import trio
@@ -103,6 +104,8 @@ class Pump:
         self._batch = batch
         self._epoll = select.epoll()
         self._wires: dict[int, SocketWire] = {}
+        self._ready: deque[tuple[int, int]] = deque()
+        """What the last wake had no time for: descriptors and what they are ready for."""
         self._gone: list[tuple[SocketWire, socket.socket]] = []
         self._working = False
 
@@ -151,17 +154,22 @@ class Pump:
         try:
             with self._batch.open():
                 stop_at = trio.current_time() + MAX_WAKE_S
-                for fd, events in self._epoll.poll(0, MAX_EVENTS):
+                ready = self._ready
+                if not ready:
+                    ready.extend(self._epoll.poll(0, MAX_EVENTS))
+                while ready:
+                    fd, events = ready.popleft()
                     wire = self._wires.get(fd)
                     if wire is None:
                         continue
                     try:
                         wire.on_ready(events)
-                    except Exception:
-                        log.exception("connection failed")
-                        wire.abort()
+                    except Exception as error:
+                        wire.connection.crash(error)
                     if trio.current_time() >= stop_at:
-                        # The rest is ready still, and comes first next time.
+                        # The rest comes first next time: asked again, epoll would name the
+                        # same busy sockets ahead of it. It may be about a descriptor that is
+                        # another socket's by then, which does no harm: readiness is a hint.
                         break
         finally:
             self._working = False

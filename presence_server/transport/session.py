@@ -29,6 +29,9 @@ from .ports import TransportMetrics
 
 log = structlog.get_logger(__name__)
 
+ABUSE_RETRY_MS = 10_000
+"""``retry_after_ms`` of a connection that was closed for flooding."""
+
 _PARTING = {
     CloseCode.CLEAN_LEAVE: Parting.LEFT,
     CloseCode.PAGE_LEFT: Parting.PAGE_LEFT,
@@ -194,14 +197,17 @@ class SessionLink:
     def _refuse(self, verdict: Verdict) -> None:
         if verdict is Verdict.DROP:
             return
-        retry_after_ms = self._budget.retry_after_ms()
+        is_abuse = verdict is Verdict.CLOSE
+        retry_after_ms = ABUSE_RETRY_MS if is_abuse else self._budget.retry_after_ms()
         text = "more messages than limits.messages_per_s"
         self._send(Error(ErrorPayload(ErrorCode.RATE_LIMITED, text, retry_after_ms)))
-        if verdict is Verdict.CLOSE:
-            log.info("closed for flooding", board=self._board_id, session=self._session_id)
-            self._part(Parting.DROPPED)
-            reason = msgspec.json.encode({"retry_after_ms": 10_000}).decode()
-            self.close(CloseCode.RATE_LIMITED, reason)
+        if not is_abuse:
+            self.on_pong()  # It was a sign of life all the same.
+            return
+        log.info("closed for flooding", board=self._board_id, session=self._session_id)
+        self._part(Parting.DROPPED)
+        reason = msgspec.json.encode({"retry_after_ms": retry_after_ms}).decode()
+        self.close(CloseCode.RATE_LIMITED, reason)
 
     def _send(self, message: ServerMessage) -> None:
         if self._room is not None:

@@ -71,7 +71,10 @@ class StreamWire:
         while True:
             if data:
                 with self._batch.open():
-                    self.connection.receive(data)
+                    try:
+                        self.connection.receive(data)
+                    except Exception as error:
+                        self.connection.crash(error)
             try:
                 data = bytes(await self._stream.receive_some(READ_SIZE))
             except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -107,9 +107,7 @@ class Visitors:
             try:
                 if self._tls is not None:
                     stream = trio.SSLStream(stream, self._tls, server_hostname=host)
-                socket = await wrap_client_stream(
-                    self._nursery, stream, f"{host}:{port}", resource
-                )
+                socket = await wrap_client_stream(self._nursery, stream, f"{host}:{port}", resource)
             except BaseException:
                 await trio.aclose_forcefully(stream)
                 raise

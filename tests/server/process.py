@@ -53,27 +53,26 @@ async def server_process(**values: object) -> AsyncIterator[ServerProcess]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PRESENCE_")}
     environment |= {"PRESENCE_SERVER__PORT": "0", "PRESENCE_LOGGING__FORMAT": "json"}
     environment |= {f"PRESENCE_{key.upper()}": _text(value) for key, value in values.items()}
-    async with trio.open_nursery() as nursery:
-        process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "presence_server", "serve"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        try:
-            assert process.stderr is not None
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "presence_server", "serve"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    try:
+        async with trio.open_nursery() as nursery:
             lines = _Lines(process.stderr)
             with trio.fail_after(PATIENCE_S):
                 server = ServerProcess(process, await lines.address())
             nursery.start_soon(lines.collect, server.log)
             yield server
-        finally:
-            process.kill()
-            with trio.CancelScope(shield=True):
-                await process.wait()
             nursery.cancel_scope.cancel()
-            if process.stderr is not None:
-                await trio.aclose_forcefully(process.stderr)
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+        await trio.aclose_forcefully(process.stderr)
 
 
 class _Lines:
