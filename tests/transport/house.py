@@ -40,7 +40,7 @@ class House:
         board: BoardLimits | None = None,
         connection: ConnectionLimits | None = None,
         *,
-        with_pump: bool = False,
+        pump: type[Pump] | None = None,
         web: Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]] = no_web,
         handshake_timeout_s: float = 10,
         messages_per_s: float = 50,
@@ -49,9 +49,11 @@ class House:
     ) -> None:
         self.store = store or FakeStore()
         self.metrics = FakeMetrics()
+        self.visitors: list[Visitor] = []
+        """Whose ends of their connections are closed in the end."""
         self.registry = Registry(board or BoardLimits(), self.store, self.metrics, lambda: EPOCH_MS)
         self.deadlines = Deadlines(self.registry.batch)
-        self.pump = Pump(self.registry.batch) if with_pump else None
+        self.pump = None if pump is None else pump(self.registry.batch)
         self.gateway = Gateway(
             self.registry,
             self.deadlines,
@@ -79,7 +81,11 @@ class House:
             nursery.start_soon(self.deadlines.run)
             if self.pump is not None:
                 nursery.start_soon(self.pump.run)
-            yield nursery
+            try:
+                yield nursery
+            finally:
+                for visitor in self.visitors:
+                    await trio.aclose_forcefully(visitor.stream)
             nursery.cancel_scope.cancel()
 
     def board_is_live(self, board_id: str = "demo") -> bool:
@@ -190,11 +196,29 @@ async def join(house: House, nursery: trio.Nursery, user_id: str, **query: str) 
     return visitor
 
 
-def socket_pair() -> tuple[socket.socket, socket.socket]:
-    """Two ends of a TCP connection, both non-blocking."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = socket.create_connection(listener.getsockname())
-        server, _ = listener.accept()
-    client.setblocking(False)
-    server.setblocking(False)
-    return client, server
+async def listen(
+    house: House, nursery: trio.Nursery, *, send_buffer: int | None = None
+) -> tuple[str, int]:
+    """Open a port in front of the house; ``send_buffer`` is that of its connections."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    if send_buffer is not None:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+    listener.setblocking(False)
+    await nursery.start(house.gateway.serve, [listener], None)
+    host, port = listener.getsockname()
+    return host, port
+
+
+async def call(
+    house: House, address: tuple[str, int], user_id: str, *, receive_buffer: int | None = None
+) -> Visitor:
+    """A visitor over TCP who has taken the snapshot of the board "demo"."""
+    sock = trio.socket.socket()
+    if receive_buffer is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    await sock.connect(address)
+    visitor = Visitor(trio.SocketStream(sock))
+    house.visitors.append(visitor)
+    await visitor.upgrade(f"/ws/boards/demo?user_id={user_id}")
+    await visitor.next_of("board:joined")
+    return visitor
