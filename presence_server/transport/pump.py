@@ -164,9 +164,8 @@ class Pump:
                         continue
                     try:
                         wire.on_ready(events)
-                    except Exception:
-                        log.exception("connection failed")
-                        wire.abort()
+                    except Exception as error:
+                        wire.connection.crash(error)
                     if trio.current_time() >= stop_at:
                         # The rest comes first next time: asked again, epoll would name the
                         # same busy sockets ahead of it. It may be about a descriptor that is
