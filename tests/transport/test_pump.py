@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import cast
@@ -121,7 +122,7 @@ class TestPeer:
             assert (await watcher.next())["type"] == "user:joined"
             # cleo's coming is unread on bob's side, so closing resets the connection.
             assert isinstance(bob.stream, trio.SocketStream)
-            await bob.stream.socket.send(close(1000))
+            os.write(bob.stream.socket.fileno(), close(1000))
             bob.stream.socket.close()
             room = house.registry.get("demo")
             assert room is not None
