@@ -35,10 +35,11 @@ from presence_server.core.messages import (
     BoardQueued,
     Error,
     HeartbeatAck,
+    PresenceCursors,
     UserJoined,
     UserLeft,
 )
-from presence_server.core.model import BoardLimits, LeaveReason, PresenceRecord
+from presence_server.core.model import BoardLimits, LeaveReason
 
 from .reference import Reference, RefSession
 from .world import EPOCH_MS, World
@@ -54,6 +55,7 @@ class CheckedWorld(World):
         self.told: dict[int, tuple[float, int]] = {}
         """By connection: when it was last told its position, and which."""
         self.unpublished_since: float | None = None
+        self.cursors_told_at = float("-inf")
         self.is_sound = True
         """False from the moment a check failed."""
         super().__init__(limits, now=now, auto=False)
@@ -101,7 +103,9 @@ class CheckedWorld(World):
             case Tick():
                 self._tick()
             case Restore(sessions):
-                self._restore([row for row, _ in sessions])
+                rows = [row for row, _ in sessions]
+                self._joining, tabs = self.ref.restore(rows, EPOCH_MS, self.now)
+                self._inserts = [tab.session_id for tab in tabs]
             case _:
                 self._before_frame(event)
 
@@ -228,6 +232,9 @@ class CheckedWorld(World):
                 self._seen_positions.append((number, message))
             case Send(number, Error(payload)):
                 self._seen_answers.append((number, payload.code))
+            case Broadcast(PresenceCursors()):
+                assert self.now >= self.cursors_told_at + self.limits.cursor_interval_ms / 1000
+                self.cursors_told_at = self.now
             case Publish():
                 self.unpublished_since = None
             case Send(number, HeartbeatAck()):
@@ -380,25 +387,5 @@ class CheckedWorld(World):
         self.ref = Reference(limits or self.limits)
         self.announced, self.joined_at, self.told = set(), {}, {}
         self.unpublished_since = None
+        self.cursors_told_at = float("-inf")
         super().restart(limits, store_is_up=store_is_up)
-
-    def _restore(self, rows: list[PresenceRecord]) -> None:
-        """The reference comes back from the store, the longest present first."""
-        ref, now, limits = self.ref, self.now, self.limits
-        for row in sorted(rows, key=lambda row: row.connected_at):
-            seen = min(now, (row.last_heartbeat_at - EPOCH_MS) / 1000)
-            session = RefSession(row.session_id, row.user_id, None, seen, seen)
-            session.declared, session.dropped_at, session.id_known = row.status, now, True
-            is_new = row.user_id not in ref.seated
-            if seen + limits.timeout_s <= now or (is_new and ref.free() <= 0):
-                continue
-            tabs = ref.queue.pop(row.user_id, {})
-            ref.seat(session, now)
-            session.phase, session.last_activity = "joined", seen
-            if is_new:
-                user = ref.seated[row.user_id]
-                user.cursor, user.metadata = row.cursor, row.metadata
-            self._joining.append(session)
-            for tab in tabs.values():
-                ref.seat(tab, now)
-                self._inserts.append(tab.session_id)

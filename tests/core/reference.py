@@ -13,7 +13,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from presence_server.core.decode import Update
-from presence_server.core.model import BoardLimits, Cursor, PresenceStatus
+from presence_server.core.model import BoardLimits, Cursor, PresenceRecord, PresenceStatus
 
 ONLINE, IDLE, AWAY = PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY
 _ORDER = (ONLINE, IDLE, AWAY)
@@ -202,6 +202,35 @@ class Reference:
             return None
         del self.seated[session.user_id]
         return user
+
+    def restore(
+        self, rows: list[PresenceRecord], epoch_ms: int, now: float
+    ) -> tuple[list[RefSession], list[RefSession]]:
+        """What comes back from the store, the longest present first.
+
+        Returns:
+            The sessions that are back, and the waiting tabs they bring along.
+        """
+        back: list[RefSession] = []
+        seated: list[RefSession] = []
+        for row in sorted(rows, key=lambda row: row.connected_at):
+            seen = min(now, (row.last_heartbeat_at - epoch_ms) / 1000)
+            session = RefSession(row.session_id, row.user_id, None, seen, seen)
+            session.declared, session.dropped_at, session.id_known = row.status, now, True
+            is_new = row.user_id not in self.seated
+            if seen + self.limits.timeout_s <= now or (is_new and self.free() <= 0):
+                continue
+            tabs = self.queue.pop(row.user_id, {})
+            self.seat(session, now)
+            session.phase, session.last_activity = "joined", seen
+            if is_new:
+                user = self.seated[row.user_id]
+                user.cursor, user.metadata = row.cursor, row.metadata
+            back.append(session)
+            for tab in tabs.values():
+                self.seat(tab, now)
+                seated.append(tab)
+        return back, seated
 
     def expired(self, now: float) -> Iterator[RefSession]:
         """Sessions whose time is up."""

@@ -317,14 +317,16 @@ class TestAdmission:
         ada = world.connect("ada")
         bob = world.connect("bob")
         cyd = world.connect("cyd")
+        world.wait(2)
         world.leave(ada)
         world.admit_next()
+        assert cyd.position == 1
         world.drop(bob)
         world.commit(bob)
-        for _ in range(3):
-            world.wait(10)
-            world.pong(cyd)
-        world.wait(15)
+        # Nothing else moves the line from here on.
+        world.wait(44.9)
+        assert world.listed() == ["bob"]
+        world.wait(0.1)
         assert world.seat_free
         world.admit_next()
         assert world.room.current_users() == []

@@ -7,10 +7,18 @@ with :mod:`.reference` after every step.
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 from msgspec import UNSET
 
 from presence_server.core.decode import Update
@@ -193,11 +201,24 @@ class BoardMachine(RuleBasedStateMachine):
         world.replay()
 
 
-BoardMachine.TestCase.settings = settings(
-    max_examples=200 if QUICK else 2000,
-    stateful_step_count=50,
-    deadline=None,
-    report_multiple_bugs=False,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-TestBoard = BoardMachine.TestCase
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """No coverage in here: it would take three times as long, and the stories cover it all."""
+    trace = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(trace)
+
+
+@pytest.mark.usefixtures("untraced")
+def test_the_room_does_what_the_protocol_says_whatever_happens() -> None:
+    run_state_machine_as_test(
+        BoardMachine,
+        settings=settings(
+            max_examples=200 if QUICK else 2000,
+            stateful_step_count=50,
+            deadline=None,
+            report_multiple_bugs=False,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )

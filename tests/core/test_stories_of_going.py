@@ -234,6 +234,24 @@ class TestResume:
     def test_of_an_unknown_session_gives_a_new_one_without_an_error(self, board: World) -> None:
         assert board.connect("ada", resume="nonsense").kinds() == ["BoardJoined"]
 
+    def test_is_a_sign_of_life(self, board: World) -> None:
+        ada = board.connect("ada")
+        board.drop(ada)
+        board.wait(299)
+        back = board.resume(ada)
+        board.wait(299)
+        assert back.closed is None
+
+    def test_forgets_how_the_connection_before_was_lost(self, board: World) -> None:
+        ada = board.connect("ada")
+        board.close_page(ada)
+        board.wait(1)
+        back = board.resume(ada)
+        board.wait(10)
+        board.drop(back)
+        board.wait(10)
+        assert board.resume(back).session_id == ada.session_id
+
 
 class TestKick:
     def test_ends_every_session_of_the_user_with_4410(self, board: World) -> None:
