@@ -100,11 +100,21 @@ class HttpServer:
         """Answer the request that begins with ``head``; closes the stream; never raises."""
         replay = ReplayStream(stream, socket, head)
         try:
-            async with self._turns:
+            async with self._turns, trio.open_nursery() as nursery:
+                nursery.start_soon(_close_when_cancelled, replay)
                 # Hypercorn names the class it meets most; any stream with a socket serves.
                 compatible = cast("trio.SSLStream[trio.SocketStream]", replay)
                 await TCPServer(self._app, self._config, self._context, {}, compatible)
+                nursery.cancel_scope.cancel()
         except Exception:
             log.exception("http request failed")
         finally:
             await trio.aclose_forcefully(replay)
+
+
+async def _close_when_cancelled(stream: ReplayStream) -> None:
+    """End Hypercorn's shielded write with the server, and not with the peer's patience."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        await trio.aclose_forcefully(stream)
