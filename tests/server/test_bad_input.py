@@ -16,6 +16,7 @@ from websockets.frames import Opcode
 
 from presence_server.server import Address
 from tests.server.kit import PATIENCE_S, Client, Visitors, running_server, visiting
+from tests.server.raw import ask, plain, talk
 from tests.transport.frames import close, event, frame, text, upgrade_request
 from tests.transport.house import Visitor
 
@@ -112,10 +113,6 @@ def tls_hello() -> bytes:
     return outgoing.read()
 
 
-def plain(first_line: str, *lines: str) -> bytes:
-    return "\r\n".join([first_line, "Host: x", *lines, "", ""]).encode("latin-1")
-
-
 BAD_REQUESTS = [
     (b"hello\r\n\r\n", 400),
     (b"\r\n\r\n", 400),
@@ -185,29 +182,7 @@ async def witnessed(
         await witness.next_of("user:joined")
         yield address, visitors, witness
         assert await witness.silence() == []
-        assert await status_of(address, plain("GET /healthz HTTP/1.1")) == 200
-
-
-async def talk(address: Address) -> Visitor:
-    """A TCP connection on which nothing has been said."""
-    return Visitor(await trio.open_tcp_stream(address.host, address.port))
-
-
-async def status_of(address: Address, request: bytes, *, says_more: bool = False) -> int:
-    """Send a request and read the whole answer; its status.
-
-    The client's side ends then, unless it ``says_more``.
-    """
-    visitor = await talk(address)
-    async with visitor.stream:
-        with trio.fail_after(PATIENCE_S):
-            await visitor.send(request)
-            if not says_more:
-                await visitor.stream.send_eof()
-            head = await visitor.read_until(b"\r\n\r\n")
-            while await visitor.stream.receive_some(65536):
-                pass
-    return int(head.split(b" ")[1])
+        assert (await ask(address, plain("GET /healthz HTTP/1.1"))).status == 200
 
 
 async def raw_session(address: Address, rest: bytes = b"") -> Visitor:
@@ -275,7 +250,7 @@ async def test_bad_frames_close_with_the_code_of_the_rfc_and_detach(
 async def test_bad_requests_get_their_status(tmp_path: Path, quiet_logs: None) -> None:
     async with witnessed(running_server(tmp_path)) as (address, _, witness):
         for request, status in BAD_REQUESTS:
-            assert await status_of(address, request) == status, request[:200]
+            assert (await ask(address, request)).status == status, request[:200]
         assert await witness.silence() == []
 
 
@@ -288,7 +263,7 @@ async def test_what_can_never_be_a_request_is_refused_without_waiting_for_the_re
         _witness,
     ):
         for beginning in (tls_hello(), b"PRI * HTTP/2.0\r\n", b"\0", b"G" * 20_000):
-            assert await status_of(address, beginning, says_more=True) == 400
+            assert (await ask(address, beginning, says_more=True)).status == 400
 
 
 async def test_half_a_request_and_then_silence_times_out(tmp_path: Path, quiet_logs: None) -> None:
@@ -298,7 +273,7 @@ async def test_half_a_request_and_then_silence_times_out(tmp_path: Path, quiet_l
         _witness,
     ):
         for beginning in (b"GET / HTTP/1.1\r\nHo", b"G"):
-            assert await status_of(address, beginning, says_more=True) == 408
+            assert (await ask(address, beginning, says_more=True)).status == 408
 
 
 async def test_a_peer_that_goes_without_a_word_leaves_nothing_behind(

@@ -115,6 +115,13 @@ class Visitor:
         found, _, self._data = self._data.partition(end)
         return found
 
+    async def rest(self) -> bytes:
+        """Whatever comes until the end of the stream."""
+        data, self._data = self._data, b""
+        while more := await self.stream.receive_some(65536):
+            data += more
+        return data
+
     async def frame(self) -> Seen | None:
         """The next frame; None at the end of the stream."""
         while True:

@@ -32,17 +32,10 @@ class Answer:
         return str(json.loads(self.body)["error"]["code"])
 
 
-async def read_all(visitor: Visitor) -> bytes:
-    data = b""
-    while more := await visitor.stream.receive_some(65536):
-        data += more
-    return data
-
-
 async def answer_to(house: House, nursery: trio.Nursery, request: bytes) -> Answer:
     visitor = await visit(house, nursery)
     await visitor.send(request)
-    return Answer(await read_all(visitor))
+    return Answer(await visitor.rest())
 
 
 @pytest.mark.parametrize(
@@ -81,7 +74,7 @@ async def test_half_a_head_and_then_the_end_is_a_bad_request(autojump_clock: Clo
         visitor = await visit(house, nursery)
         await visitor.send(b"GET / HTTP/1.1\r\nHo")
         await visitor.stream.send_eof()
-        assert Answer(await read_all(visitor)).status == 400
+        assert Answer(await visitor.rest()).status == 400
 
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHo", b""])
@@ -92,7 +85,7 @@ async def test_half_a_head_and_then_silence_times_out(autojump_clock: Clock, dat
         begin = trio.current_time()
         if data:
             await visitor.send(data)
-        answer = Answer(await read_all(visitor))
+        answer = Answer(await visitor.rest())
         assert (answer.status, answer.code) == (408, "REQUEST_TIMEOUT")
         assert trio.current_time() >= begin + 7
 
@@ -104,7 +97,7 @@ async def test_a_head_in_drips_has_the_same_time_in_all(autojump_clock: Clock) -
         for byte in upgrade_request()[:8]:
             await visitor.send(bytes([byte]))
             await trio.sleep(1)
-        assert Answer(await read_all(visitor)).status == 408
+        assert Answer(await visitor.rest()).status == 408
 
 
 async def test_a_peer_that_says_nothing_and_goes_gets_nothing(autojump_clock: Clock) -> None:
@@ -112,7 +105,7 @@ async def test_a_peer_that_says_nothing_and_goes_gets_nothing(autojump_clock: Cl
     async with house.open() as nursery:
         visitor = await visit(house, nursery)
         await visitor.stream.send_eof()
-        assert await read_all(visitor) == b""
+        assert await visitor.rest() == b""
 
 
 async def test_a_peer_that_does_not_take_its_refusal_is_let_go(autojump_clock: Clock) -> None:
@@ -182,7 +175,7 @@ class TestDraining:
             house.gateway.drain(lambda: 0)
             await early.send(upgrade_request()[20:])
             late = await answer_to(house, nursery, upgrade_request())
-            for answer in (Answer(await read_all(early)), late):
+            for answer in (Answer(await early.rest()), late):
                 assert (answer.status, answer.code) == (503, "DRAINING")
                 assert int(answer.headers["retry-after"]) > 0
 

@@ -1,0 +1,47 @@
+"""TCP connections to a server, for what no client library would send."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import trio
+
+from presence_server.server import Address
+from tests.server.kit import PATIENCE_S
+from tests.transport.house import Visitor
+
+
+class Answer(NamedTuple):
+    """An HTTP response; the names of its headers are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+async def talk(address: Address) -> Visitor:
+    """A connection on which nothing has been said."""
+    return Visitor(await trio.open_tcp_stream(address.host, address.port))
+
+
+async def ask(address: Address, request: bytes, *, says_more: bool = False) -> Answer:
+    """Send a request and read the answer to its end.
+
+    The client's side ends behind the request, unless it ``says_more``.
+    """
+    visitor = await talk(address)
+    async with visitor.stream:
+        with trio.fail_after(PATIENCE_S):
+            await visitor.send(request)
+            if not says_more:
+                await visitor.stream.send_eof()
+            head = await visitor.read_until(b"\r\n\r\n")
+            body = await visitor.rest()
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return Answer(int(status.split(" ")[1]), headers, body)
+
+
+def plain(first_line: str, *lines: str) -> bytes:
+    """A request without a body."""
+    return "\r\n".join([first_line, "Host: x", *lines, "", ""]).encode("latin-1")
