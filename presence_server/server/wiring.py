@@ -50,7 +50,7 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
         anonymous_profile,
         gateway_limits(settings),
         metrics,
-        QueueTickets(ticket_key, wall_clock_ms() + round(settings.queue.grace_s * 1000)),
+        QueueTickets(ticket_key, wall_clock_ms(), round(settings.queue.grace_s * 1000)),
         wall_clock_ms,
     )
     ports.is_draining = lambda: gateway.is_draining

@@ -25,13 +25,14 @@ class QueueTickets:
 
     Args:
         key: the secret; at least 32 bytes.
-        honored_until_ms: tickets from before a restart count until then, in
-            milliseconds since the epoch.
+        started_ms: when this server started, in milliseconds since the epoch.
+        grace_ms: for how long after that the tickets of the one before it count.
     """
 
-    def __init__(self, key: bytes, honored_until_ms: int) -> None:
+    def __init__(self, key: bytes, started_ms: int, grace_ms: int) -> None:
         self._key = key
-        self._honored_until_ms = honored_until_ms
+        self._started_ms = started_ms
+        self._honored_until_ms = started_ms + grace_ms
 
     def issue(self, board_id: str, user_id: str, now_ms: int) -> str:
         """A fresh, unguessable id for a user who joins a board's queue now."""
@@ -58,7 +59,10 @@ class QueueTickets:
         body, tag = data[:-_TAG_BYTES], data[-_TAG_BYTES:]
         if not hmac.compare_digest(tag, self._tag(body, board_id, user_id)):
             return None
-        return int.from_bytes(body[_RANDOM_BYTES:], "big")
+        since_ms = int.from_bytes(body[_RANDOM_BYTES:], "big")
+        # One of this server's own is no place in the line that the restart broke up:
+        # its owner resumes, or left and starts at the end like everybody.
+        return since_ms if since_ms < self._started_ms else None
 
     def _tag(self, body: bytes, board_id: str, user_id: str) -> bytes:
         # A board id has no NUL, so the parts cannot be shifted against each other.

@@ -14,12 +14,12 @@ NOW = 1_800_000_000_000
 
 @pytest.fixture
 def tickets() -> QueueTickets:
-    return QueueTickets(KEY, NOW + 30_000)
+    return QueueTickets(KEY, NOW, 30_000)
 
 
 def test_a_ticket_says_since_when_its_owner_waits(tickets: QueueTickets) -> None:
     ticket = tickets.issue("demo", "ada", NOW - 5000)
-    after_restart = QueueTickets(KEY, NOW + 30_000)
+    after_restart = QueueTickets(KEY, NOW, 30_000)
     assert after_restart.read(ticket, "demo", "ada", NOW) == NOW - 5000
 
 
@@ -31,22 +31,27 @@ def test_tickets_are_unguessable_and_never_the_same(tickets: QueueTickets) -> No
 def test_a_ticket_is_good_for_its_board_and_user_only(
     tickets: QueueTickets, board: str, user: str
 ) -> None:
-    assert tickets.read(tickets.issue("demo", "ada", NOW), board, user, NOW) is None
+    assert tickets.read(tickets.issue("demo", "ada", NOW - 1), board, user, NOW) is None
 
 
 def test_a_ticket_of_another_server_is_none(tickets: QueueTickets) -> None:
-    foreign = QueueTickets(b"x" * 32, NOW).issue("demo", "ada", NOW)
+    foreign = QueueTickets(b"x" * 32, NOW, 0).issue("demo", "ada", NOW - 1)
     assert tickets.read(foreign, "demo", "ada", NOW) is None
 
 
 def test_a_ticket_that_comes_after_the_grace_is_none(tickets: QueueTickets) -> None:
-    ticket = tickets.issue("demo", "ada", NOW)
-    assert tickets.read(ticket, "demo", "ada", NOW + 30_000) == NOW
+    ticket = tickets.issue("demo", "ada", NOW - 1)
+    assert tickets.read(ticket, "demo", "ada", NOW + 30_000) == NOW - 1
     assert tickets.read(ticket, "demo", "ada", NOW + 30_001) is None
 
 
-def test_an_altered_ticket_is_none(tickets: QueueTickets) -> None:
+def test_a_ticket_of_this_start_is_no_place_from_before_it(tickets: QueueTickets) -> None:
     ticket = tickets.issue("demo", "ada", NOW)
+    assert tickets.read(ticket, "demo", "ada", NOW + 1000) is None
+
+
+def test_an_altered_ticket_is_none(tickets: QueueTickets) -> None:
+    ticket = tickets.issue("demo", "ada", NOW - 1)
     for index, old in enumerate(ticket[:-1]):
         altered = ticket[:index] + ("A" if old != "A" else "B") + ticket[index + 1 :]
         assert tickets.read(altered, "demo", "ada", NOW) is None
@@ -54,4 +59,4 @@ def test_an_altered_ticket_is_none(tickets: QueueTickets) -> None:
 
 @given(st.one_of(st.none(), st.text(), st.text(min_size=51, max_size=51)))
 def test_anything_else_is_none(text: str | None) -> None:
-    assert QueueTickets(KEY, NOW).read(text, "demo", "ada", NOW) is None
+    assert QueueTickets(KEY, NOW, 0).read(text, "demo", "ada", NOW) is None
