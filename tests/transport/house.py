@@ -69,7 +69,7 @@ class House:
                 allowed_origins=frozenset(),
             ),
             self.metrics,
-            QueueTickets(b"k" * 32, EPOCH_MS),
+            QueueTickets(b"k" * 32, EPOCH_MS, 0),
             lambda: EPOCH_MS,
         )
 
