@@ -65,7 +65,10 @@ class ReplayStream(trio.abc.HalfCloseableStream):
     async def send_eof(self) -> None:
         """See trio. TLS has no half-close; the close that follows says it too."""
         if isinstance(self._stream, trio.abc.HalfCloseableStream):
-            await self._stream.send_eof()
+            # Hypercorn ends a connection from within the request's task, which is being
+            # cancelled by then; trio would refuse, and the peer wait for an end.
+            with trio.CancelScope(shield=True):
+                await self._stream.send_eof()
 
     async def aclose(self) -> None:
         """See trio."""

@@ -19,21 +19,29 @@ class Answer(NamedTuple):
     body: bytes
 
 
-async def talk(address: Address) -> Visitor:
-    """A connection on which nothing has been said."""
-    return Visitor(await trio.open_tcp_stream(address.host, address.port))
+async def talk(address: Address, *, receive_buffer: int | None = None) -> Visitor:
+    """A connection on which nothing has been said.
+
+    ``receive_buffer`` is how many bytes the system takes for a client that does not read.
+    """
+    sock = trio.socket.socket()
+    if receive_buffer is not None:
+        sock.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, receive_buffer)
+    await sock.connect((address.host, address.port))
+    return Visitor(trio.SocketStream(sock))
 
 
-async def ask(address: Address, request: bytes, *, says_more: bool = False) -> Answer:
+async def ask(address: Address, request: bytes, *, half_closes: bool = False) -> Answer:
     """Send a request and read the answer to its end.
 
-    The client's side ends behind the request, unless it ``says_more``.
+    With ``half_closes`` the client's side ends behind the request. Nothing that the web
+    application answers may be asked that way: Hypercorn takes it for a client that left.
     """
     visitor = await talk(address)
     async with visitor.stream:
         with trio.fail_after(PATIENCE_S):
             await visitor.send(request)
-            if not says_more:
+            if half_closes:
                 await visitor.stream.send_eof()
             head = await visitor.read_until(b"\r\n\r\n")
             body = await visitor.rest()

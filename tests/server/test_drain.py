@@ -24,7 +24,14 @@ pytestmark = pytest.mark.e2e
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 MORE_THAN_FITS = 64 * 1024
-"""So many pongs of 127 bytes fill every buffer of the system, and more."""
+"""So many pongs of 127 bytes fill the send buffer of a socket twice over."""
+
+DEAF_IS_FINE: dict[str, int] = {
+    "limits__outbox_bytes": 2**26,
+    "limits__write_timeout_s": 3600,
+    "limits__ping_interval_s": 3600,
+}
+"""A server that would wait an hour for a peer that does not read."""
 
 
 def database_url(folder: Path) -> str:
@@ -49,7 +56,7 @@ def assert_quiet(server: ServerProcess) -> None:
 @asynccontextmanager
 async def deaf_peer(address: Address) -> AsyncIterator[Visitor]:
     """A session that does not read: what it is told does not leave the server."""
-    visitor = await talk(address)
+    visitor = await talk(address, receive_buffer=4096)
     async with visitor.stream:
         await visitor.upgrade("/ws/boards/demo?user_id=deaf")
         await visitor.next_of("board:joined")
@@ -96,8 +103,7 @@ async def test_a_peer_that_never_reads_does_not_keep_the_server(tmp_path: Path) 
     async with server_process(
         database__url=database_url(tmp_path),
         server__drain_timeout_s=0.5,
-        limits__outbox_bytes=2**26,
-        limits__write_timeout_s=3600,
+        **DEAF_IS_FINE,
     ) as server:
         async with deaf_peer(server.address):
             await server.signal(signal.SIGTERM)
@@ -110,8 +116,7 @@ async def test_while_it_drains_the_server_says_so_and_lets_nobody_in(tmp_path: P
     async with server_process(
         database__url=database_url(tmp_path),
         server__drain_timeout_s=3600,
-        limits__outbox_bytes=2**26,
-        limits__write_timeout_s=3600,
+        **DEAF_IS_FINE,
     ) as server:
         async with visiting(server.address) as visitors:
             ada = await visitors.join("ada")
@@ -137,8 +142,7 @@ async def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
     async with server_process(
         database__url=database_url(tmp_path),
         server__drain_timeout_s=3600,
-        limits__outbox_bytes=2**26,
-        limits__write_timeout_s=3600,
+        **DEAF_IS_FINE,
     ) as server:
         async with visiting(server.address) as visitors, deaf_peer(server.address):
             ada = await visitors.join("ada")
