@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -202,8 +203,14 @@ class RedisServer(Process):
 
 
 def run_asyncio(coroutine: Coroutine[object, object, T]) -> T:
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        return runner.run(coroutine)
+    """In a thread of its own: the caller may be inside Trio."""
+
+    def run() -> T:
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            return runner.run(coroutine)
+
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(run).result()
 
 
 def free_port() -> int:

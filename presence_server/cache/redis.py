@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from redis import exceptions
@@ -43,8 +43,7 @@ class RedisCache:
         self._url = url
         self._ttl_ms = max(1, round(ttl_s * 1000))
         self._operation_s = operation_s
-        self._client: Redis | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._clients: dict[asyncio.AbstractEventLoop, Redis] = {}
 
     async def set_many(self, boards: Mapping[str, bytes]) -> None:
         async with self._connected() as client:
@@ -74,7 +73,7 @@ class RedisCache:
             return str(info.get("run_id", "redis"))
 
     async def aclose(self) -> None:
-        client, self._client = self._client, None
+        client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.aclose()
 
@@ -82,19 +81,16 @@ class RedisCache:
     async def _connected(self) -> AsyncIterator[Redis]:
         try:
             async with asyncio.timeout(self._operation_s):
-                yield await self._of_this_loop()
+                yield self._of_this_loop()
         except (TimeoutError, OSError, exceptions.RedisError) as error:
             raise self._diagnose(error) from error
 
-    async def _of_this_loop(self) -> Redis:
+    def _of_this_loop(self) -> Redis:
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            old, self._client, self._loop = self._client, None, loop
-            if old is not None:
-                # Its connections died with their loop; what is left is to say so.
-                with suppress(Exception):
-                    await old.aclose()
-        if self._client is None:
+        client = self._clients.get(loop)
+        if client is None:
+            # Connections cannot change loops; those of a loop that is over are dead.
+            self._clients = {k: c for k, c in self._clients.items() if not k.is_closed()}
             pool = BlockingConnectionPool.from_url(
                 self._url,
                 max_connections=_CONNECTIONS,
@@ -104,8 +100,8 @@ class RedisCache:
                 # One more try at once: an idle connection may be dead without our knowing.
                 retry=Retry(NoBackoff(), 1),
             )
-            self._client = Redis.from_pool(pool)
-        return self._client
+            client = self._clients[loop] = Redis.from_pool(pool)
+        return client
 
     def _diagnose(self, error: Exception) -> CacheError:
         line = " ".join(str(error).split())[:200]

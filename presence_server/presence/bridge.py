@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Protocol, TypeVar, TypeVarTuple
 
 import structlog
@@ -16,10 +16,12 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 1.0
-_STEADY_S = 5.0
+_LONGEST_PAUSE_S = 0.5
+_STEADY_S = 1.0
 """A loop that lived this long earns its successor an immediate start."""
 _IN_FLIGHT = 256
+_CLOSE_S = 2.0
+_CANCEL_AGAIN_S = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +56,36 @@ class _Generation:
         self.opened = trio.Event()
         self.died = trio.Event()
         self.calls: set[_Call] = set()
+        self.scope = trio.CancelScope()
+        self.error: BaseException | None = None
+
+    def on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """An error in a callback ends the loop; a forgotten task's error is history already."""
+        error = context.get("exception")
+        if context.get("future") is not None or context.get("task") is not None:
+            log.debug("asyncio_error_not_retrieved", error=repr(error))
+            return
+        if self.error is None:
+            self.error = (
+                error
+                if isinstance(error, BaseException)
+                else RuntimeError(str(context.get("message", "unhandled error")))
+            )
+        self.scope.cancel()
+
+    def unless_over(self, call_soon_threadsafe: Callable[..., object]) -> Callable[..., object]:
+        """A driver's thread may answer after its loop has ended. Nobody listens then, and the
+        thread must not die of it: it has a connection to close yet."""
+
+        def call(callback: Callable[..., object], *args: object, **context: object) -> object:
+            try:
+                return call_soon_threadsafe(callback, *args, **context)
+            except (RuntimeError, AttributeError):
+                if not self.died.is_set():
+                    raise
+                return None
+
+        return call
 
 
 class Bridge:
@@ -69,6 +101,16 @@ class Bridge:
         """How often the loop has failed and was started again."""
         self._current = _Generation()
         self._slots = trio.Semaphore(_IN_FLIGHT)
+        self._closers: list[Callable[[], Coroutine[object, object, None]]] = []
+
+    def on_end(self, closer: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Run ``closer`` on every loop that has failed, to close its connections."""
+        self._closers.append(closer)
+
+    @property
+    def in_flight(self) -> int:
+        """Calls whose work has not ended, whether or not somebody waits for it."""
+        return len(self._current.calls)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a loop alive until cancelled."""
@@ -83,7 +125,9 @@ class Bridge:
                 task_status = trio.TASK_STATUS_IGNORED
                 await generation.died.wait()
                 lived = trio.current_time() - began
-                pause = 0.0 if lived > _STEADY_S else min(pause * 2 or _FIRST_PAUSE_S, 1.0)
+                pause = (
+                    0.0 if lived > _STEADY_S else min(pause * 2 or _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+                )
                 self.restarts += 1
                 self._current = _Generation()
                 await trio.sleep(pause)
@@ -139,29 +183,61 @@ class Bridge:
         for call in tuple(generation.calls):
             self._forget(generation, call)
 
+    async def _wind_down(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The loop is over and still turns: enough to hang up, while the next one starts."""
+        await _end_tasks(loop)
+        closing = [loop.create_task(_quietly(closer())) for closer in self._closers]
+        with trio.move_on_after(_CLOSE_S):
+            await _done(closing)
+        await _end_tasks(loop)
+
     async def _live(self, generation: _Generation) -> None:
         try:
             async with trio_asyncio.open_loop() as loop:
-                loop.set_exception_handler(_on_unhandled)
+                loop.set_exception_handler(generation.on_unhandled)
+                loop.call_soon_threadsafe = generation.unless_over(loop.call_soon_threadsafe)
                 generation.loop = loop
                 generation.opened.set()
-                try:
-                    await trio.sleep_forever()
-                finally:
-                    self._end(generation)
+                with generation.scope:
+                    try:
+                        await trio.sleep_forever()
+                    finally:
+                        self._end(generation)
+                        with trio.CancelScope(shield=True):
+                            await self._wind_down(loop)
         except Exception as error:
-            log.warning("asyncio_loop_restarted", error=_reason(error))
+            generation.error = generation.error or error
         finally:
             generation.opened.set()
             self._end(generation)
+        if generation.error is not None:
+            log.warning("asyncio_loop_restarted", error=_reason(generation.error))
 
 
-def _on_unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-    """Errors in callbacks end the loop; a forgotten task's error is history already."""
-    if context.get("future") is not None or context.get("task") is not None:
-        log.debug("asyncio_error_not_retrieved", error=repr(context.get("exception")))
-        return
-    loop.default_exception_handler(context)
+async def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel every task, and again if need be: a driver whose own clean-up is cut short may
+    wait for a thread that is gone, and one such task would keep the loop from ending."""
+    with trio.move_on_after(_CLOSE_S):
+        while tasks := asyncio.all_tasks(loop):
+            for task in tasks:
+                task.cancel()
+            with trio.move_on_after(_CANCEL_AGAIN_S):
+                await _done(tasks)
+
+
+async def _done(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        ended = trio.Event()
+        task.add_done_callback(lambda _, ended=ended: ended.set())  # type: ignore[misc]
+        if not task.done():
+            await ended.wait()
+
+
+async def _quietly(closing: Coroutine[object, object, None]) -> None:
+    try:
+        await closing
+    except Exception as error:
+        log.debug("close_failed", error=repr(error))
 
 
 def _reason(error: BaseException) -> str:

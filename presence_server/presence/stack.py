@@ -48,6 +48,8 @@ class PresenceStack:
         self.cache: Cache = (
             MemoryCache(cache_ttl_s) if redis_url is None else RedisCache(redis_url, cache_ttl_s)
         )
+        self.bridge.on_end(self.repository.aclose)
+        self.bridge.on_end(self.cache.aclose)
         self.service = PresenceService(
             self.repository,
             self.cache,

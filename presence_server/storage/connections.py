@@ -15,12 +15,12 @@ from .url import StoreUrl
 
 
 class Connections:
-    """Opened by the first call, and anew when the event loop is another one."""
+    """A set for each event loop that asks: connections cannot change loops."""
 
     def __init__(self, url: StoreUrl, limits: EngineLimits) -> None:
         self._url = url
         self._limits = limits
-        self._open: _Open | None = None
+        self._opened: dict[asyncio.AbstractEventLoop, _Open] = {}
 
     @asynccontextmanager
     async def transaction(self, *, write: bool) -> AsyncIterator[AsyncConnection]:
@@ -35,25 +35,23 @@ class Connections:
             yield connection
 
     async def aclose(self) -> None:
-        opened, self._open = self._open, None
+        """Close those of the running loop."""
+        opened = self._opened.pop(asyncio.get_running_loop(), None)
         if opened is not None:
             await opened.aclose()
 
     def _current(self) -> _Open:
         loop = asyncio.get_running_loop()
-        if self._open is not None and self._open.loop is not loop:
-            self._open.abandon()
-            self._open = None
-        if self._open is None:
-            self._open = _Open(loop, self._url, self._limits)
-        return self._open
+        opened = self._opened.get(loop)
+        if opened is None:
+            for other in [other for other in self._opened if other.is_closed()]:
+                self._opened.pop(other).abandon()
+            opened = self._opened[loop] = _Open(self._url, self._limits)
+        return opened
 
 
 class _Open:
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, url: StoreUrl, limits: EngineLimits
-    ) -> None:
-        self.loop = loop
+    def __init__(self, url: StoreUrl, limits: EngineLimits) -> None:
         self.engine = open_engine(url, limits)
         self.writing = asyncio.Lock()
         self.reading = asyncio.Semaphore(max(1, limits.connections - 1))
@@ -64,7 +62,7 @@ class _Open:
         await self.engine.dispose()
 
     def abandon(self) -> None:
-        """The loop is gone: end the drivers' threads and sockets without it."""
+        """The loop is gone without closing us: end the drivers' threads and sockets."""
         self.engine.sync_engine.dispose(close=False)
         for driver in list(self._drivers):
             for name in ("stop", "terminate"):  # aiosqlite, asyncpg

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -12,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from .tables import SCHEMA
 from .url import Dialect, StoreUrl
+
+# What the pool would say of a lost connection, with a traceback, our callers are told.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 class EngineLimits(Struct, frozen=True):
