@@ -84,6 +84,7 @@ def _wait_for_address(process: subprocess.Popen[bytes]) -> tuple[str, int]:
 
 def _drain_in_background(process: subprocess.Popen[bytes]) -> None:
     """Its log must not fill the pipe and stop it."""
+
     def drain() -> None:
         assert process.stderr is not None
         for _ in process.stderr:
