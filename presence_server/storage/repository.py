@@ -159,8 +159,11 @@ class Repository:
         return count
 
     async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, write: bool) -> T:
+        # SQLite bounds each statement itself (busy_timeout). Cancelling one here would
+        # not reach the driver's thread, which would begin a transaction nobody ends.
+        is_sqlite = self.url.dialect is Dialect.SQLITE
         try:
-            async with asyncio.timeout(self.limits.operation_s):
+            async with asyncio.timeout(None if is_sqlite else self.limits.operation_s):
                 async with self._transaction(write) as connection:
                     result = await work(connection)
         except Exception as error:
