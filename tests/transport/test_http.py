@@ -16,7 +16,7 @@ from hypercorn.typing import (
     Scope,
 )
 
-from presence_server.transport.http import WRITE_TIMEOUT_S, HttpServer, ReplayStream
+from presence_server.transport.http import READ_TIMEOUT_S, WRITE_TIMEOUT_S, HttpServer, ReplayStream
 from tests.transport.house import Visitor
 
 Clock = trio.testing.MockClock
@@ -65,12 +65,24 @@ async def test_a_request_whose_head_was_read_is_answered_and_the_stream_closed(
 ) -> None:
     web = Web()
     ours, theirs = trio.testing.memory_stream_pair()
+    begin = trio.current_time()
     nursery.start_soon(HttpServer(web).serve, theirs, sock, REQUEST)
     head, _, body = (await read_all(ours)).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in head.lower()
     assert b"server:" not in head.lower()
     assert body == BODY
+    assert trio.current_time() == begin, "the end came with a timeout"
+
+
+async def test_over_a_socket_too_the_answer_ends_the_connection(nursery: trio.Nursery) -> None:
+    # In real time: a socket half-closes behind a checkpoint, where a memory stream does not.
+    one, two = trio.socket.socketpair()
+    peer = trio.SocketStream(two)
+    nursery.start_soon(HttpServer(Web()).serve, trio.SocketStream(one), one, REQUEST)
+    async with peer:
+        with trio.fail_after(READ_TIMEOUT_S / 2):
+            assert (await read_all(peer)).endswith(BODY)
 
 
 async def test_a_second_request_on_the_connection_is_not_served(
