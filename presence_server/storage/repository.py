@@ -130,12 +130,12 @@ class Repository:
         return await self._run(work, write=True)
 
     async def ping(self) -> None:
-        """Whether the store answers."""
+        """Whether the store answers the writer: many readers do not make it look down."""
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(sa.select(1))
 
-        await self._run(work, write=False)
+        await self._run(work, write=True)
 
     async def aclose(self) -> None:
         """Close every connection. The next call opens new ones."""
@@ -148,6 +148,7 @@ class Repository:
 
         if prepared:
             await self._run(work, write=True)
+            self.transactions += 1
             self.statements += len(prepared)
 
     async def _execute_counted(self, statement: sa.Executable) -> int:
@@ -155,6 +156,7 @@ class Repository:
             return (await connection.execute(statement)).rowcount
 
         count = await self._run(work, write=True)
+        self.transactions += 1
         self.statements += 1
         return count
 
@@ -168,8 +170,6 @@ class Repository:
                     result = await work(connection)
         except Exception as error:
             raise diagnose(error, self.url) from error
-        if write:
-            self.transactions += 1
         return result
 
     def _transaction(self, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
