@@ -41,6 +41,15 @@ def split_frames(buffer: bytearray) -> list[tuple[int, bytes]]:
     return frames
 
 
+class ServerClosed(ConnectionError):
+    """The server closed the WebSocket, and said why."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"closed with {code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
 class RawClient:
     """One connection. Blocking; every wait has a timeout."""
 
@@ -49,6 +58,7 @@ class RawClient:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
         self._events: list[dict[str, object]] = []
+        self._closed: ServerClosed | None = None
         request = (
             f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -67,11 +77,22 @@ class RawClient:
         self.socket.sendall(encode_text(json.dumps({"type": kind, "payload": payload}).encode()))
 
     def next(self) -> dict[str, object]:
-        """The next event."""
+        """The next event.
+
+        Raises:
+            ServerClosed: there is none, and a close frame after the last one.
+            ConnectionError: the connection ended without one.
+        """
         while not self._events:
+            if self._closed is not None:
+                raise self._closed
             frames = split_frames(self._buffer)
-            self._events += [json.loads(data) for opcode, data in frames if opcode == 1]
-            if not self._events:
+            for opcode, data in frames:
+                if opcode == 1:
+                    self._events.append(json.loads(data))
+                elif opcode == 8:
+                    self._closed = ServerClosed(int.from_bytes(data[:2], "big"), data[2:].decode())
+            if not frames:
                 self._read()
         return self._events.pop(0)
 
