@@ -145,14 +145,16 @@ async def test_hundreds_of_random_cancellations_mix_up_no_reply(bridge: Bridge) 
 
     async def caller(number: int) -> None:
         nonlocal right
-        with trio.move_on_after(rng.random() * 0.5):
+        # Some never wait and some wait long enough on any machine; most are cut off anywhere.
+        patience = {0: 0.0, 1: 60.0}.get(number % 8, rng.random() * 0.5)
+        with trio.move_on_after(patience):
             assert await bridge.call(work, number, rng.random() * 0.1) == number
             right += 1
 
     async with trio.open_nursery() as nursery:
         for number in range(800):
             nursery.start_soon(caller, number)
-    assert 0 < right < 800
+    assert 100 <= right <= 700
     assert await bridge.call(double, 1) == 2
 
 
