@@ -174,6 +174,7 @@ class Metrics:
         self.messages_received = 0
         self.bad_messages = 0
         self.deliveries = 0
+        self.store_flushes = 0
         self.store_failures = 0
         self.cache_failures = 0
         self.flush_frames = Histogram(FLUSH_FRAMES)
@@ -250,6 +251,7 @@ _COUNTERS = {
     "messages_received": "Messages received from clients.",
     "bad_messages": "Messages that were dropped with an error.",
     "deliveries": "Frames written to members by broadcasts.",
+    "store_flushes": "Transactions with rows in them that the database committed.",
     "store_failures": "Operations on the database that failed.",
     "cache_failures": "Operations on the cache that failed.",
 }

@@ -123,6 +123,8 @@ class PostgresServer(Process):
     def __init__(self, binaries: Path, folder: Path, user: str | None) -> None:
         super().__init__("postgres", folder, user)
         self.port = free_port()
+        self.fsync = False
+        """Off: tests kill processes, not the machine."""
         self._binaries = binaries
         options = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
         subprocess.run(
@@ -134,8 +136,8 @@ class PostgresServer(Process):
         )
 
     def command(self) -> Sequence[str | Path]:
-        # fsync off: tests kill processes, not the machine.
-        settings = ("listen_addresses=127.0.0.1", "max_connections=60", "fsync=off")
+        fsync = f"fsync={'on' if self.fsync else 'off'}"
+        settings = ("listen_addresses=127.0.0.1", "max_connections=60", fsync)
         options = [part for setting in settings for part in ("-c", setting)]
         data = self.folder / "data"
         where = ["-D", str(data), "-p", str(self.port), "-k", str(self.folder)]
@@ -220,7 +222,7 @@ def free_port() -> int:
         return port
 
 
-def start_postgres() -> PostgresServer:
+def start_postgres(*, fsync: bool = False) -> PostgresServer:
     """A server of the caller's own: ``remove()`` it afterwards."""
     binaries = _postgres_binaries()
     if binaries is None:
@@ -233,6 +235,7 @@ def start_postgres() -> PostgresServer:
         if user is not None:
             shutil.chown(folder, user)
     server = PostgresServer(binaries, folder, user)
+    server.fsync = fsync
     atexit.register(server.remove)
     server.start()
     return server

@@ -124,6 +124,7 @@ class ServerPorts:
     def metrics_text(self) -> bytes:
         """The Prometheus text, with what the service counted."""
         counters = self._service.counters
+        self._metrics.store_flushes = counters.flushes
         self._metrics.store_failures = counters.store_failures
         self._metrics.cache_failures = counters.cache_failures
         return self._metrics.text()

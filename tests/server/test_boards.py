@@ -224,6 +224,7 @@ async def test_metrics_count_what_happens(tmp_path: Path) -> None:
         assert float(lines["presence_users"]) == 2
         assert float(lines["presence_join_seconds_count"]) == 2
         assert float(lines["presence_deliveries_total"]) == 1
+        assert float(lines["presence_store_flushes_total"]) >= 2
 
 
 def users(event: dict[str, object]) -> list[dict[str, object]]:
