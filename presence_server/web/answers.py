@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from quart import Response
 
 
-class _ErrorBody(msgspec.Struct):
+class ErrorBody(msgspec.Struct):
+    """One word for programs, one sentence for people."""
+
     code: str
     message: str
 
 
-class _ErrorAnswer(msgspec.Struct):
-    error: _ErrorBody
+class ErrorAnswer(msgspec.Struct):
+    """What every error looks like."""
+
+    error: ErrorBody
+
+
+class HealthAnswer(msgspec.Struct):
+    """The process runs."""
+
+    status: Literal["ok"] = "ok"
 
 
 class HttpError(Exception):
@@ -44,6 +56,6 @@ def json_response(value: object, status: int = 200) -> Response:
 
 def error_response(error: HttpError) -> Response:
     """``{"error": {"code", "message"}}``."""
-    response = json_response(_ErrorAnswer(_ErrorBody(error.code, error.message)), error.status)
+    response = json_response(ErrorAnswer(ErrorBody(error.code, error.message)), error.status)
     response.headers.update(error.headers)
     return response

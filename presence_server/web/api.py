@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from typing import Annotated
 
 import msgspec
 from quart import Blueprint, Response, request
@@ -18,15 +19,28 @@ MAX_SINCE_MS = 2**53
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
-class _Presence(msgspec.Struct):
+class PresenceAnswer(msgspec.Struct):
+    """Who is on a board, and how many wait."""
+
     board_id: str
-    users: msgspec.Raw
+    users: Annotated[
+        msgspec.Raw,
+        # They come encoded from the cache.
+        msgspec.Meta(
+            extra_json_schema={
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/UserObject"},
+            }
+        ),
+    ]
     count: int
     capacity: int
     queue_length: int
 
 
-class _Kicked(msgspec.Struct):
+class KickAnswer(msgspec.Struct):
+    """Who was removed, and from where."""
+
     board_id: str
     user_id: str
 
@@ -47,7 +61,7 @@ def create_api(ports: WebPorts) -> Blueprint:
         view = await ports.presence(board_id)
         users = msgspec.Raw(view.users_json)
         return json_response(
-            _Presence(board_id, users, view.count, view.capacity, view.queue_length)
+            PresenceAnswer(board_id, users, view.count, view.capacity, view.queue_length)
         )
 
     @api.get("/boards/<any_text:board_id>/history")
@@ -68,7 +82,7 @@ def create_api(ports: WebPorts) -> Blueprint:
         _require_board_id(board_id)
         if not ports.kick(board_id, user_id):
             raise HttpError(404, "NOT_FOUND", "the user is not on the board")
-        return json_response(_Kicked(board_id, user_id))
+        return json_response(KickAnswer(board_id, user_id))
 
     return api
 

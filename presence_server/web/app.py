@@ -10,8 +10,9 @@ from werkzeug.routing import BaseConverter
 
 from ..core.profile import is_board_id
 from . import static_files
-from .answers import HttpError, error_response, json_response
+from .answers import HealthAnswer, HttpError, error_response, json_response
 from .api import create_api
+from .openapi import JSON, Route, describe
 from .ports import WebPorts
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ def create_app(ports: WebPorts) -> QuartTrio:
     _add_pages(app)
     _add_health(app, ports)
     _add_errors(app)
+    _add_description(app)
     app.after_request(_with_headers)
     return app
 
@@ -94,7 +96,7 @@ def _add_pages(app: QuartTrio) -> None:
 def _add_health(app: QuartTrio, ports: WebPorts) -> None:
     @app.get("/healthz")
     async def healthz() -> Response:
-        return json_response({"status": "ok"})
+        return json_response(HealthAnswer())
 
     @app.get("/readyz")
     async def readyz() -> Response:
@@ -107,6 +109,22 @@ def _add_health(app: QuartTrio, ports: WebPorts) -> None:
         response = Response(ports.metrics_text(), content_type=METRICS_TYPE)
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _add_description(app: QuartTrio) -> None:
+    """Last, for it describes the routes that are there."""
+
+    @app.get("/openapi.json")
+    async def openapi() -> Response:
+        response = Response(document, content_type=JSON)
+        # Pages that show such documents may be of other sites; it is no secret.
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    document = describe(
+        Route(rule.endpoint, rule.rule, frozenset(rule.methods or ()))
+        for rule in app.url_map.iter_rules()
+    )
 
 
 def _add_errors(app: QuartTrio) -> None:
