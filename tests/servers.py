@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
+import gc
 import itertools
 import os
 import pwd
@@ -17,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -262,6 +263,23 @@ def shared_postgres() -> PostgresServer:
 @functools.cache
 def shared_redis() -> RedisServer:
     return start_redis()
+
+
+BREAKS_CONNECTIONS = [
+    pytest.mark.usefixtures("collected"),
+    # What a store that froze or a loop that died left under way cannot be closed by
+    # anybody: the collector does it, and says so.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+"""Marks of a module whose tests break connections on purpose; it imports ``collected`` too."""
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Collects at the end of a test what its broken connections left, and not in another's."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

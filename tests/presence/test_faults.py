@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 import sqlite3
 import time
@@ -19,9 +18,18 @@ from msgspec.structs import replace
 from presence_server.core.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
 from presence_server.presence import PresenceStack, Timing, open_presence
 from presence_server.storage.engine import EngineLimits
-from tests.servers import PostgresServer, RedisServer, start_postgres, start_redis
+from tests.servers import (
+    BREAKS_CONNECTIONS,
+    PostgresServer,
+    RedisServer,
+    collected,
+    start_postgres,
+    start_redis,
+)
 
-pytestmark = pytest.mark.e2e
+__all__ = ["collected"]
+
+pytestmark = [pytest.mark.e2e, *BREAKS_CONNECTIONS]
 
 FAST = Timing(flush_interval_s=0.05, store_deadline_s=3.0, probe_interval_s=0.5)
 LIMITS = EngineLimits(connect_s=1.0, operation_s=1.0, busy_s=0.3)
@@ -229,9 +237,6 @@ async def test_a_database_made_anew_gets_its_tables_again(
     await traffic.assert_stored_within(5)
 
 
-# A loop that died cannot close what its drivers had under way: the collector does, and says so.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(
     "backend", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 )
@@ -262,7 +267,6 @@ async def test_errors_in_asyncio_callbacks_go_unnoticed(
         nursery.cancel_scope.cancel()
     await traffic.assert_stored_within(5)
     assert stack.service.database_status == "ok"
-    gc.collect()  # Here, and not in the middle of another test.
 
 
 @pytest.mark.redis

@@ -19,9 +19,18 @@ from msgspec import Struct
 from presence_server.server import Address
 from tests.server.kit import PATIENCE_S, Client, Event, Visitors, running_server, visiting
 from tests.server.raw import ask, plain
-from tests.servers import PostgresServer, RedisServer, start_postgres, start_redis
+from tests.servers import (
+    BREAKS_CONNECTIONS,
+    PostgresServer,
+    RedisServer,
+    collected,
+    start_postgres,
+    start_redis,
+)
 
-pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.redis]
+__all__ = ["collected"]
+
+pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.redis, *BREAKS_CONNECTIONS]
 
 BOARD = "demo"
 RECOVERY_S = 5.0
