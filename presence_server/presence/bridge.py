@@ -112,6 +112,11 @@ class Bridge:
         """Calls whose work has not ended, whether or not somebody waits for it."""
         return len(self._current.calls)
 
+    async def wait_until_idle(self) -> None:
+        """Return once no call's work is under way, whether or not somebody waits for it."""
+        while calls := self._current.calls:
+            await next(iter(calls)).ended.wait()
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a loop alive until cancelled."""
         pause = 0.0

@@ -137,6 +137,9 @@ class PresenceStack:
             raise StorageUnavailable("database.url: migrating took too long") from None
 
     async def _close(self) -> None:
+        # What was cancelled goes on to its end; a connection in use would not be closed.
+        with trio.move_on_after(_CLOSE_DEADLINE_S):
+            await self.bridge.wait_until_idle()
         for close in (self.repository.aclose, self.cache.aclose):
             with trio.move_on_after(_CLOSE_DEADLINE_S):
                 try:

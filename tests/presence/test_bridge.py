@@ -164,3 +164,22 @@ async def test_a_call_before_the_start_waits_for_it() -> None:
         nursery.start_soon(bridge.run)
         assert await bridge.call(double, 2) == 4
         nursery.cancel_scope.cancel()
+
+
+async def test_is_idle_when_the_work_of_cancelled_calls_has_ended(bridge: Bridge) -> None:
+    ended = []
+
+    async def work(number: int) -> None:
+        await asyncio.sleep(0.05 * number)
+        ended.append(number)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(1, 4):
+            nursery.start_soon(bridge.call, work, number)
+        while bridge.in_flight < 3:
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert ended == []
+    await bridge.wait_until_idle()
+    assert sorted(ended) == [1, 2, 3]
+    assert bridge.in_flight == 0

@@ -19,7 +19,18 @@ from presence_server.core.errors import PresenceError
 from presence_server.presence import open_presence
 from presence_server.storage import migrate
 from presence_server.storage.errors import StorageError, StorageUnavailable
-from tests.servers import PostgresServer, RedisServer, free_port, start_redis
+from tests.servers import (
+    BREAKS_CONNECTIONS,
+    PostgresServer,
+    RedisServer,
+    collected,
+    free_port,
+    start_redis,
+)
+
+__all__ = ["collected"]
+
+pytestmark = BREAKS_CONNECTIONS
 
 
 async def refusal(
