@@ -64,6 +64,8 @@ class FakeMetrics:
     """Counts for rooms and transport alike."""
 
     def __init__(self) -> None:
+        self.connections_accepted = 0
+        self.connections_refused = 0
         self.messages_received = 0
         self.bad_messages = 0
         self.flushes: list[tuple[int, int]] = []

@@ -303,6 +303,23 @@ class TestLoad:
         assert re.search(r"2 x cannot connect to 127\.0\.0\.1:1", out)
 
     def test_spreads_are_of_the_measurements(self) -> None:
-        plan = load.Plan("h", 1, 1, 1, 1, "x")
+        plan = load.Plan("h", 1, 1, 1, 1, "x", "y")
         tally = load.Tally(join_seconds=[n / 1000 for n in range(1, 101)])
         assert "p50 50.0 ms, p99 99.0 ms, max 100.0 ms" in load.summary(plan, tally)
+
+    def test_walks_stay_on_the_canvas_and_know_their_steps_again(self) -> None:
+        walk = load.Walk(3)
+        places = [walk.next(float(second)) for second in range(1000)]
+        assert all(0 <= x <= load.WIDTH and 0 <= y <= load.HEIGHT for x, y in places)
+        assert len(set(places)) == 1000
+        assert [walk.sent_at(place) for place in (places[-1], places[-64], places[0])] == [
+            999,
+            936,
+            None,
+        ]
+
+    def test_boards_have_a_number_when_there_are_several(self) -> None:
+        one = load.Plan("h", 4, 1, 1, 1, "demo", "y")
+        two = load.Plan("h", 4, 2, 1, 1, "demo", "y")
+        assert [one.board_of(n) for n in range(2)] == ["demo", "demo"]
+        assert [two.board_of(n) for n in range(3)] == ["demo-1", "demo-2", "demo-1"]

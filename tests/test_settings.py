@@ -15,6 +15,11 @@ from presence_server.settings import Settings, SettingsError, load_settings, set
 from presence_server.settings.sources import nearest
 
 CONFIG = Path(__file__).parent.parent / "config"
+ED25519_PEM = (
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MCowBQYDK2VwAyEAWoYbm6BQPbcqc3I1JAGhVa+q1Yhhlp0FiOIZWPAJNNo=\n"
+    "-----END PUBLIC KEY-----\n"
+)
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
@@ -164,8 +169,8 @@ class TestSecrets:
         assert problems({"PRESENCE_AUTH__JWT_SECRET": SECRET[:-1]}) == [
             "auth.jwt_secret: a secret needs at least 32 bytes (from PRESENCE_AUTH__JWT_SECRET)"
         ]
-        pem = "-----BEGIN PUBLIC KEY-----\n"
-        assert Settings.of({"auth.jwt_keys": {"a": pem}}).auth.algorithms == ("RS256", "ES256")
+        keys = Settings.of({"auth.jwt_keys": {"a": ED25519_PEM}}).auth.keys_by_kid
+        assert keys["a"].algorithms == ("EdDSA",)
 
 
 class TestUnknownKeys:
@@ -229,7 +234,7 @@ class TestFiles:
             'auth.mode = "jwt" needs auth.jwt_secret, auth.jwt_public_key or auth.jwt_keys'
         ]
         settings = load_settings(path, environ={"PRESENCE_AUTH__JWT_SECRET": SECRET})
-        assert settings.auth.algorithms == ("HS256",)
+        assert [key.algorithms for key in settings.auth.default_keys] == [("HS256",)]
 
 
 class TestRules:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections import deque
 from pathlib import Path
 
 import click
@@ -18,17 +19,28 @@ from .options import config_option
 from .watch import local_url
 
 CONNECTING_AT_ONCE = 50
+WIDTH, HEIGHT = 1600, 900
+"""The canvas of the demo board."""
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to do: ``users`` spread over ``boards``, each moving ``rate`` times a second."""
+    """What to do: ``users`` spread over ``boards``, each moving ``rate`` times a second.
+
+    One board is called ``board``; of several, each has a number behind that. ``run`` makes
+    the users of one run other people than those of another.
+    """
 
     server: str
     users: int
     boards: int
     seconds: float
     rate: float
-    prefix: str
+    board: str
+    run: str
+
+    def board_of(self, number: int) -> str:
+        """Where a user goes."""
+        return self.board if self.boards == 1 else f"{self.board}-{number % self.boards + 1}"
 
 
 class Tally(msgspec.Struct):
@@ -45,6 +57,33 @@ class Tally(msgspec.Struct):
     failures: dict[str, int] = {}
 
 
+class Walk:
+    """The way of one user's cursor over the canvas, and when it was where."""
+
+    __slots__ = ("_sent", "_step", "_turn")
+
+    def __init__(self, number: int) -> None:
+        self._turn = number * 2.399963  # The golden angle keeps any number of them apart.
+        self._step = 0
+        self._sent: deque[tuple[tuple[float, float], float]] = deque(maxlen=64)
+
+    def next(self, now: float) -> tuple[float, float]:
+        """Where to go at ``now``."""
+        self._step += 1
+        angle = self._turn + self._step / 20
+        # No two steps of a walk are the same, so that each is known again.
+        place = (
+            round(WIDTH * (0.5 + 0.45 * math.sin(angle)), 3),
+            round(HEIGHT * (0.5 + 0.45 * math.sin(angle * math.sqrt(2) + self._turn)), 3),
+        )
+        self._sent.append((place, now))
+        return place
+
+    def sent_at(self, place: tuple[float, float]) -> float | None:
+        """When it was sent there; None if that is too long ago."""
+        return next((at for sent, at in reversed(self._sent) if sent == place), None)
+
+
 @click.command()
 @click.option("--server", metavar="URL", help="Default: the server of the settings.")
 @click.option("--users", type=click.IntRange(1, 2000), default=50, show_default=True)
@@ -53,7 +92,7 @@ class Tally(msgspec.Struct):
 @click.option(
     "--rate", type=click.FloatRange(0, 50), default=10.0, show_default=True, help="Moves a second."
 )
-@click.option("--board-prefix", default="load", show_default=True)
+@click.option("--board", metavar="BOARD", default="load", show_default=True)
 @click.option("--allow-remote", is_flag=True, help="Load a server on another machine.")
 @config_option
 def load(
@@ -62,7 +101,7 @@ def load(
     boards: int,
     seconds: float,
     rate: float,
-    board_prefix: str,
+    board: str,
     allow_remote: bool,
     config_path: Path | None,
 ) -> int:
@@ -76,7 +115,7 @@ def load(
         raise click.UsageError(
             f"{address.host} is not this machine; add --allow-remote if it is yours to load"
         )
-    plan = Plan(where, users, boards, seconds, rate, f"{board_prefix}-{secrets.token_hex(3)}")
+    plan = Plan(where, users, boards, seconds, rate, board, secrets.token_hex(3))
     tally = trio.run(generate, plan)
     click.echo(summary(plan, tally))
     return 0 if tally.joined else 1
@@ -85,23 +124,31 @@ def load(
 async def generate(plan: Plan) -> Tally:
     """Carry out a plan."""
     tally = Tally()
+    walks: dict[str, Walk] = {}
     entrance = trio.CapacityLimiter(CONNECTING_AT_ONCE)
     start = trio.current_time()
     async with trio.open_nursery() as nursery:
         for number in range(plan.users):
-            nursery.start_soon(_user, plan, number, tally, entrance)
+            nursery.start_soon(_user, plan, number, tally, walks, entrance)
     tally.seconds = trio.current_time() - start
     return tally
 
 
-async def _user(plan: Plan, number: int, tally: Tally, entrance: trio.CapacityLimiter) -> None:
-    board = f"{plan.prefix}-{number % plan.boards}"
+async def _user(
+    plan: Plan, number: int, tally: Tally, walks: dict[str, Walk], entrance: trio.CapacityLimiter
+) -> None:
+    user_id = f"load-{plan.run}-{number + 1}"
+    walks[user_id] = Walk(number)
     await entrance.acquire_on_behalf_of(number)
     inside = False
     asked = trio.current_time()
     try:
         async with connect(
-            plan.server, board, user_id=f"load-{number}", give_up_after_s=plan.seconds
+            plan.server,
+            plan.board_of(number),
+            user_id=user_id,
+            display_name=f"Load {number + 1}",
+            give_up_after_s=plan.seconds,
         ) as client:
             entrance.release_on_behalf_of(number)
             inside = True
@@ -110,8 +157,12 @@ async def _user(plan: Plan, number: int, tally: Tally, entrance: trio.CapacityLi
                 tally.join_seconds.append(trio.current_time() - asked)
             else:
                 tally.queued += 1
-            # One observer a board: to measure in each of them would be the load.
-            await _live(plan, client, tally, observes=number < plan.boards)
+            with trio.move_on_after(plan.seconds):
+                async with trio.open_nursery() as nursery:
+                    if plan.rate > 0:
+                        nursery.start_soon(_move, plan, client, tally, walks[user_id])
+                    # One observer a board: to measure in each of them would be the load.
+                    await _listen(client, tally, walks if number < plan.boards else {})
     except PresenceClosed as closed:
         tally.failed += 1
         tally.failures[closed.reason] = tally.failures.get(closed.reason, 0) + 1
@@ -120,25 +171,24 @@ async def _user(plan: Plan, number: int, tally: Tally, entrance: trio.CapacityLi
             entrance.release_on_behalf_of(number)
 
 
-async def _live(plan: Plan, client: PresenceClient, tally: Tally, *, observes: bool) -> None:
-    with trio.move_on_after(plan.seconds):
-        async with trio.open_nursery() as nursery:
-            if plan.rate > 0:
-                nursery.start_soon(_move, plan, client, tally)
-            async for event in client:
-                tally.events += 1
-                if observes and isinstance(event, PresenceCursors):
-                    now = trio.current_time()
-                    for user_id, sent_at, _ in event.payload.cursors:
-                        if sent_at is not None and user_id.startswith("load-"):
-                            tally.seen_seconds.append(now - sent_at)
+async def _listen(client: PresenceClient, tally: Tally, walks: dict[str, Walk]) -> None:
+    async for event in client:
+        tally.events += 1
+        if walks and isinstance(event, PresenceCursors):
+            now = trio.current_time()
+            for user_id, x, y in event.payload.cursors:
+                walk = walks.get(user_id)
+                if walk is None or x is None or y is None:
+                    continue
+                sent_at = walk.sent_at((x, y))
+                if sent_at is not None:
+                    tally.seen_seconds.append(now - sent_at)
 
 
-async def _move(plan: Plan, client: PresenceClient, tally: Tally) -> None:
-    # The position says when it was sent: all users share this process's clock.
+async def _move(plan: Plan, client: PresenceClient, tally: Tally, walk: Walk) -> None:
     while True:
         if client.state == "joined":
-            await client.update(cursor=(trio.current_time(), 0.0))
+            await client.update(cursor=walk.next(trio.current_time()))
             tally.moves += 1
         await trio.sleep(1 / plan.rate)
 

@@ -62,26 +62,17 @@ def token(
     }
     claims = {claim: value for claim, value in claims.items() if value is not None}
     headers = {"kid": kid} if kid is not None else None
-    click.echo(jwt.encode(claims, _secret(auth, kid), _algorithm(auth), headers=headers))
+    secret, algorithm = _signing_key(auth, kid)
+    click.echo(jwt.encode(claims, secret, algorithm, headers=headers))
 
 
-def _secret(auth: AuthSettings, kid: str | None) -> str:
+def _signing_key(auth: AuthSettings, kid: str | None) -> tuple[str, str]:
+    """The secret to sign with, and how."""
+    if kid is not None and kid not in auth.keys_by_kid:
+        raise SettingsError([f"auth.jwt_keys: there is no key {kid!r}"])
+    for key in auth.default_keys if kid is None else (auth.keys_by_kid[kid],):
+        if key.secret is not None:
+            return key.secret, key.algorithms[0]
     if kid is not None:
-        key = auth.jwt_keys.get(kid)
-        if key is None:
-            raise SettingsError([f"auth.jwt_keys: there is no key {kid!r}"])
-    elif auth.jwt_secret is None:
-        raise SettingsError(["auth.jwt_secret: needed to sign a token, and not set"])
-    else:
-        key = auth.jwt_secret
-    secret = key.get_secret_value()
-    if secret.lstrip().startswith("-----BEGIN"):
-        raise SettingsError(["auth: a public key cannot sign; a token needs a secret"])
-    return secret
-
-
-def _algorithm(auth: AuthSettings) -> str:
-    symmetric = [name for name in auth.algorithms if name.startswith("HS")]
-    if not symmetric:
-        raise SettingsError(["auth.jwt_algorithms: accepts no token signed with a secret"])
-    return symmetric[0]
+        raise SettingsError([f"auth.jwt_keys: {kid!r} is a public key, which cannot sign"])
+    raise SettingsError(["auth.jwt_secret: needed to sign a token, and not set"])

@@ -14,6 +14,7 @@ from ..rooms.registry import Registry
 from ..settings import Settings
 from ..storage.errors import StorageError
 from ..telemetry import Metrics
+from ..transport.tokens import InvalidToken, TokenVerifier
 from ..web.ports import (
     Access,
     BoardSummary,
@@ -32,6 +33,7 @@ class ServerPorts:
         registry: live boards are read from their rooms.
         service: everything else.
         metrics: the numbers of the server.
+        verifier: checks tokens; None where everybody may read.
 
     ``is_draining`` is set once there is a gateway to ask.
     """
@@ -42,13 +44,16 @@ class ServerPorts:
         registry: Registry,
         service: PresenceService,
         metrics: Metrics,
+        verifier: TokenVerifier | None = None,
     ) -> None:
         self._capacity = settings.board.capacity
         token = settings.auth.admin_token
         self._admin_token = None if token is None else token.get_secret_value()
+        self.allowed_origins = frozenset(settings.auth.allowed_origins)
         self._registry = registry
         self._service = service
         self._metrics = metrics
+        self._verifier = verifier
         self.is_draining: Callable[[], bool] = lambda: False
 
     @property
@@ -58,7 +63,15 @@ class ServerPorts:
 
     def authorize(self, board_id: str, token: str | None) -> Access:
         """In mode ``none`` everybody may read every board."""
-        return Access.ALLOWED
+        if self._verifier is None:
+            return Access.ALLOWED
+        if token is None:
+            return Access.UNAUTHORIZED
+        try:
+            claims = self._verifier.verify(token)
+        except InvalidToken:
+            return Access.UNAUTHORIZED
+        return Access.ALLOWED if claims.covers(board_id) else Access.FORBIDDEN
 
     async def presence(self, board_id: str) -> PresenceView:
         """From the live room; the cache knows boards that live elsewhere."""

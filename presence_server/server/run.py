@@ -19,7 +19,7 @@ import trio
 from ..core.errors import PresenceError
 from ..presence.service import PresenceService
 from ..presence.stack import PresenceStack, open_presence
-from ..settings import Settings, SettingsError
+from ..settings import Settings
 from ..storage.errors import StorageError
 from .listening import Address, address_of, open_listeners, tls_context
 from .wiring import Parts, wire_parts
@@ -61,8 +61,6 @@ async def serve(
     Raises:
         PresenceError: the server cannot start; its text is one line for the operator.
     """
-    if settings.auth.mode != "none":
-        raise SettingsError(['auth.mode: "jwt" is not available in this release'])
     stop = trio.Event() if stop is None else stop
     tls = tls_context(settings)
     stack = open_presence(

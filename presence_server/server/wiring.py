@@ -17,9 +17,11 @@ from ..transport.connection import ConnectionLimits
 from ..transport.deadlines import Deadlines
 from ..transport.gateway import Gateway, GatewayLimits
 from ..transport.http import HttpServer
-from ..transport.identity import anonymous_profile
+from ..transport.identity import Anonymous
 from ..transport.pump import Pump, pump_is_available
 from ..transport.tickets import QueueTickets
+from ..transport.tokens import TokenAuthority, TokenVerifier
+from ..transport.visitors import VisitorLimits
 from ..web.app import create_app
 from .ports import ServerPorts
 from .recovery import Recovery
@@ -41,13 +43,14 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
     registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms)
     deadlines = Deadlines(registry.batch)
     pump = Pump(registry.batch) if pump_is_available() else None
-    ports = ServerPorts(settings, registry, service, metrics)
+    verifier = token_verifier(settings)
+    ports = ServerPorts(settings, registry, service, metrics, verifier)
     gateway = Gateway(
         registry,
         deadlines,
         pump,
         HttpServer(cast("ASGIFramework", create_app(ports))),
-        anonymous_profile,
+        Anonymous() if verifier is None else TokenAuthority(verifier),
         gateway_limits(settings),
         metrics,
         QueueTickets(ticket_key, wall_clock_ms(), round(settings.queue.grace_s * 1000)),
@@ -66,6 +69,14 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
     return Parts(registry, Recovery(registry, service), deadlines, pump, gateway)
 
 
+def token_verifier(settings: Settings) -> TokenVerifier | None:
+    """What checks tokens; None in mode ``none``, which has none."""
+    auth = settings.auth
+    if auth.mode == "none":
+        return None
+    return TokenVerifier(auth.default_keys, auth.keys_by_kid, auth.jwt_audience, auth.jwt_issuer)
+
+
 def gateway_limits(settings: Settings) -> GatewayLimits:
     """The bounds of the transport (settings section ``limits``)."""
     limits = settings.limits
@@ -76,6 +87,12 @@ def gateway_limits(settings: Settings) -> GatewayLimits:
             write_timeout_s=limits.write_timeout_s,
             ping_interval_s=limits.ping_interval_s,
             ping_timeout_s=limits.ping_timeout_s,
+        ),
+        visitors=VisitorLimits(
+            connections_per_ip=limits.connections_per_ip,
+            connects_per_s=limits.connects_per_s,
+            connects_burst=limits.connects_burst,
+            trusted_proxies=settings.server.trusted_networks,
         ),
         handshake_timeout_s=limits.handshake_timeout_s,
         messages_per_s=limits.messages_per_s,

@@ -17,19 +17,13 @@ from pydantic import (
     model_validator,
 )
 
+from .keys import Algorithm, TokenKey, read_key, read_public_key, read_secret
+
 YEAR_S = 366 * 86400.0
-MIN_HMAC_SECRET_BYTES = 32
 
 Duration = Annotated[float, Field(gt=0, le=YEAR_S)]
 Grace = Annotated[float, Field(ge=0, le=YEAR_S)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-Algorithm = Literal[
-    "HS256", "HS384", "HS512",
-    "RS256", "RS384", "RS512",
-    "PS256", "PS384", "PS512",
-    "ES256", "ES384", "ES512",
-    "EdDSA",
-]  # fmt: skip
 
 
 def _url(*schemes: str) -> AfterValidator:
@@ -93,6 +87,11 @@ class ServerSettings(Section):
         if self.tls_keyfile is not None and self.tls_certfile is None:
             raise ValueError("server.tls_keyfile needs server.tls_certfile")
         return self
+
+    @property
+    def trusted_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """``trusted_proxies``, to look addresses up in."""
+        return tuple(ipaddress.ip_network(name, strict=False) for name in self.trusted_proxies)
 
     @property
     def is_loopback(self) -> bool:
@@ -210,7 +209,7 @@ class AuthSettings(Section):
         None, repr=False, description="Public key (PEM) of whoever signs the tokens."
     )
     jwt_algorithms: tuple[Algorithm, ...] = Field(
-        (), description="Algorithms accepted; empty: HS256 for secrets, RS256 and ES256 for keys."
+        (), description="Algorithms accepted; empty: HS256, or RS256, ES256, EdDSA, as fits a key."
     )
     jwt_audience: str | None = Field(None, description="Required aud claim.")
     jwt_issuer: str | None = Field(None, description="Required iss claim.")
@@ -227,16 +226,28 @@ class AuthSettings(Section):
         False, description='Allow auth.mode = "none" on an address that others can reach.'
     )
 
-    @field_validator("jwt_secret", "jwt_keys")
+    @field_validator("jwt_secret")
     @classmethod
-    def _long_enough(
-        cls, value: SecretStr | dict[str, SecretStr] | None
-    ) -> SecretStr | dict[str, SecretStr] | None:
-        keys = value.values() if isinstance(value, dict) else [value] if value else []
-        for key in keys:
-            text = key.get_secret_value()
-            if not _is_pem(text) and len(text.encode()) < MIN_HMAC_SECRET_BYTES:
-                raise ValueError(f"a secret needs at least {MIN_HMAC_SECRET_BYTES} bytes")
+    def _secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_secret(value.get_secret_value())
+        return value
+
+    @field_validator("jwt_public_key")
+    @classmethod
+    def _public_key(cls, value: str | None) -> str | None:
+        if value is not None:
+            read_public_key(value)
+        return value
+
+    @field_validator("jwt_keys")
+    @classmethod
+    def _keys(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for kid, key in value.items():
+            try:
+                read_key(key.get_secret_value())
+            except ValueError as error:
+                raise ValueError(f"{kid!r}: {error}") from None
         return value
 
     @field_validator("allowed_origins")
@@ -251,29 +262,32 @@ class AuthSettings(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.mode == "jwt" and not (self.jwt_secret or self.jwt_public_key or self.jwt_keys):
+        if self.mode == "jwt" and not (self.default_keys or self.keys_by_kid):
             raise ValueError(
                 'auth.mode = "jwt" needs auth.jwt_secret, auth.jwt_public_key or auth.jwt_keys'
             )
+        for key in (*self.default_keys, *self.keys_by_kid.values()):
+            if not key.algorithms:
+                raise ValueError("auth.jwt_algorithms holds none that fits one of the keys")
         return self
 
     @property
-    def algorithms(self) -> tuple[str, ...]:
-        """The JWT algorithms to accept: those configured, else those that fit the keys."""
-        if self.jwt_algorithms:
-            return self.jwt_algorithms
-        keys = [key.get_secret_value() for key in self.jwt_keys.values()]
-        if self.jwt_secret:
-            keys.append(self.jwt_secret.get_secret_value())
-        if self.jwt_public_key:
-            keys.append(self.jwt_public_key)
-        symmetric = ("HS256",) if not all(map(_is_pem, keys)) else ()
-        asymmetric = ("RS256", "ES256") if any(map(_is_pem, keys)) else ()
-        return symmetric + asymmetric
+    def default_keys(self) -> tuple[TokenKey, ...]:
+        """The keys for tokens that name none."""
+        keys = []
+        if self.jwt_secret is not None:
+            keys.append(read_secret(self.jwt_secret.get_secret_value()))
+        if self.jwt_public_key is not None:
+            keys.append(read_public_key(self.jwt_public_key))
+        return tuple(key.restricted_to(self.jwt_algorithms) for key in keys)
 
-
-def _is_pem(key: str) -> bool:
-    return key.lstrip().startswith("-----BEGIN")
+    @property
+    def keys_by_kid(self) -> dict[str, TokenKey]:
+        """The keys that tokens may name."""
+        return {
+            kid: read_key(key.get_secret_value()).restricted_to(self.jwt_algorithms)
+            for kid, key in self.jwt_keys.items()
+        }
 
 
 class LimitsSettings(Section):

@@ -1,13 +1,13 @@
-"""One port: accepts, reads the request head, and decides who serves the connection."""
+"""One port: reads the request head, and decides who serves the connection."""
 
 from __future__ import annotations
 
-import errno
 import itertools
 import secrets
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 
 import msgspec
@@ -17,53 +17,39 @@ import trio
 from ..core.budget import MessageBudget
 from ..core.errors import CloseCode
 from ..core.events import Connect
-from ..core.model import UserProfile
 from ..rooms.registry import Registry
+from .acceptor import accept_forever, turn_away
 from .connection import Connection, ConnectionLimits
 from .deadlines import Deadlines
-from .head import MAX_HEAD_BYTES, BadRequest, may_become_head, parse_head
+from .denial import DeniedLink
+from .greeting import Greeting, bad_request, too_slow
+from .head import MAX_HEAD_BYTES, BadRequest, HeadReader, parse_head
 from .http import HttpServer
-from .identity import Handshake
+from .identity import Authority, Denied, Handshake
 from .ports import TransportMetrics, Wire
 from .pump import Pump
-from .refusal import Refusal
-from .session import SessionLink
+from .refusal import Refusal, draining, full
+from .session import SessionLink, Surroundings
 from .stream_pump import StreamWire
 from .tickets import QueueTickets
-from .upgrade import Upgrade, accept, is_plain, read_handshake
+from .upgrade import Accepted, Plain, accept, is_plain, read_handshake
+from .visitors import Visit, VisitorLimits, Visitors
 
 log = structlog.get_logger(__name__)
 
-MAX_ACCEPTS = 64
-ACCEPT_PAUSE_S = 0.1
 REFUSAL_TIMEOUT_S = 2.0
-DRAIN_RETRY_S = 5
-_OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_Receive = Callable[[], Awaitable[bytes]]
 
 
 class GatewayLimits(msgspec.Struct, frozen=True):
     """Who may connect, and what a connection may do. Durations in seconds."""
 
     connection: ConnectionLimits
+    visitors: VisitorLimits
     handshake_timeout_s: float
     messages_per_s: float
     burst: int
     max_connections: int
     allowed_origins: frozenset[str]
-
-
-class _Plain(msgspec.Struct, frozen=True):
-    """A request for the web application, as far as it was read."""
-
-    data: bytes
-
-
-class _Accepted(msgspec.Struct, frozen=True):
-    """An upgrade, and what came behind its head."""
-
-    upgrade: Upgrade
-    rest: bytes
 
 
 class Gateway:
@@ -74,7 +60,7 @@ class Gateway:
         deadlines: the connections' clock.
         pump: takes the plain sockets; None sends them down the stream pump, too.
         http: serves what is no upgrade.
-        identify: who a client is.
+        authority: who a client is.
         limits: see :class:`GatewayLimits`.
         metrics: the transport's numbers.
         tickets: the session ids of those who queue.
@@ -87,7 +73,7 @@ class Gateway:
         deadlines: Deadlines,
         pump: Pump | None,
         http: HttpServer,
-        identify: Callable[[Handshake], UserProfile],
+        authority: Authority,
         limits: GatewayLimits,
         metrics: TransportMetrics,
         tickets: QueueTickets,
@@ -97,12 +83,16 @@ class Gateway:
         self._deadlines = deadlines
         self._pump = pump
         self._http = http
-        self._identify = identify
+        self._authority = authority
         self._limits = limits
         self._metrics = metrics
         self._tickets = tickets
         self._now_ms = now_ms
-        self._links: dict[int, SessionLink] = {}
+        self._surroundings = Surroundings(authority, deadlines, metrics, now_ms)
+        self._visitors = Visitors(limits.visitors)
+        self._links: dict[int, tuple[SessionLink | DeniedLink, Visit]] = {}
+        self._greetings = 0
+        """Connections that are not a WebSocket, or not yet."""
         self._numbers = itertools.count(1)
         self._draining = False
         self._empty = trio.Event()
@@ -127,8 +117,9 @@ class Gateway:
         """Accept on these non-blocking sockets until cancelled; closes them then."""
         try:
             async with trio.open_nursery() as nursery:
+                greet = partial(self._greet, nursery, tls)
                 for listener in listeners:
-                    nursery.start_soon(self._accept, listener, tls, nursery)
+                    nursery.start_soon(accept_forever, listener, greet)
                 task_status.started()
         finally:
             for listener in listeners:
@@ -138,7 +129,7 @@ class Gateway:
         """Refuse newcomers, and tell everybody when to come back; sessions stay as they are."""
         self._draining = True
         with self._registry.batch.open():
-            for link in list(self._links.values()):
+            for link, _ in list(self._links.values()):
                 reason = msgspec.json.encode({"retry_after_ms": retry_after_ms()}).decode()
                 link.let_go(CloseCode.SERVER_RESTART, reason)
         self._tell_if_empty()
@@ -147,157 +138,196 @@ class Gateway:
         """Return once draining is done: the last WebSocket connection is gone."""
         await self._empty.wait()
 
-    # --- accepting ------------------------------------------------------------
+    # --- who comes in ---------------------------------------------------------
 
-    async def _accept(
-        self, listener: socket.socket, tls: ssl.SSLContext | None, nursery: trio.Nursery
+    def _greet(
+        self, nursery: trio.Nursery, tls: ssl.SSLContext | None, sock: socket.socket, host: str
     ) -> None:
-        paused = False
-        while True:
-            await trio.lowlevel.wait_readable(listener)
-            for _ in range(MAX_ACCEPTS):
-                try:
-                    sock, _address = listener.accept()
-                except BlockingIOError:
-                    break
-                except OSError as error:
-                    if error.errno not in _OUT_OF_RESOURCES:
-                        continue  # That one peer is gone again.
-                    if not paused:
-                        log.warning("accepting paused", error=error.strerror)
-                    paused = True
-                    await trio.sleep(ACCEPT_PAUSE_S)
-                    break
-                if paused:
-                    log.info("accepting again")
-                    paused = False
-                sock.setblocking(False)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                nursery.start_soon(self._greet, sock, tls)
-
-    async def _greet(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """One accepted connection, up to where somebody else takes it over."""
+        """One accepted connection; owns its socket from here on."""
         try:
-            if tls is None and self._pump is not None:
-                await self._greet_socket(sock, self._pump)
-                return
+            visit = self._arrive(host)
+        except Refusal as refusal:
+            self._metrics.connections_refused += 1
+            if tls is None:
+                turn_away(sock, refusal)
+            else:
+                sock.close()  # It understands nothing before a TLS handshake.
+            return
+        if tls is not None or self._pump is None:
+            nursery.start_soon(self._greet_in_task, sock, tls, visit)
+            return
+        wire = self._pump.wire(sock)
+        greeting = Greeting(
+            wire,
+            visit,
+            self._deadlines,
+            self._limits.handshake_timeout_s,
+            on_head=partial(self._on_head, nursery),
+            on_refused=partial(self._release, nursery),
+            on_gone=self._on_greeting_gone,
+        )
+        self._greetings += 1
+        self._pump.add(wire, greeting)
+
+    def _arrive(self, host: str | None) -> Visit:
+        if self._greetings >= self._limits.max_connections:
+            raise full()
+        return self._visitors.arrive(host, trio.current_time())
+
+    def _on_head(self, nursery: trio.Nursery, greeting: Greeting, head: bytes, rest: bytes) -> None:
+        outcome = self._decide(greeting.visit, head, rest)
+        if not isinstance(outcome, Accepted):
+            self._release(nursery, greeting, outcome)
+            return
+        self._greetings -= 1
+        link, connection = self._open(outcome, greeting.wire, greeting.visit)
+        greeting.wire.endpoint = connection
+        self._start(link, connection, outcome)
+
+    def _release(self, nursery: trio.Nursery, greeting: Greeting, outcome: Plain | Refusal) -> None:
+        """What is no WebSocket leaves the pump and gets a task."""
+        sock = greeting.wire.release()
+        nursery.start_soon(self._serve_socket, outcome, sock, greeting.visit)
+
+    def _on_greeting_gone(self, greeting: Greeting) -> None:
+        self._greetings -= 1
+        greeting.visit.leave()
+
+    async def _serve_socket(
+        self, outcome: Plain | Refusal, sock: socket.socket, visit: Visit
+    ) -> None:
+        try:
+            stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+            await self._serve_or_refuse(outcome, stream, stream.socket)
+        except OSError:
+            pass  # The peer went away.
+        except Exception:
+            log.exception("connection failed during its handshake")
+        finally:
+            self._greetings -= 1
+            visit.leave()
+            sock.close()
+
+    async def _greet_in_task(
+        self, sock: socket.socket, tls: ssl.SSLContext | None, visit: Visit
+    ) -> None:
+        try:
             transport = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
             stream: trio.abc.Stream = transport
             if tls is not None:
                 stream = trio.SSLStream(transport, tls, server_side=True, https_compatible=True)
-            await self.greet_stream(stream, transport.socket)
+            await self.greet_stream(stream, transport.socket, visit)
         except (OSError, trio.BrokenResourceError):
             pass  # The peer went away.
         except Exception:
             log.exception("connection failed during its handshake")
         finally:
-            # Harmless where the socket was handed on: that detached it.
+            visit.leave()
             sock.close()
 
-    async def _greet_socket(self, sock: socket.socket, pump: Pump) -> None:
-        async def receive() -> bytes:
-            while True:
-                try:
-                    return sock.recv(MAX_HEAD_BYTES)
-                except BlockingIOError:
-                    await trio.lowlevel.wait_readable(sock)
-
-        outcome = await self._read_request(receive)
-        if isinstance(outcome, _Accepted):
-            taken = socket.socket(fileno=sock.detach())
-            taken.setblocking(False)
-            wire = pump.wire(taken)
-            link, connection = self._open(outcome.upgrade, wire)
-            pump.add(wire, connection)
-            self._start(link, connection, outcome)
-        elif outcome is not None:
-            stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-            await self._serve_or_refuse(outcome, stream, stream.socket)
-
     async def greet_stream(
-        self, stream: trio.abc.Stream, sock: trio.socket.SocketType | None
+        self,
+        stream: trio.abc.Stream,
+        sock: trio.socket.SocketType | None,
+        visit: Visit | None = None,
     ) -> None:
         """Serve a stream, whatever it asks for, until it is closed.
 
         Args:
             stream: any stream; it is closed at the end.
             sock: the socket under it, which plain HTTP needs for its addresses.
+            visit: who it is, if anybody counts.
         """
-
-        async def receive() -> bytes:
-            return bytes(await stream.receive_some(MAX_HEAD_BYTES))
-
-        outcome = await self._read_request(receive)
-        if isinstance(outcome, _Accepted):
+        self._greetings += 1
+        visit = visit or Visit(self._visitors, None)
+        outcome = None
+        try:
+            outcome = await self._read_request(stream, visit)
+            if outcome is not None and not isinstance(outcome, Accepted):
+                await self._serve_or_refuse(outcome, stream, sock)
+        finally:
+            self._greetings -= 1
+        if isinstance(outcome, Accepted):
             wire = StreamWire(stream, self._registry.batch)
-            link, connection = self._open(outcome.upgrade, wire)
-            wire.connection = connection
+            link, connection = self._open(outcome, wire, visit)
+            wire.endpoint = connection
             self._start(link, connection, outcome)
             await wire.run()
-        elif outcome is not None:
-            await self._serve_or_refuse(outcome, stream, sock)
-        else:
-            await trio.aclose_forcefully(stream)
+        await trio.aclose_forcefully(stream)
 
     # --- the request head -----------------------------------------------------
 
-    async def _read_request(self, receive: _Receive) -> _Plain | _Accepted | Refusal | None:
+    async def _read_request(
+        self, stream: trio.abc.Stream, visit: Visit
+    ) -> Plain | Accepted | Refusal | None:
         """Read one head and decide; None if the peer said nothing."""
+        reader = HeadReader()
+        found = None
         try:
             with trio.fail_after(self._limits.handshake_timeout_s):
-                data = await _read_head(receive)
-            return None if data is None else self._decide(*data)
+                while found is None:
+                    found = reader.feed(bytes(await stream.receive_some(MAX_HEAD_BYTES)))
         except trio.TooSlowError:
-            return Refusal(
-                HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "the request head took too long"
-            )
+            return too_slow()
         except BadRequest as error:
-            return Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", str(error))
+            return bad_request(error)
+        except EOFError:
+            return None
+        return self._decide(visit, *found)
+
+    def _decide(self, visit: Visit, head: bytes, rest: bytes) -> Plain | Accepted | Refusal:
+        try:
+            return self._judge(visit, head, rest)
+        except BadRequest as error:
+            return bad_request(error)
         except Refusal as refusal:
+            self._metrics.connections_refused += 1
             return refusal
 
-    def _decide(self, head_bytes: bytes, rest: bytes) -> _Plain | _Accepted:
+    def _judge(self, visit: Visit, head_bytes: bytes, rest: bytes) -> Plain | Accepted:
         head = parse_head(head_bytes)
+        self._visitors.identify(visit, head.get_all("x-forwarded-for"), trio.current_time())
         if is_plain(head):
-            return _Plain(head_bytes + rest)
+            return Plain(head_bytes + rest)
         if self._draining:
-            raise Refusal(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "DRAINING",
-                "the server is restarting",
-                retry_after_s=DRAIN_RETRY_S,
-            )
+            raise draining()
         handshake = read_handshake(head, self._limits.allowed_origins)
         if len(self._links) >= self._limits.max_connections:
-            raise Refusal(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                "TOO_MANY_CONNECTIONS",
-                "the server is at limits.max_connections",
-                retry_after_s=DRAIN_RETRY_S,
-            )
-        upgrade = accept(head_bytes, handshake, self._limits.connection.max_message_bytes)
-        return _Accepted(upgrade, rest)
+            raise full()
+        return accept(head_bytes, handshake, self._limits.connection.max_message_bytes, rest)
 
     # --- what becomes of it ---------------------------------------------------
 
-    def _open(self, upgrade: Upgrade, wire: Wire) -> tuple[SessionLink, Connection]:
+    def _open(
+        self, accepted: Accepted, wire: Wire, visit: Visit
+    ) -> tuple[SessionLink | DeniedLink, Connection]:
         number = next(self._numbers)
         limits = self._limits
-        link = SessionLink(
-            number,
-            upgrade.handshake.board_id,
-            self._identify(upgrade.handshake),
-            MessageBudget(limits.messages_per_s, limits.burst, trio.current_time()),
-            self._metrics,
-            self._forget,
-        )
-        connection = Connection(upgrade.protocol, wire, link, self._deadlines, limits.connection)
-        self._links[number] = link
+        link: SessionLink | DeniedLink
+        try:
+            link = SessionLink(
+                number,
+                accepted.handshake.board_id,
+                self._authority.admit(accepted.handshake),
+                MessageBudget(limits.messages_per_s, limits.burst, trio.current_time()),
+                self._surroundings,
+                self._forget,
+            )
+        except Denied as denied:
+            link = DeniedLink(number, denied, self._forget)
+        connection = Connection(accepted.protocol, wire, link, self._deadlines, limits.connection)
+        self._links[number] = link, visit
+        self._metrics.connections_accepted += 1
         return link, connection
 
-    def _start(self, link: SessionLink, connection: Connection, accepted: _Accepted) -> None:
-        handshake = accepted.upgrade.handshake
-        connection.write(accepted.upgrade.response)
+    def _start(
+        self, link: SessionLink | DeniedLink, connection: Connection, accepted: Accepted
+    ) -> None:
+        handshake = accepted.handshake
+        connection.write(accepted.response)
+        if isinstance(link, DeniedLink):
+            link.start(connection)
+            return
         room = self._registry.open(handshake.board_id)
         link.start(connection, room, self._connect_event(link, handshake))
         if accepted.rest:
@@ -317,8 +347,9 @@ class Gateway:
             since_ms,
         )
 
-    def _forget(self, link: SessionLink) -> None:
-        self._links.pop(link.connection_id, None)
+    def _forget(self, link: SessionLink | DeniedLink) -> None:
+        _, visit = self._links.pop(link.connection_id)
+        visit.leave()
         self._tell_if_empty()
 
     def _tell_if_empty(self) -> None:
@@ -327,14 +358,14 @@ class Gateway:
 
     async def _serve_or_refuse(
         self,
-        outcome: _Plain | Refusal,
+        outcome: Plain | Refusal,
         stream: trio.abc.Stream,
         sock: trio.socket.SocketType | None,
     ) -> None:
-        if isinstance(outcome, _Plain) and sock is not None:
+        if isinstance(outcome, Plain) and sock is not None:
             await self._http.serve(stream, sock, outcome.data)
             return
-        if isinstance(outcome, _Plain):
+        if isinstance(outcome, Plain):
             outcome = Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "WebSockets only")
         with trio.move_on_after(REFUSAL_TIMEOUT_S):
             try:
@@ -347,29 +378,3 @@ class Gateway:
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 pass
         await trio.aclose_forcefully(stream)
-
-
-async def _read_head(receive: _Receive) -> tuple[bytes, bytes] | None:
-    """Read up to the end of the request head.
-
-    Returns:
-        The head with its empty line, and what came behind it; None for an empty stream.
-
-    Raises:
-        BadRequest: it cannot become a head, ends in the middle, or is too long.
-    """
-    data = b""
-    while True:
-        more = await receive()
-        if not more:
-            if not data:
-                return None
-            raise BadRequest("the request ends in the middle of its head")
-        data += more
-        if not may_become_head(data):
-            raise BadRequest("not an HTTP/1.1 request")
-        head, found, rest = data.partition(b"\r\n\r\n")
-        if len(head) + len(found) > MAX_HEAD_BYTES:
-            raise BadRequest(f"the request head is longer than {MAX_HEAD_BYTES} bytes")
-        if found:
-            return head + found, rest

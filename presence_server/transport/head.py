@@ -61,6 +61,40 @@ def may_become_head(data: bytes) -> bool:
     return not line or line[:1].isalpha()
 
 
+class HeadReader:
+    """Gathers the bytes of one request head."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = b""
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """More bytes; none mean the end of the stream.
+
+        Returns:
+            The head with its empty line, and what came behind it; None while it is not whole.
+
+        Raises:
+            BadRequest: it cannot become a head, ends in the middle, or is too long.
+            EOFError: the stream ends before it began.
+        """
+        if not data:
+            if self._data:
+                raise BadRequest("the request ends in the middle of its head")
+            raise EOFError
+        data = self._data + data
+        if not may_become_head(data):
+            raise BadRequest("not an HTTP/1.1 request")
+        head, found, rest = data.partition(b"\r\n\r\n")
+        if len(head) + len(found) > MAX_HEAD_BYTES:
+            raise BadRequest(f"the request head is longer than {MAX_HEAD_BYTES} bytes")
+        if found:
+            return head + found, rest
+        self._data = data
+        return None
+
+
 def parse_head(data: bytes) -> RequestHead:
     """Read a head that ends with an empty line.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 import string
+from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from ..core.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ..core.model import UserProfile
 from ..core.profile import clean_profile, clean_user_id
 from .head import RequestHead
@@ -28,6 +30,57 @@ class Handshake(msgspec.Struct, frozen=True):
         return self.query.get("session_id")
 
 
+class Grant(msgspec.Struct, frozen=True):
+    """Who is connecting, and until when (milliseconds since the epoch; None: for good)."""
+
+    profile: UserProfile
+    expires_at_ms: int | None = None
+
+
+class Denied(PresenceError):
+    """May not connect: is told so over the WebSocket, and closed.
+
+    Attributes:
+        code: what the ``error`` event says.
+        close_code: what the close frame says.
+    """
+
+    def __init__(self, code: ErrorCode, close_code: CloseCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.close_code = close_code
+
+
+class Authority(Protocol):
+    """Decides who somebody is (``auth.mode``)."""
+
+    def admit(self, handshake: Handshake) -> Grant:
+        """Who is connecting.
+
+        Raises:
+            Denied: nobody who may.
+        """
+
+    def renew(self, token: str, board_id: str, user_id: str) -> int:
+        """Until when a newer token of the same user lets it stay, in ms since the epoch.
+
+        Raises:
+            BadMessage: it does not; what was granted before stands.
+        """
+
+
+class Anonymous:
+    """Mode ``none``: the client says who it is; see :class:`Authority`."""
+
+    def admit(self, handshake: Handshake) -> Grant:
+        """See :class:`Authority`."""
+        return Grant(anonymous_profile(handshake))
+
+    def renew(self, token: str, board_id: str, user_id: str) -> int:
+        """See :class:`Authority`."""
+        raise BadMessage(ErrorCode.INVALID_MESSAGE, "type: auth:refresh needs auth.mode jwt")
+
+
 def read_query(target: str) -> dict[str, str]:
     """The query of a request target; the first value of each name.
 
@@ -42,7 +95,7 @@ def read_query(target: str) -> dict[str, str]:
 
 
 def anonymous_profile(handshake: Handshake) -> UserProfile:
-    """Mode ``none``: the client says who it is; one that does not becomes a guest."""
+    """The profile a client asks for; one that names no user becomes a guest."""
     query = handshake.query
     user_id = clean_user_id(query.get("user_id", ""))
     display_name = query.get("display_name")

@@ -30,6 +30,29 @@ class Wire(Protocol):
         """Let go of the peer now. ``connection.on_gone()`` is called once it is done."""
 
 
+class Endpoint(Protocol):
+    """Who reads what a wire carries: a greeting, then a connection."""
+
+    @property
+    def is_broken(self) -> bool:
+        """A write failed: read what is left, then call :meth:`receive_eof`."""
+
+    def receive(self, data: bytes) -> None:
+        """Bytes from the peer."""
+
+    def receive_eof(self) -> None:
+        """The peer will send nothing more, or the way is broken."""
+
+    def on_writable(self) -> None:
+        """The wire has room again."""
+
+    def on_gone(self) -> None:
+        """The wire let go of the peer."""
+
+    def crash(self, error: Exception) -> None:
+        """A bug came up while serving this peer: let go of it, and of nobody else."""
+
+
 class Handler(Protocol):
     """What a connection tells the session that lives on it."""
 
@@ -53,12 +76,14 @@ class Handler(Protocol):
 
 
 class Alarm(enum.Enum):
-    """What a connection may be rung for."""
+    """What a connection, or what is on it, may be rung for."""
 
     KEEPALIVE = enum.auto()
     WRITE = enum.auto()
     SLOW = enum.auto()
     CLOSE = enum.auto()
+    HANDSHAKE = enum.auto()
+    TOKEN = enum.auto()
 
 
 class Alarms(Protocol):
@@ -81,5 +106,7 @@ class Rings(Protocol):
 class TransportMetrics(Protocol):
     """Numbers of the transport: plain attributes, so that counting costs nothing."""
 
+    connections_accepted: int
+    connections_refused: int
     messages_received: int
     bad_messages: int

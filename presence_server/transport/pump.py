@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from ..rooms.batch import Batch
-from .connection import Connection
+from .ports import Endpoint
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ def pump_is_available() -> bool:
 class SocketWire:
     """One socket in the pump."""
 
-    __slots__ = ("_interest", "_pump", "_sock", "connection", "fd", "send")
+    __slots__ = ("_interest", "_pump", "_sock", "endpoint", "fd", "send")
 
     def __init__(self, sock: socket.socket, pump: Pump) -> None:
         self._sock = sock
@@ -39,7 +39,8 @@ class SocketWire:
         self._interest = select.EPOLLIN
         self.fd = sock.fileno()
         self.send = sock.send
-        self.connection: Connection
+        self.endpoint: Endpoint
+        """Who reads it; may be replaced."""
 
     def want_write(self) -> None:
         """See :class:`.ports.Wire`."""
@@ -57,23 +58,27 @@ class SocketWire:
         """See :class:`.ports.Wire`."""
         self._pump.discard(self, self._sock)
 
+    def release(self) -> socket.socket:
+        """Take the socket out of the pump, open; the endpoint hears nothing of it any more."""
+        self._pump.forget(self)
+        return self._sock
+
     def on_ready(self, events: int) -> None:
         """Read one helping, write what waits."""
-        connection = self.connection
         if events & ~select.EPOLLOUT:
-            self._read(connection)
-        if connection.is_broken:
+            self._read()
+        if self.endpoint.is_broken:
             # The peer's last words may still be in the buffer: a close frame among
             # them makes the difference between a leave and five minutes of grace.
-            while self.fd >= 0 and self._read(connection):
+            while self.fd >= 0 and self._read():
                 pass
             if self.fd >= 0:
-                connection.receive_eof()
+                self.endpoint.receive_eof()
         elif events & select.EPOLLOUT and self.fd >= 0:
             self._set_interest(select.EPOLLIN)
-            connection.on_writable()
+            self.endpoint.on_writable()
 
-    def _read(self, connection: Connection) -> bool:
+    def _read(self) -> bool:
         """Read once; False when there is nothing left to read."""
         try:
             data = self._sock.recv(READ_SIZE)
@@ -82,9 +87,9 @@ class SocketWire:
         except OSError:
             data = b""
         if data:
-            connection.receive(data)
+            self.endpoint.receive(data)
             return True
-        connection.receive_eof()
+        self.endpoint.receive_eof()
         return False
 
     def _set_interest(self, interest: int) -> None:
@@ -116,9 +121,9 @@ class Pump:
         """A wire for a non-blocking socket; :meth:`add` starts it."""
         return SocketWire(sock, self)
 
-    def add(self, wire: SocketWire, connection: Connection) -> None:
+    def add(self, wire: SocketWire, endpoint: Endpoint) -> None:
         """Take over a socket: the pump reads and closes it from here on."""
-        wire.connection = connection
+        wire.endpoint = endpoint
         self._wires[wire.fd] = wire
         self._epoll.register(wire.fd, select.EPOLLIN)
 
@@ -130,12 +135,16 @@ class Pump:
         """Stop watching at once; close when no event of this wake can be about it."""
         if wire.fd < 0:
             return
-        if self._wires.pop(wire.fd, None) is not None:
-            self._epoll.unregister(wire.fd)
-        wire.fd = -1
+        self.forget(wire)
         self._gone.append((wire, sock))
         if not self._working:
             self._close_gone()
+
+    def forget(self, wire: SocketWire) -> None:
+        """Stop watching a socket, which stays open."""
+        if self._wires.pop(wire.fd, None) is not None:
+            self._epoll.unregister(wire.fd)
+        wire.fd = -1
 
     async def run(self) -> None:
         """Pump until cancelled; then close every socket."""
@@ -165,7 +174,7 @@ class Pump:
                     try:
                         wire.on_ready(events)
                     except Exception as error:
-                        wire.connection.crash(error)
+                        wire.endpoint.crash(error)
                     if trio.current_time() >= stop_at:
                         # The rest comes first next time: asked again, epoll would name the
                         # same busy sockets ahead of it. It may be about a descriptor that is
@@ -183,6 +192,6 @@ class Pump:
                 wire, sock = self._gone.pop()
                 sock.close()
                 try:
-                    wire.connection.on_gone()
+                    wire.endpoint.on_gone()
                 except Exception:
                     log.exception("connection failed while closing")

@@ -40,3 +40,27 @@ class Refusal(PresenceError):
         if self.retry_after_s is not None:
             lines.append(f"Retry-After: {self.retry_after_s}")
         return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+RETRY_S = 5
+"""When those may come back who are refused for what the server is doing, in seconds."""
+
+
+def draining() -> Refusal:
+    """The server is on its way down."""
+    return Refusal(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "DRAINING",
+        "the server is restarting",
+        retry_after_s=RETRY_S,
+    )
+
+
+def full() -> Refusal:
+    """The server has as many connections as it may."""
+    return Refusal(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "TOO_MANY_CONNECTIONS",
+        "the server is at limits.max_connections",
+        retry_after_s=RETRY_S,
+    )

@@ -15,6 +15,8 @@ from ..core.errors import BadMessage, CloseCode, ErrorCode
 from ..core.events import Connect, Heard, HeartbeatReceived, Parted, Parting, Updated
 from ..core.messages import (
     AuthRefresh,
+    AuthRefreshed,
+    AuthRefreshedPayload,
     BoardLeave,
     Error,
     ErrorPayload,
@@ -25,7 +27,8 @@ from ..core.messages import (
 from ..core.model import UserProfile
 from ..rooms.room_task import RoomTask
 from .connection import Connection
-from .ports import TransportMetrics
+from .identity import Authority, Grant
+from .ports import Alarm, Alarms, TransportMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -39,26 +42,45 @@ _PARTING = {
 """What a peer's close code makes of its session; any other, or none, is a drop."""
 
 
+class Surroundings(msgspec.Struct, frozen=True):
+    """What the sessions of one server share.
+
+    Attributes:
+        authority: renews what was granted.
+        alarms: rings when that has ended.
+        metrics: the transport's numbers.
+        now_ms: the wall clock, in milliseconds since the epoch.
+    """
+
+    authority: Authority
+    alarms: Alarms
+    metrics: TransportMetrics
+    now_ms: Callable[[], int]
+
+
 class SessionLink:
     """Ties a connection to a session of a room; what the room knows as a peer.
 
     Args:
         connection_id: a number never used before.
         board_id: the board it is for.
-        profile: who it is, as far as this connection says.
+        grant: who it is, and until when.
         budget: what it may send.
-        metrics: the transport's numbers.
+        surroundings: what it shares with the others.
         on_gone: called once when the socket is closed.
     """
 
     __slots__ = (
+        "__weakref__",
         "_board_id",
         "_budget",
+        "_expires_at_ms",
         "_metrics",
         "_on_gone",
         "_over",
         "_room",
         "_session_id",
+        "_surroundings",
         "connection",
         "connection_id",
         "profile",
@@ -69,16 +91,18 @@ class SessionLink:
         self,
         connection_id: int,
         board_id: str,
-        profile: UserProfile,
+        grant: Grant,
         budget: MessageBudget,
-        metrics: TransportMetrics,
+        surroundings: Surroundings,
         on_gone: Callable[[SessionLink], None],
     ) -> None:
         self.connection_id = connection_id
         self._board_id = board_id
-        self.profile = profile
+        self.profile: UserProfile = grant.profile
+        self._expires_at_ms = grant.expires_at_ms
         self._budget = budget
-        self._metrics = metrics
+        self._surroundings = surroundings
+        self._metrics = surroundings.metrics
         self._on_gone = on_gone
         self._room: RoomTask | None = None
         self._session_id: str | None = None
@@ -92,6 +116,7 @@ class SessionLink:
         # The room writes to the connection directly: this is the hottest call of all.
         self.write = connection.write
         self._room = room
+        self._watch_expiry()
         room.connect(self, event)
 
     # --- what the room says ---------------------------------------------------
@@ -159,7 +184,22 @@ class SessionLink:
 
     def on_gone(self) -> None:
         """See :class:`ports.Handler`."""
+        if self._expires_at_ms is not None:
+            self._surroundings.alarms.disarm(self)
         self._on_gone(self)
+
+    def on_alarm(self, alarm: Alarm, now: float) -> None:
+        """See :class:`ports.Rings`: the token may have expired."""
+        expires_at_ms = self._expires_at_ms
+        if self._over or expires_at_ms is None:
+            return
+        if self._surroundings.now_ms() < expires_at_ms:
+            self._watch_expiry()  # It was renewed.
+            return
+        log.info("closed for an expired token", board=self._board_id, session=self._session_id)
+        self._send(Error(ErrorPayload(ErrorCode.UNAUTHORIZED, "the token has expired")))
+        self._part(Parting.LEFT)
+        self.close(CloseCode.UNAUTHORIZED)
 
     # --- inside ---------------------------------------------------------------
 
@@ -178,11 +218,23 @@ class SessionLink:
                 self._part(Parting.LEFT)
                 self.close(CloseCode.CLEAN_LEAVE)
             case AuthRefresh():
-                raise BadMessage(
-                    ErrorCode.INVALID_MESSAGE, "type: auth:refresh needs auth.mode jwt"
-                )
+                self._renew(message.payload.token)
             case _:
                 assert_never(message)
+
+    def _renew(self, token: str) -> None:
+        authority, user_id = self._surroundings.authority, self.profile.user_id
+        expires_at_ms = authority.renew(token, self._board_id, user_id)
+        self._expires_at_ms = expires_at_ms
+        self._watch_expiry()
+        self._send(AuthRefreshed(AuthRefreshedPayload(expires_at_ms)))
+        self.on_pong()  # It was a sign of life.
+
+    def _watch_expiry(self) -> None:
+        if self._expires_at_ms is not None:
+            left_s = (self._expires_at_ms - self._surroundings.now_ms()) / 1000
+            at = trio.current_time() + max(0.0, left_s)
+            self._surroundings.alarms.arm(self, Alarm.TOKEN, at)
 
     def _on_bad_message(self, error: BadMessage, now: float) -> None:
         self._metrics.bad_messages += 1

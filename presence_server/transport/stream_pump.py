@@ -11,7 +11,7 @@ import structlog
 import trio
 
 from ..rooms.batch import Batch
-from .connection import Connection
+from .ports import Endpoint
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ class StreamWire:
         self._wants_shut = False
         self._taken: bytearray | None = None
         self._scope = trio.CancelScope()
-        self.connection: Connection
+        self.endpoint: Endpoint
 
     def send(self, data: bytes) -> int:
         """See :class:`.ports.Wire`. Only the writer task's turn has room, for one piece."""
@@ -63,7 +63,7 @@ class StreamWire:
             log.exception("connection failed")
         finally:
             with self._batch.open():
-                self.connection.on_gone()
+                self.endpoint.on_gone()
             await trio.aclose_forcefully(self._stream)
 
     async def _read_all(self, first: bytes) -> None:
@@ -72,16 +72,16 @@ class StreamWire:
             if data:
                 with self._batch.open():
                     try:
-                        self.connection.receive(data)
+                        self.endpoint.receive(data)
                     except Exception as error:
-                        self.connection.crash(error)
+                        self.endpoint.crash(error)
             try:
                 data = bytes(await self._stream.receive_some(READ_SIZE))
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 data = b""
             if not data:
                 with self._batch.open():
-                    self.connection.receive_eof()
+                    self.endpoint.receive_eof()
                 await trio.sleep_forever()
 
     async def _write_all(self) -> None:
@@ -91,7 +91,7 @@ class StreamWire:
             while self._wants_write:
                 self._wants_write = False
                 self._taken = bytearray()
-                self.connection.on_writable()
+                self.endpoint.on_writable()
                 taken, self._taken = self._taken, None
                 if not taken:
                     break

@@ -19,12 +19,26 @@ _PREFIX = "/ws/"
 _BOARDS = "/ws/boards/"
 
 
-class Upgrade(msgspec.Struct, frozen=True):
-    """A handshake that was accepted; ``response`` is the 101 to send first."""
+class Plain(msgspec.Struct, frozen=True):
+    """A request for the web application, as far as it was read."""
+
+    data: bytes
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A handshake that was accepted.
+
+    Attributes:
+        protocol: has not seen ``rest`` yet.
+        handshake: what the client said.
+        response: the 101, to be sent first.
+        rest: what came behind the head.
+    """
 
     protocol: ServerProtocol
     handshake: Handshake
     response: bytes
+    rest: bytes
 
 
 def is_plain(head: RequestHead) -> bool:
@@ -69,7 +83,9 @@ def read_handshake(head: RequestHead, allowed_origins: frozenset[str]) -> Handsh
     return Handshake(board_id, head, read_query(head.target))
 
 
-def accept(head_bytes: bytes, handshake: Handshake, max_message_bytes: int) -> Upgrade:
+def accept(
+    head_bytes: bytes, handshake: Handshake, max_message_bytes: int, rest: bytes = b""
+) -> Accepted:
     """Do the WebSocket handshake of :rfc:`6455` section 4.2.
 
     Raises:
@@ -85,4 +101,4 @@ def accept(head_bytes: bytes, handshake: Handshake, max_message_bytes: int) -> U
     if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
         raise Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "malformed WebSocket handshake")
     protocol.send_response(response)
-    return Upgrade(protocol, handshake, b"".join(protocol.data_to_send()))
+    return Accepted(protocol, handshake, b"".join(protocol.data_to_send()), rest)

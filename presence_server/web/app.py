@@ -12,6 +12,7 @@ from ..core.profile import is_board_id
 from . import static_files
 from .answers import HealthAnswer, HttpError, error_response, json_response
 from .api import create_api
+from .cors import add_cors_headers
 from .openapi import JSON, Route, describe
 from .ports import WebPorts
 
@@ -54,14 +55,15 @@ def create_app(ports: WebPorts) -> QuartTrio:
     _add_health(app, ports)
     _add_errors(app)
     _add_description(app)
-    app.after_request(_with_headers)
+
+    @app.after_request
+    async def with_headers(response: Response) -> Response:
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        add_cors_headers(response, ports.allowed_origins)
+        return response
+
     return app
-
-
-async def _with_headers(response: Response) -> Response:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
 
 
 def _add_pages(app: QuartTrio) -> None:

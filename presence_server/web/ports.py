@@ -70,6 +70,10 @@ class WebPorts(Protocol):
     def admin_token(self) -> str | None:
         """The bearer token of the admin routes; None: there are no admin routes."""
 
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """Origins of other sites whose pages may read the API; ``*`` stands for all."""
+
     def authorize(self, board_id: str, token: str | None) -> Access:
         """Whether whoever shows ``token`` (a JWT, if anything) may read a board."""
 

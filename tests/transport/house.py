@@ -17,9 +17,10 @@ from presence_server.transport.connection import ConnectionLimits
 from presence_server.transport.deadlines import Deadlines
 from presence_server.transport.gateway import Gateway, GatewayLimits
 from presence_server.transport.http import HttpServer
-from presence_server.transport.identity import anonymous_profile
+from presence_server.transport.identity import Anonymous, Authority
 from presence_server.transport.pump import Pump
 from presence_server.transport.tickets import QueueTickets
+from presence_server.transport.visitors import VisitorLimits
 from tests.fakes import FakeMetrics, FakeStore
 from tests.transport.frames import Seen, event, frame, split_frames, upgrade_request
 
@@ -46,6 +47,9 @@ class House:
         messages_per_s: float = 50,
         burst: int = 100,
         max_connections: int = 100,
+        visitors: VisitorLimits | None = None,
+        authority: Authority | None = None,
+        now_ms: Callable[[], int] = lambda: EPOCH_MS,
     ) -> None:
         self.store = store or FakeStore()
         self.metrics = FakeMetrics()
@@ -59,9 +63,10 @@ class House:
             self.deadlines,
             self.pump,
             HttpServer(web),
-            anonymous_profile,
+            authority or Anonymous(),
             GatewayLimits(
                 connection=connection or ConnectionLimits(),
+                visitors=visitors or VisitorLimits(),
                 handshake_timeout_s=handshake_timeout_s,
                 messages_per_s=messages_per_s,
                 burst=burst,
@@ -70,7 +75,7 @@ class House:
             ),
             self.metrics,
             QueueTickets(b"k" * 32, EPOCH_MS, 0),
-            lambda: EPOCH_MS,
+            now_ms,
         )
 
     @asynccontextmanager

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presence_server.transport.head import (
+    MAX_HEAD_BYTES,
     BadRequest,
+    HeadReader,
     RequestHead,
     may_become_head,
     parse_head,
@@ -184,3 +186,43 @@ def test_what_cannot_become_a_head_is_told_early(data: bytes, may: bool) -> None
 @given(st.integers(0, len(GOOD)))
 def test_no_beginning_of_a_good_head_is_given_up(size: int) -> None:
     assert may_become_head(GOOD[:size])
+
+
+@given(st.lists(st.integers(1, 5), max_size=20), st.binary(max_size=20))
+def test_a_head_in_pieces_is_the_head_in_one(sizes: list[int], rest: bytes) -> None:
+    data, reader, position = GOOD + rest, HeadReader(), 0
+    for size in sizes:
+        found = reader.feed(data[position : position + size])
+        position += size
+        if found is not None:
+            break
+    else:
+        found = reader.feed(data[position:])
+        position = len(data)
+    assert found == (GOOD, data[len(GOOD) : position])
+
+
+def test_a_reader_gives_up_early_and_late() -> None:
+    with pytest.raises(BadRequest, match="not an HTTP"):
+        HeadReader().feed(b"\x16\x03")
+    with pytest.raises(EOFError):
+        HeadReader().feed(b"")
+    reader = HeadReader()
+    assert reader.feed(GOOD[:20]) is None
+    with pytest.raises(BadRequest, match="ends in the middle"):
+        reader.feed(b"")
+    with pytest.raises(BadRequest, match="longer than"):
+        HeadReader().feed(GOOD[:-2] + b"X: " + b"y" * MAX_HEAD_BYTES)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=10))
+def test_any_pieces_are_a_head_or_a_bad_request(pieces: list[bytes]) -> None:
+    reader = HeadReader()
+    for piece in pieces:
+        try:
+            found = reader.feed(piece)
+        except BadRequest:
+            return
+        if found is not None:
+            assert found[0].endswith(b"\r\n\r\n")
+            return

@@ -11,7 +11,7 @@ from websockets.protocol import State
 
 from presence_server.transport.head import RequestHead, parse_head
 from presence_server.transport.refusal import Refusal
-from presence_server.transport.upgrade import Upgrade, accept, is_plain, read_handshake
+from presence_server.transport.upgrade import Accepted, accept, is_plain, read_handshake
 from tests.transport.frames import upgrade_request
 
 NONE: frozenset[str] = frozenset()
@@ -140,5 +140,5 @@ class TestAccepting:
         assert refusal.value.status is HTTPStatus.BAD_REQUEST
 
 
-def accepted(request: bytes) -> Upgrade:
+def accepted(request: bytes) -> Accepted:
     return accept(request, read_handshake(parse_head(request), NONE), 1000)

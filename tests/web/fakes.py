@@ -24,6 +24,7 @@ class FakePorts:
 
     admin_token: str | None = None
     access: Access = Access.ALLOWED
+    allowed_origins: frozenset[str] = frozenset()
     readiness: Readiness = field(default_factory=lambda: Readiness("ready", "ok", "ok"))
     store_is_up: bool = True
     present: set[tuple[str, str]] = field(default_factory=set)

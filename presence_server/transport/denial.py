@@ -1,0 +1,59 @@
+"""Somebody who was let in no further than to be told why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..core.messages import Error, ErrorPayload, encode
+from ..rooms.framing import text_frame
+from .connection import Connection
+from .identity import Denied
+
+
+class DeniedLink:
+    """What is on a connection whose client may not be there: an error, and a close code.
+
+    A WebSocket client of a browser never sees the status of a refused handshake, so
+    protocol section 1 has the upgrade accepted first.
+
+    Args:
+        connection_id: a number never used before.
+        denied: why.
+        on_gone: called once when the socket is closed.
+    """
+
+    __slots__ = ("_denied", "_on_gone", "connection", "connection_id")
+
+    def __init__(
+        self, connection_id: int, denied: Denied, on_gone: Callable[[DeniedLink], None]
+    ) -> None:
+        self.connection_id = connection_id
+        self._denied = denied
+        self._on_gone = on_gone
+        self.connection: Connection
+
+    def start(self, connection: Connection) -> None:
+        """Say why, and close."""
+        self.connection = connection
+        message = Error(ErrorPayload(self._denied.code, str(self._denied)))
+        connection.write(text_frame(encode(message)))
+        connection.close(self._denied.close_code)
+
+    def let_go(self, code: int, reason: str) -> None:
+        """It is closing already."""
+
+    def on_text(self, data: bytes) -> None:
+        """See :class:`.ports.Handler`; nothing said after the close is listened to."""
+
+    def on_binary(self, data: bytes) -> None:
+        """See :class:`.ports.Handler`."""
+
+    def on_pong(self) -> None:
+        """See :class:`.ports.Handler`."""
+
+    def on_end(self, code: int | None) -> None:
+        """See :class:`.ports.Handler`."""
+
+    def on_gone(self) -> None:
+        """See :class:`.ports.Handler`."""
+        self._on_gone(self)

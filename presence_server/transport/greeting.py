@@ -1,0 +1,109 @@
+"""The first moments of a connection in the pump: one request head, and no task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import structlog
+import trio
+
+from .head import BadRequest, HeadReader
+from .ports import Alarm, Alarms
+from .pump import SocketWire
+from .refusal import Refusal
+from .visitors import Visit
+
+log = structlog.get_logger(__name__)
+
+
+def too_slow() -> Refusal:
+    """The answer to half a request and then nothing."""
+    return Refusal(HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "the request head took too long")
+
+
+def bad_request(error: BadRequest) -> Refusal:
+    """The answer to what is not a request we serve."""
+    return Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", str(error))
+
+
+class Greeting:
+    """Reads the head of whoever came, and hands it on.
+
+    Args:
+        wire: in the pump, which it leaves or gets another endpoint with the outcome.
+        visit: who came.
+        alarms: rings when it has taken too long.
+        timeout_s: how long that is.
+        on_head: is given the head and what came behind it.
+        on_refused: is given the answer to what is none.
+        on_gone: the peer went away before that.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_alarms",
+        "_on_gone",
+        "_on_head",
+        "_on_refused",
+        "_reader",
+        "visit",
+        "wire",
+    )
+
+    is_broken = False
+    """Nothing is written before the head was read."""
+
+    def __init__(
+        self,
+        wire: SocketWire,
+        visit: Visit,
+        alarms: Alarms,
+        timeout_s: float,
+        on_head: Callable[[Greeting, bytes, bytes], None],
+        on_refused: Callable[[Greeting, Refusal], None],
+        on_gone: Callable[[Greeting], None],
+    ) -> None:
+        self.wire = wire
+        self.visit = visit
+        self._alarms = alarms
+        self._on_head = on_head
+        self._on_refused = on_refused
+        self._on_gone = on_gone
+        self._reader = HeadReader()
+        alarms.arm(self, Alarm.HANDSHAKE, trio.current_time() + timeout_s)
+
+    def receive(self, data: bytes) -> None:
+        """See :class:`.ports.Endpoint`."""
+        try:
+            found = self._reader.feed(data)
+        except EOFError:
+            self.wire.abort()
+        except BadRequest as error:
+            self._alarms.disarm(self)
+            self._on_refused(self, bad_request(error))
+        else:
+            if found is not None:
+                self._alarms.disarm(self)
+                self._on_head(self, *found)
+
+    def receive_eof(self) -> None:
+        """See :class:`.ports.Endpoint`."""
+        self.receive(b"")
+
+    def on_writable(self) -> None:
+        """See :class:`.ports.Endpoint`."""
+
+    def on_gone(self) -> None:
+        """See :class:`.ports.Endpoint`."""
+        self._alarms.disarm(self)
+        self._on_gone(self)
+
+    def crash(self, error: Exception) -> None:
+        """See :class:`.ports.Endpoint`."""
+        log.error("connection failed during its handshake", exc_info=error)
+        self.wire.abort()
+
+    def on_alarm(self, alarm: Alarm, now: float) -> None:
+        """See :class:`.ports.Rings`."""
+        self._on_refused(self, too_slow())

@@ -1,0 +1,234 @@
+"""The first moments of a TCP connection: in the pump, without a task, within limits."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator
+from typing import cast
+from unittest.mock import Mock
+
+import pytest
+import structlog.testing
+import trio
+import trio.testing
+
+from presence_server.transport.acceptor import accept_forever
+from presence_server.transport.pump import Pump, pump_is_available
+from presence_server.transport.visitors import VisitorLimits
+from tests.transport.frames import upgrade_request
+from tests.transport.house import House, Visitor, call, listen
+
+pytestmark = pytest.mark.skipif(not pump_is_available(), reason="needs epoll")
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(autouse=True)
+async def _patience() -> AsyncIterator[None]:
+    with trio.fail_after(PATIENCE_S):
+        yield
+
+
+async def knock(house: House, address: tuple[str, int], data: bytes = b"") -> Visitor:
+    """Connect, and say no more than ``data``."""
+    sock = trio.socket.socket()
+    await sock.connect(address)
+    visitor = Visitor(trio.SocketStream(sock))
+    house.visitors.append(visitor)
+    if data:
+        await visitor.send(data)
+    return visitor
+
+
+def tasks_of(nursery: trio.Nursery) -> int:
+    """All tasks in a nursery and under it."""
+    return sum(1 + sum(map(tasks_of, task.child_nurseries)) for task in nursery.child_tasks)
+
+
+async def test_neither_half_a_head_nor_a_session_is_a_task() -> None:
+    house = House(pump=Pump)
+    async with house.open() as nursery:
+        address = await listen(house, nursery)
+        await call(house, address, "ada")
+        before = tasks_of(nursery)
+        for number in range(10):
+            await call(house, address, f"user-{number}")
+            await knock(house, address, b"GET / HT")
+        assert tasks_of(nursery) == before
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"\x16\x03\x01", 400),
+        (upgrade_request("/elsewhere"), 404),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    ],
+)
+async def test_what_is_refused_gets_its_answer_and_an_end(data: bytes, status: int) -> None:
+    house = House(pump=Pump)
+    async with house.open() as nursery:
+        address = await listen(house, nursery)
+        visitor = await knock(house, address, data)
+        assert (await visitor.rest()).startswith(b"HTTP/1.1 %d " % status)
+
+
+async def test_a_head_byte_by_byte_is_a_session_like_any_other() -> None:
+    house = House(pump=Pump)
+    async with house.open() as nursery:
+        address = await listen(house, nursery)
+        visitor = await knock(house, address)
+        for byte in upgrade_request():
+            await visitor.send(bytes([byte]))
+        await visitor.read_until(b"\r\n\r\n")
+        await visitor.next_of("board:joined")
+        await visitor.send(b"")
+
+
+async def test_half_a_head_is_given_up_in_time() -> None:
+    house = House(pump=Pump, handshake_timeout_s=0.05)
+    async with house.open() as nursery:
+        address = await listen(house, nursery)
+        silent, half = await knock(house, address), await knock(house, address, b"GET / HT")
+        for visitor in (silent, half):
+            assert (await visitor.rest()).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_peer_that_goes_away_leaves_nothing_behind() -> None:
+    house = House(pump=Pump, visitors=VisitorLimits(connections_per_ip=1))
+    async with house.open() as nursery:
+        address = await listen(house, nursery)
+        for data in (b"", b"GET / HT"):
+            visitor = await knock(house, address, data)
+            await visitor.stream.aclose()
+            # Only one may be here at a time, so the next one shows that this one is gone.
+            while True:
+                visitor = await knock(house, address, upgrade_request())
+                if b" 101 " in await visitor.read_until(b"\r\n\r\n"):
+                    break
+            await visitor.stream.aclose()
+        while house.gateway.connections:
+            await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_a_bug_in_a_greeting_ends_that_one_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House(pump=Pump)
+    async with house.open() as nursery:
+        address = await listen(house, nursery)
+        ada = await call(house, address, "ada")
+        with monkeypatch.context() as patch, structlog.testing.capture_logs() as logs:
+            patch.setattr(house.gateway, "_judge", Mock(side_effect=LookupError("oops")))
+            visitor = await knock(house, address, upgrade_request())
+            with contextlib.suppress(trio.BrokenResourceError):
+                assert await visitor.rest() == b""
+        assert [entry["event"] for entry in logs] == ["connection failed during its handshake"]
+        assert await ada.answers() == []
+        await call(house, address, "bob")
+
+
+class TestLimits:
+    async def test_of_one_address_refuse_what_is_over_and_say_when_to_come_back(self) -> None:
+        house = House(pump=Pump, visitors=VisitorLimits(connections_per_ip=2))
+        async with house.open() as nursery:
+            address = await listen(house, nursery)
+            await call(house, address, "ada")
+            bob = await call(house, address, "bob")
+            answer = await (await knock(house, address, upgrade_request())).rest()
+            assert answer.startswith(b"HTTP/1.1 429 ")
+            assert b"\r\nRetry-After: 5\r\n" in answer
+            assert house.metrics.connections_refused == 1
+            assert house.metrics.connections_accepted == 2
+            await bob.stream.aclose()
+            while house.gateway.connections > 1:
+                await trio.testing.wait_all_tasks_blocked()
+            await call(house, address, "cleo")
+
+    async def test_count_half_open_handshakes_too(self) -> None:
+        house = House(pump=Pump, visitors=VisitorLimits(connections_per_ip=2))
+        async with house.open() as nursery:
+            address = await listen(house, nursery)
+            for _ in range(2):
+                await knock(house, address, b"GET / HT")
+            assert (await (await knock(house, address)).rest()).startswith(b"HTTP/1.1 429 ")
+
+    async def test_hold_for_the_heads_of_all_together(self) -> None:
+        house = House(pump=Pump, max_connections=2)
+        async with house.open() as nursery:
+            address = await listen(house, nursery)
+            for _ in range(2):
+                await knock(house, address, b"GET / HT")
+            assert (await (await knock(house, address)).rest()).startswith(b"HTTP/1.1 429 ")
+
+
+class Listener:
+    """A listening socket whose descriptors can run out."""
+
+    def __init__(self) -> None:
+        self._sock = socket.create_server(("127.0.0.1", 0))
+        self._sock.setblocking(False)
+        self.address = self._sock.getsockname()
+        self.error: OSError | None = None
+        self.refused = trio.Event()
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.error is not None:
+            self.refused.set()
+            raise self.error
+        return self._sock.accept()
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+async def test_out_of_descriptors_it_waits_and_goes_on_and_says_each_once() -> None:
+    listener = Listener()
+    send, receive = trio.open_memory_channel[str](10)
+
+    def greet(sock: socket.socket, host: str) -> None:
+        sock.close()
+        send.send_nowait(host)
+
+    listener.error = OSError(errno.EMFILE, "Too many open files")
+    with structlog.testing.capture_logs() as logs, contextlib.closing(listener):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept_forever, cast("socket.socket", listener), greet)
+            async with await trio.open_tcp_stream(*listener.address):
+                for _ in range(3):
+                    await listener.refused.wait()
+                    listener.refused = trio.Event()
+                listener.error = None
+                assert await receive.receive() == "127.0.0.1"
+            nursery.cancel_scope.cancel()
+    assert [entry["event"] for entry in logs] == ["accepting paused", "accepting again"]
+
+
+async def test_a_peer_that_was_gone_before_it_was_accepted_is_passed_over() -> None:
+    listener = Listener()
+    send, receive = trio.open_memory_channel[str](10)
+
+    def greet(sock: socket.socket, host: str) -> None:
+        sock.close()
+        send.send_nowait(host)
+
+    accept = listener.accept
+    errors = [OSError(errno.ECONNABORTED, "gone")]
+
+    def accept_once_in_vain() -> tuple[socket.socket, object]:
+        if errors:
+            raise errors.pop()
+        return accept()
+
+    listener.accept = accept_once_in_vain  # type: ignore[method-assign]
+    with contextlib.closing(listener):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept_forever, cast("socket.socket", listener), greet)
+            async with await trio.open_tcp_stream(*listener.address):
+                assert await receive.receive() == "127.0.0.1"
+            nursery.cancel_scope.cancel()
