@@ -76,6 +76,11 @@ class Room:
         return len(self._state.users)
 
     @property
+    def has_free_seat(self) -> bool:
+        """Whether somebody new would get a seat now."""
+        return self._state.free_seats() > 0 and not len(self._state.queue)
+
+    @property
     def queue_length(self) -> int:
         """Users with a place in the queue."""
         return len(self._state.queue)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Protocol, TypeVar, TypeVarTuple
 
 import structlog
@@ -20,6 +21,7 @@ _LONGEST_PAUSE_S = 0.5
 _STEADY_S = 1.0
 """A loop that lived this long earns its successor an immediate start."""
 _IN_FLIGHT = 256
+_CALLBACKS_A_TURN = 32
 _CLOSE_S = 2.0
 _CANCEL_AGAIN_S = 0.1
 
@@ -200,6 +202,7 @@ class Bridge:
         try:
             async with trio_asyncio.open_loop() as loop:
                 loop.set_exception_handler(generation.on_unhandled)
+                _hurry(loop)
                 loop.call_soon_threadsafe = generation.unless_over(loop.call_soon_threadsafe)
                 generation.loop = loop
                 generation.opened.set()
@@ -217,6 +220,25 @@ class Bridge:
             self._end(generation)
         if generation.error is not None:
             log.warning("asyncio_loop_restarted", error=_reason(generation.error))
+
+
+def _hurry(loop: trio_asyncio.TrioEventLoop) -> None:
+    """Let a loop run all callbacks that wait whenever Trio gives it a turn.
+
+    It runs one a turn. A transaction takes some thirty, and on a busy server, whose turns
+    are long, a join would wait half a second for its row instead of a tenth of that.
+    """
+    run_one = loop._main_loop_one
+
+    async def run_many(no_wait: bool = False) -> None:
+        await run_one(no_wait)
+        with suppress(trio.WouldBlock):
+            for _ in range(0 if no_wait else _CALLBACKS_A_TURN):
+                if loop._stopped.is_set():
+                    return
+                await run_one(no_wait=True)
+
+    loop._main_loop_one = run_many
 
 
 async def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:

@@ -8,6 +8,12 @@ from typing import NoReturn, Protocol
 
 import trio
 
+MAX_PATIENCE_S = 0.25
+"""What may wait for a quiet moment waits no longer than this for one."""
+
+_SLICE_S = 0.005
+"""After this long the other tasks get a turn."""
+
 
 class Flushable(Protocol):
     """Something with frames to write; does not raise."""
@@ -20,28 +26,44 @@ class Batch:
     """Collects the rooms that have frames, and flushes each once.
 
     Who works through input opens a batch around it; its end flushes. What comes up
-    outside of one (commits, deadlines, handshakes, each in a task of its own) is
-    flushed together when those tasks have had their turn: a hundred who join at the
-    same moment are told of each other in one write each.
+    outside of one (deadlines, kicks) is flushed together when the tasks that are ready
+    have had their turn. And what can wait a little, since nobody misses it yet, is
+    flushed when input goes quiet: at once on a server that has nothing else to do, and
+    after :data:`MAX_PATIENCE_S` on one that never has. Of a hundred who join a board
+    in a rush, each then hears in a few writes and not in a hundred.
     """
 
-    __slots__ = ("_depth", "_waiting", "_wake")
+    __slots__ = ("_activity", "_depth", "_patient", "_soon", "_waiting", "_wake")
 
     def __init__(self) -> None:
         self._depth = 0
+        self._activity = 0
+        """Changes whenever there is something to do; the same a turn later: it is quiet."""
         self._waiting: dict[Flushable, None] = {}
+        self._patient: dict[Flushable, None] = {}
         self._wake = trio.Event()
+        self._soon = trio.Event()
 
     def flush_later(self, room: Flushable) -> None:
         """Flush ``room`` at the end of the open batch, or soon if none is open."""
         self._waiting[room] = None
         if not self._depth:
-            self._wake.set()
+            self._soon.set()
+
+    def flush_when_quiet(self, room: Flushable) -> None:
+        """Flush ``room`` with its next frames, when input goes quiet, or when it has waited."""
+        if self._depth:
+            self._waiting[room] = None
+            return
+        self._activity += 1
+        self._patient[room] = None
+        self._wake.set()
 
     @contextmanager
     def open(self) -> Iterator[None]:
         """No ``await`` inside."""
         self._depth += 1
+        self._activity += 1
         try:
             yield
         finally:
@@ -49,12 +71,36 @@ class Batch:
             if not self._depth:
                 self._flush()
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """Flush what comes up outside of batches, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._flush_soon)
+            nursery.start_soon(self._flush_when_quiet)
+
+    async def _flush_soon(self) -> NoReturn:
+        while True:
+            await self._soon.wait()
+            self._soon = trio.Event()
+            self._flush()
+
+    async def _flush_when_quiet(self) -> NoReturn:
         while True:
             await self._wake.wait()
             self._wake = trio.Event()
-            self._flush()
+            give_up_at = trio.current_time() + MAX_PATIENCE_S
+            before = None
+            while before != self._activity and trio.current_time() < give_up_at:
+                before = self._activity
+                # Two turns: Trio shuffles each, so in one alone somebody may not come round.
+                await trio.lowlevel.checkpoint()
+                await trio.lowlevel.checkpoint()
+            patient, self._patient = self._patient, {}
+            began = trio.current_time()
+            for room in patient:
+                room.flush()
+                if trio.current_time() - began > _SLICE_S:
+                    await trio.lowlevel.checkpoint()
+                    began = trio.current_time()
 
     def _flush(self) -> None:
         while self._waiting:

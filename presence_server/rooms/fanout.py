@@ -28,9 +28,9 @@ class Fanout:
         return len(self._writers)
 
     @property
-    def has_pending(self) -> bool:
-        """Whether a flush has anything to do."""
-        return bool(self._pending)
+    def pending(self) -> int:
+        """Frames that wait for a flush."""
+        return len(self._pending)
 
     def add(self, peer: Peer) -> None:
         """From here on the peer gets every broadcast."""

@@ -6,8 +6,10 @@ next deadline, the cursor tick for the cursors, admission for a free seat.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 import structlog
@@ -39,6 +41,8 @@ from .framing import text_frame
 from .ports import Peer, RoomMetrics, Store
 
 log = structlog.get_logger(__name__)
+is_debugging = partial(logging.getLogger(__name__).isEnabledFor, logging.DEBUG)
+"""A line that is not written still costs its words; this does not."""
 
 _CLOCK_SLACK_MS = 100
 """A wall clock that drifts less than this against the scheduler's is left alone."""
@@ -107,11 +111,12 @@ class RoomTask:
         self._asked_at.pop(connection_id, None)
         self._fanout.remove(connection_id)
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event, *, patient: bool = False) -> None:
         """Move the room by one event and carry out what it asks for.
 
         Synchronous and never raises: a crash in here ends this room and no other.
-        Events that come up meanwhile wait until the one at hand is done.
+        Events that come up meanwhile wait until the one at hand is done. Of what comes
+        of a ``patient`` one the board may hear a little later, if the server is busy.
         """
         if not self._alive:
             return
@@ -119,6 +124,7 @@ class RoomTask:
         if self._applying:
             return
         self._applying = True
+        pending = self._fanout.pending
         try:
             now = trio.current_time()
             while self._backlog:
@@ -130,8 +136,11 @@ class RoomTask:
             return
         finally:
             self._applying = False
-        if self._fanout.has_pending:
-            self._batch.flush_later(self)
+        if self._fanout.pending > pending:
+            if patient:
+                self._batch.flush_when_quiet(self)
+            else:
+                self._batch.flush_later(self)
         if self.room.is_empty:
             self._end()
         else:
@@ -197,7 +206,9 @@ class RoomTask:
         match effect:
             case InsertRow():
                 committed = RowCommitted(effect.record.session_id)
-                store.join(effect.record, effect.profile, lambda: self.apply(committed))
+                store.join(
+                    effect.record, effect.profile, lambda: self.apply(committed, patient=True)
+                )
             case SaveRows():
                 for record in effect.records:
                     store.update_status(record)
@@ -206,7 +217,8 @@ class RoomTask:
                     store.heartbeat(effect.board_id, session_id, at_ms)
             case CloseRow():
                 store.disconnect(effect.board_id, effect.session_id, effect.at_ms)
-                log.debug("session ended", board=effect.board_id, session=effect.session_id)
+                if is_debugging():
+                    log.debug("session ended", board=effect.board_id, session=effect.session_id)
             case Publish():
                 users = encode_users(list(effect.users)) if effect.users else None
                 store.publish(effect.board_id, users)
@@ -236,7 +248,7 @@ class RoomTask:
             with trio.CancelScope(deadline=self.room.next_deadline()) as self._alarm:
                 await trio.sleep_forever()
             self._follow_wall_clock()
-            self.apply(Tick())
+            self.apply(Tick(), patient=True)
 
     async def _cursor_tick(self) -> None:
         while True:

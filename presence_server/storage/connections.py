@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from weakref import WeakSet
 
@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .engine import EngineLimits, open_engine
-from .url import StoreUrl
+from .sqlite_writer import SqliteWriter
+from .statements import Prepared
+from .url import Dialect, StoreUrl
 
 
 class Connections:
@@ -34,6 +36,17 @@ class Connections:
         async with gate, opened.engine.begin() as connection:
             yield connection
 
+    async def execute(self, prepared: Sequence[Prepared]) -> None:
+        """Run statements in one transaction of the writer, committed on return."""
+        opened = self._current()
+        if opened.writer is None:
+            async with self.transaction(write=True) as connection:
+                for statement, parameters in prepared:
+                    await connection.execute(statement, parameters)
+            return
+        async with opened.writing:
+            await opened.writer.execute(prepared)
+
     async def aclose(self) -> None:
         """Close those of the running loop."""
         opened = self._opened.pop(asyncio.get_running_loop(), None)
@@ -53,16 +66,22 @@ class Connections:
 class _Open:
     def __init__(self, url: StoreUrl, limits: EngineLimits) -> None:
         self.engine = open_engine(url, limits)
+        self.writer = SqliteWriter(url, limits) if url.dialect is Dialect.SQLITE else None
+        """What runs whole transactions; None where the driver does."""
         self.writing = asyncio.Lock()
         self.reading = asyncio.Semaphore(max(1, limits.connections - 1))
         self._drivers: WeakSet[object] = WeakSet()
         sa.event.listen(self.engine.sync_engine, "connect", self._remember)
 
     async def aclose(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
         await self.engine.dispose()
 
     def abandon(self) -> None:
         """The loop is gone without closing us: end the drivers' threads and sockets."""
+        if self.writer is not None:
+            self.writer.close()
         self.engine.sync_engine.dispose(close=False)
         for driver in list(self._drivers):
             for name in ("stop", "terminate"):  # aiosqlite, asyncpg

@@ -18,6 +18,9 @@ from .url import Dialect, StoreUrl
 logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
+_NO_SCHEMA = {"schema_translate_map": {SCHEMA: None}}
+
+
 class EngineLimits(Struct, frozen=True):
     """Durations in seconds."""
 
@@ -76,26 +79,52 @@ def postgres_creator(url: StoreUrl, limits: EngineLimits) -> Callable[..., objec
 
 
 def _open_sqlite(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
-    assert url.path is not None
-    url.path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(url)
     engine = create_async_engine(
-        sa.URL.create("sqlite+aiosqlite", database=str(url.path.absolute())),
+        sa.URL.create("sqlite+aiosqlite", database=_path(url)),
         connect_args={"timeout": limits.busy_s},
         pool_size=limits.connections,
         max_overflow=0,
         pool_timeout=limits.operation_s,
-        execution_options={"schema_translate_map": {SCHEMA: None}},
+        execution_options=_NO_SCHEMA,
     )
+    _prepare_connections(engine.sync_engine, limits)
+    return engine
+
+
+def open_sync_sqlite(url: StoreUrl, limits: EngineLimits) -> sa.Engine:
+    """An engine with one connection, for one thread."""
+    _make_folder(url)
+    engine = sa.create_engine(
+        sa.URL.create("sqlite+pysqlite", database=_path(url)),
+        connect_args={"timeout": limits.busy_s},
+        pool_size=1,
+        max_overflow=0,
+        execution_options=_NO_SCHEMA,
+    )
+    _prepare_connections(engine, limits)
+    return engine
+
+
+def _make_folder(url: StoreUrl) -> None:
+    assert url.path is not None
+    url.path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _path(url: StoreUrl) -> str:
+    assert url.path is not None
+    return str(url.path.absolute())
+
+
+def _prepare_connections(engine: sa.Engine, limits: EngineLimits) -> None:
     pragmas = sqlite_pragmas(limits)
 
-    @sa.event.listens_for(engine.sync_engine, "connect")
+    @sa.event.listens_for(engine, "connect")
     def prepare(connection: _DriverConnection, _record: object) -> None:
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(pragma)
         cursor.close()
-
-    return engine
 
 
 def sqlite_pragmas(limits: EngineLimits) -> tuple[str, ...]:

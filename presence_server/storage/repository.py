@@ -8,7 +8,7 @@ nothing behind. Writes happen one transaction at a time on one connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
@@ -142,12 +142,8 @@ class Repository:
         await self._connections.aclose()
 
     async def _execute(self, prepared: Sequence[Prepared]) -> None:
-        async def work(connection: AsyncConnection) -> None:
-            for statement, parameters in prepared:
-                await connection.execute(statement, parameters)
-
         if prepared:
-            await self._run(work, write=True)
+            await self._bounded(self._connections.execute(prepared))
             self.transactions += 1
             self.statements += len(prepared)
 
@@ -161,16 +157,21 @@ class Repository:
         return count
 
     async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, write: bool) -> T:
+        async def in_transaction() -> T:
+            async with self._transaction(write) as connection:
+                return await work(connection)
+
+        return await self._bounded(in_transaction())
+
+    async def _bounded(self, work: Coroutine[object, object, T]) -> T:
         # SQLite bounds each statement itself (busy_timeout). Cancelling one here would
         # not reach the driver's thread, which would begin a transaction nobody ends.
         is_sqlite = self.url.dialect is Dialect.SQLITE
         try:
             async with asyncio.timeout(None if is_sqlite else self.limits.operation_s):
-                async with self._transaction(write) as connection:
-                    result = await work(connection)
+                return await work
         except Exception as error:
             raise diagnose(error, self.url) from error
-        return result
 
     def _transaction(self, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
         return self._connections.transaction(write=write)

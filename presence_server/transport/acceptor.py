@@ -16,7 +16,7 @@ from .refusal import Refusal
 
 log = structlog.get_logger(__name__)
 
-MAX_ACCEPTS = 64
+MAX_ACCEPTS = 32
 ACCEPT_PAUSE_S = 0.1
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 

@@ -7,7 +7,6 @@ wire at once and waits in the outbox if it does not fit. Nothing here waits.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 
 import msgspec
 import structlog
@@ -15,7 +14,6 @@ import trio
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
 from ..core.errors import CloseCode
 from .outbox import Outbox
@@ -23,7 +21,6 @@ from .ports import Alarm, Alarms, Handler, Wire
 
 log = structlog.get_logger(__name__)
 
-SUBPROTOCOL = "presence.v1"
 LINGER_S = 2.0
 """How long input is discarded after our close frame went out."""
 SLOW_LINGER_S = 5.0
@@ -45,18 +42,9 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
     ping_timeout_s: float = 20.0
 
 
-def _select_subprotocol(
-    protocol: ServerProtocol, offered: Sequence[Subprotocol]
-) -> Subprotocol | None:
-    """Ours if it was offered. None is no refusal, which a list of subprotocols would be."""
-    return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
-
-
 def server_protocol(max_message_bytes: int) -> ServerProtocol:
-    """The protocol side of a connection: no extensions, hence no compression."""
-    return ServerProtocol(
-        select_subprotocol=_select_subprotocol, max_size=max_message_bytes, logger=_silent
-    )
+    """The protocol side of an open connection: no extensions, hence no compression."""
+    return ServerProtocol(state=State.OPEN, max_size=max_message_bytes, logger=_silent)
 
 
 class Connection:

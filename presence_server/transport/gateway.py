@@ -294,7 +294,7 @@ class Gateway:
         handshake = read_handshake(head, self._limits.allowed_origins)
         if len(self._links) >= self._limits.max_connections:
             raise full()
-        return accept(head_bytes, handshake, self._limits.connection.max_message_bytes, rest)
+        return accept(handshake, self._limits.connection.max_message_bytes, rest)
 
     # --- what becomes of it ---------------------------------------------------
 
@@ -329,21 +329,27 @@ class Gateway:
             link.start(connection)
             return
         room = self._registry.open(handshake.board_id)
-        link.start(connection, room, self._connect_event(link, handshake))
+        # Most boards are not full, and a place in the line costs a signature.
+        event = self._connect_event(link, handshake, may_queue=not room.room.has_free_seat)
+        link.start(connection, room, event)
         if accepted.rest:
             connection.receive(accepted.rest)
 
-    def _connect_event(self, link: SessionLink, handshake: Handshake) -> Connect:
+    def _connect_event(
+        self, link: SessionLink, handshake: Handshake, *, may_queue: bool
+    ) -> Connect:
         board_id, user_id, resume = handshake.board_id, link.profile.user_id, handshake.resume
         now_ms = self._now_ms()
         since_ms = self._tickets.read(resume, board_id, user_id, now_ms)
         ticket_id = resume if since_ms is not None else None
+        if ticket_id is None and may_queue:
+            ticket_id = self._tickets.issue(board_id, user_id, now_ms)
         return Connect(
             link.connection_id,
             secrets.token_urlsafe(16),
             link.profile,
             resume,
-            ticket_id or self._tickets.issue(board_id, user_id, now_ms),
+            ticket_id,
             since_ms,
         )
 

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 MAX_EVENTS = 128
 READ_SIZE = 16384
-MAX_WAKE_S = 0.01
+MAX_WAKE_S = 0.005
 
 
 def pump_is_available() -> bool:

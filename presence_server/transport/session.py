@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -31,6 +33,8 @@ from .identity import Authority, Grant
 from .ports import Alarm, Alarms, TransportMetrics
 
 log = structlog.get_logger(__name__)
+is_debugging = partial(logging.getLogger(__name__).isEnabledFor, logging.DEBUG)
+"""A line that is not written still costs its words; this does not."""
 
 ABUSE_RETRY_MS = 10_000
 """``retry_after_ms`` of a connection that was closed for flooding."""
@@ -123,7 +127,7 @@ class SessionLink:
 
     def bind(self, session_id: str) -> None:
         """See :class:`rooms.ports.Peer`."""
-        if self._session_id is None:
+        if self._session_id is None and is_debugging():
             log.debug("session connected", board=self._board_id, session=session_id)
         self._session_id = session_id
 

@@ -55,7 +55,7 @@ def test_a_member_that_goes_gets_nothing_more() -> None:
 def test_without_members_nothing_waits() -> None:
     fanout = Fanout()
     fanout.broadcast(b"frame")
-    assert not fanout.has_pending
+    assert not fanout.pending
     assert fanout.flush() == (0, 0)
 
 

@@ -101,7 +101,7 @@ class Held:
         self.deadlines = deadlines or Deadlines(Batch())
         bounds = ConnectionLimits(**limits)  # type: ignore[arg-type]
         handshake = Handshake("demo", parse_head(HEAD), {})
-        upgrade = accept(HEAD, handshake, bounds.max_message_bytes)
+        upgrade = accept(handshake, bounds.max_message_bytes)
         self.connection = Connection(
             upgrade.protocol, self.wire, self.handler, self.deadlines, bounds
         )

@@ -141,4 +141,4 @@ class TestAccepting:
 
 
 def accepted(request: bytes) -> Accepted:
-    return accept(request, read_handshake(parse_head(request), NONE), 1000)
+    return accept(read_handshake(parse_head(request), NONE), 1000)
