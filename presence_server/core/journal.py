@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .effects import Effect, Publish, SaveHeartbeats, SaveRows
+from .effects import CloseRow, Effect, Publish, SaveHeartbeats, SaveRows
 from .model import BoardLimits, PresenceRecord
 from .roster import Phase, Session, User
 
@@ -48,11 +48,29 @@ class Journal:
         """The board's list differs, no row does."""
         self._list_changed = True
 
-    def forget(self, session: Session) -> None:
-        """The session ended; its row is closed, not updated."""
-        self._changed.pop(session.session_id, None)
-        self._heard.pop(session.session_id, None)
+    def close(
+        self,
+        user: User,
+        session: Session,
+        board_id: str,
+        limits: BoardLimits,
+        epoch_ms: int,
+        now: float,
+    ) -> list[Effect]:
+        """The session ended: the effects that close its row, after what the row lacks."""
+        session_id = session.session_id
+        effects: list[Effect] = []
+        changed = self._changed.pop(session_id, None) is not None
+        heard = self._heard.pop(session_id, None) is not None
+        # The row of one that never joined says all there is to say.
+        if session.phase is Phase.JOINED and changed:
+            effects.append(SaveRows((user.record(session, board_id, epoch_ms, now, limits),)))
+        elif session.phase is Phase.JOINED and heard:
+            beat = session_id, epoch_ms + int(session.last_seen * 1000)
+            effects.append(SaveHeartbeats(board_id, (beat,)))
+        effects.append(CloseRow(board_id, session_id, epoch_ms + int(now * 1000)))
         self._list_changed = True
+        return effects
 
     def drain(
         self,

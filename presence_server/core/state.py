@@ -10,7 +10,7 @@ from . import announce
 from .admission import WaitingQueue
 from .cursors import CursorTray
 from .decode import Update
-from .effects import Broadcast, CloseRow, Effect
+from .effects import Broadcast, Effect
 from .journal import Journal
 from .messages import UserObject
 from .model import BoardLimits, LeaveReason, PresenceStatus
@@ -132,9 +132,10 @@ class BoardState:
             self.queue.discard(session)
             return
         user = self.users[user_id]
+        self.out.extend(
+            self.journal.close(user, session, self.board_id, self.limits, self.epoch_ms, now)
+        )
         del user.sessions[session_id]
-        self.journal.forget(session)
-        self.out.append(CloseRow(self.board_id, session_id, self.now_ms(now)))
         if user.sessions:
             self.tell_if_changed(user, now)
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from presence_server.core.effects import Effect, Publish, SaveHeartbeats, SaveRows
+from presence_server.core.effects import CloseRow, Effect, Publish, SaveHeartbeats, SaveRows
 from presence_server.core.journal import Journal
 from presence_server.core.model import BoardLimits, Cursor
 from presence_server.core.profile import clean_profile
@@ -77,9 +77,30 @@ def test_a_row_that_is_still_to_come_stays_behind() -> None:
     assert not journal.is_behind
 
 
-def test_a_session_that_ended_is_forgotten_and_the_list_is_not() -> None:
-    journal, ada = Journal(), somebody("one")
-    journal.user_changed(ada)
-    journal.heard(ada, ada.sessions["one"])
-    journal.forget(ada.sessions.pop("one"))
+def test_a_row_is_closed_behind_what_it_lacks() -> None:
+    journal, ada = Journal(), somebody("one", "two", "three")
+    one, two, three = ada.sessions.values()
+    ada.metadata = b'{"a":1}'
+    journal.changed(ada, one)
+    journal.heard(ada, one)
+    journal.heard(ada, two)
+    effects = [
+        effect
+        for session in (one, two, three)
+        for effect in journal.close(ada, session, "b", BoardLimits(), 0, 2.0)
+    ]
+    assert effects == [
+        SaveRows((ada.record(one, "b", 0, 2.0, BoardLimits()),)),
+        CloseRow("b", "one", 2000),
+        SaveHeartbeats("b", (("two", 1000),)),
+        CloseRow("b", "two", 2000),
+        CloseRow("b", "three", 2000),
+    ]
     assert drain(journal) == [Publish("b", ())]
+
+
+def test_a_row_that_is_still_to_come_is_closed_as_it_will_be() -> None:
+    journal, ada = Journal(), somebody("one", phase=Phase.ADMITTING)
+    journal.user_changed(ada)
+    closing = journal.close(ada, ada.sessions["one"], "b", BoardLimits(), 0, 2.0)
+    assert closing == [CloseRow("b", "one", 2000)]

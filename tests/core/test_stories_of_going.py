@@ -23,6 +23,15 @@ class TestCleanLeave:
         assert [e for e in effects if isinstance(e, CloseRow)]
         assert board.listed() == ["bob"]
 
+    def test_leaves_a_row_that_knows_the_last_word(self, board: World) -> None:
+        ada = board.connect("ada")
+        board.wait(10)
+        board.update(ada, status=AWAY, metadata=b'{"page":3}')
+        board.leave(ada)
+        row = board.rows[ada.session_id]
+        assert (row.status, row.metadata) == (AWAY, b'{"page":3}')
+        assert row.last_heartbeat_at == row.disconnected_at
+
     def test_cannot_be_taken_back(self, board: World) -> None:
         ada = board.connect("ada")
         board.connect("bob")
