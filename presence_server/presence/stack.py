@@ -114,7 +114,8 @@ class PresenceStack:
             )
             if self._required:
                 failures.append(down)
-            self.service.writer.health.down(down)
+            else:
+                self.service.writer.health.down(down)
         except StorageError as error:
             failures.append(error)
 
