@@ -13,6 +13,7 @@ import signal
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 import trio
@@ -23,6 +24,7 @@ from ..presence.stack import PresenceStack, open_presence
 from ..settings import Settings
 from ..storage.errors import StorageError
 from .listening import Address, address_of, open_listeners, tls_context
+from .notify import ServiceManager
 from .wiring import Parts, wire_parts
 
 log = structlog.get_logger(__name__)
@@ -46,7 +48,10 @@ async def main(settings: Settings) -> None:
         stop = trio.Event()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on_signal, signals, stop, nursery.cancel_scope)
-            await serve(settings, stop=stop)
+            async with trio.open_nursery() as serving:
+                address = await serving.start(partial(serve, settings, stop=stop))
+                # Outside of `serving`: signs of life go on until the last write is made.
+                nursery.start_soon(ServiceManager.of().keep_told, address.url, stop)
             nursery.cancel_scope.cancel()
 
 
