@@ -100,9 +100,10 @@ def test_a_wall_clock_that_was_set_counts_from_the_next_event(board: World) -> N
 
 def test_a_free_seat_is_one_that_nobody_waits_for() -> None:
     board = World(BoardLimits(capacity=1))
-    assert board.room.has_free_seat
+    seen = [board.room.has_free_seat]
     ada = board.connect("ada")
-    assert not board.room.has_free_seat
+    seen.append(board.room.has_free_seat)
     board.connect("bob")
     board.leave(ada)
-    assert not board.room.has_free_seat
+    seen.append(board.room.has_free_seat)
+    assert seen == [True, False, False]
