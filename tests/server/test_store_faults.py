@@ -38,9 +38,8 @@ RECOVERY_S = 5.0
 READY = {"status": "ready", "database": "ok", "cache": "ok"}
 STATUSES = ("online", "idle", "away")
 
-Row = tuple[str, object] | None
-"""Status and metadata of an open session; None of one that has ended, whose row is closed
-as it was last saved: what it said in its last half second nobody reads any more."""
+Row = tuple[bool, str, object]
+"""Whether the session is open, and its last status and metadata."""
 
 
 @pytest.fixture
@@ -105,7 +104,7 @@ class Traffic:
         client = await self._visitors.open(BOARD, user_id=name)
         snapshot = await client.next_of("board:joined")
         session_id = str(snapshot["session_id"])
-        self.expected[session_id] = ("online", None)
+        self.expected[session_id] = (True, "online", None)
         return Talker(name, session_id, client)
 
     async def _talk(self, talkers: list[Talker]) -> None:
@@ -115,7 +114,7 @@ class Traffic:
             speaker, listener = talkers[number % 2], talkers[1 - number % 2]
             status, metadata = STATUSES[number % 3], {"n": number}
             await speaker.client.send("presence:update", status=status, metadata=metadata)
-            self.expected[speaker.session_id] = (status, metadata)
+            self.expected[speaker.session_id] = (True, status, metadata)
             event: Event = {}
             while (event.get("user_id"), event.get("metadata")) != (speaker.name, metadata):
                 event = await listener.client.next_of("presence:update")
@@ -138,7 +137,7 @@ class Traffic:
                 assert (await guest.client.close_code())[0] == 1000
             else:
                 self._stayed.append(guest.client)
-            self.expected[guest.session_id] = None if goes else ("away", metadata)
+            self.expected[guest.session_id] = (not goes, "away", metadata)
             self.joins += 1
             await trio.sleep(0.1)
 
@@ -175,7 +174,7 @@ class House:
             for row in self._postgres.execute(sql, self._database_url):
                 metadata = None if row["metadata"] is None else json.loads(row["metadata"])
                 is_open = row["disconnected_at"] is None
-                found[row["session_id"]] = (row["status"], metadata) if is_open else None
+                found[row["session_id"]] = (is_open, row["status"], metadata)
             return found
 
         return await trio.to_thread.run_sync(query)
