@@ -32,7 +32,7 @@ from .refusal import Refusal, draining, full
 from .session import SessionLink, Surroundings
 from .stream_pump import StreamWire
 from .tickets import QueueTickets
-from .upgrade import Accepted, Plain, accept, is_plain, read_handshake
+from .upgrade import Accepted, Plain, accept, is_plain, plain, read_handshake
 from .visitors import Visit, VisitorLimits, Visitors
 
 log = structlog.get_logger(__name__)
@@ -288,7 +288,7 @@ class Gateway:
         head = parse_head(head_bytes)
         self._visitors.identify(visit, head.get_all("x-forwarded-for"), trio.current_time())
         if is_plain(head):
-            return Plain(head_bytes + rest)
+            return plain(head, head_bytes, rest)
         if self._draining:
             raise draining()
         handshake = read_handshake(head, self._limits.allowed_origins)
@@ -369,7 +369,7 @@ class Gateway:
         sock: trio.socket.SocketType | None,
     ) -> None:
         if isinstance(outcome, Plain) and sock is not None:
-            await self._http.serve(stream, sock, outcome.data)
+            await self._http.serve(stream, sock, outcome.data, outcome.body_left)
             return
         if isinstance(outcome, Plain):
             outcome = Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "WebSockets only")

@@ -15,6 +15,8 @@ import msgspec
 from ..core.errors import PresenceError
 
 MAX_HEAD_BYTES = 16384
+_MAX_LENGTH_DIGITS = 18
+"""Beyond that two readers may overflow differently, and ``int`` refuses in the end."""
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(rb"/[\x21-\x7e]*")
@@ -110,11 +112,15 @@ def parse_head(data: bytes) -> RequestHead:
     lengths, encodings = head.get_all("content-length"), head.get_all("transfer-encoding")
     if len(lengths) > 1 or len(encodings) > 1 or (lengths and encodings):
         raise BadRequest("the length of the body is ambiguous")
-    if lengths and not (lengths[0].isascii() and lengths[0].isdigit()):
+    if lengths and not _is_length(lengths[0]):
         raise BadRequest("Content-Length is not a number")
     if encodings and encodings[0].lower() != "chunked":
         raise BadRequest("Transfer-Encoding is not chunked")
     return head
+
+
+def _is_length(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_LENGTH_DIGITS
 
 
 def _request_line(line: bytes) -> tuple[str, str]:

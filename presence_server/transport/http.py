@@ -28,23 +28,31 @@ MAX_CONCURRENT = 256
 class ReplayStream(trio.abc.HalfCloseableStream):
     """A stream, plain or TLS, whose first bytes were read already.
 
-    ``socket`` is where Hypercorn looks for the addresses of both ends.
+    ``socket`` is where Hypercorn looks for the addresses of both ends. Behind the body,
+    of which ``body_left`` bytes are still to come, nothing is heard: Hypercorn would end
+    the connection in the middle of its own answer, and log that as an error.
     """
 
     def __init__(
-        self, stream: trio.abc.Stream, socket: trio.socket.SocketType, head: bytes
+        self, stream: trio.abc.Stream, socket: trio.socket.SocketType, head: bytes, body_left: int
     ) -> None:
         self.socket = socket
         self._stream = stream
         self._head = head
+        self._body_left = body_left
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """The replayed bytes first."""
+        """The replayed bytes first, then the rest of the body, then the end of the stream."""
         if self._head:
             await trio.lowlevel.checkpoint()
             head, self._head = self._head, b""
             return head
-        return bytes(await self._stream.receive_some(max_bytes))
+        data = bytes(await self._stream.receive_some(max_bytes))
+        while data and not self._body_left:
+            data = bytes(await self._stream.receive_some(max_bytes))
+        data = data[: self._body_left]
+        self._body_left -= len(data)
+        return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send, or give the peer up after a while: Hypercorn shields its writes.
@@ -98,10 +106,21 @@ class HttpServer:
         self._config.errorlog = logging.getLogger("hypercorn.error")
 
     async def serve(
-        self, stream: trio.abc.Stream, socket: trio.socket.SocketType, head: bytes
+        self,
+        stream: trio.abc.Stream,
+        socket: trio.socket.SocketType,
+        head: bytes,
+        body_left: int = 0,
     ) -> None:
-        """Answer the request that begins with ``head``; closes the stream; never raises."""
-        replay = ReplayStream(stream, socket, head)
+        """Answer one request; closes the stream; never raises.
+
+        Args:
+            stream: carries it.
+            socket: has the addresses of both ends.
+            head: the request as far as it was read.
+            body_left: how many bytes of it are still to come.
+        """
+        replay = ReplayStream(stream, socket, head, body_left)
         try:
             async with self._turns, trio.open_nursery() as nursery:
                 nursery.start_soon(_close_when_cancelled, replay)

@@ -23,9 +23,15 @@ _BOARDS = "/ws/boards/"
 
 
 class Plain(msgspec.Struct, frozen=True):
-    """A request for the web application, as far as it was read."""
+    """A request for the web application.
+
+    Attributes:
+        data: its bytes as far as they were read, and none that came behind it.
+        body_left: how many are still to come.
+    """
 
     data: bytes
+    body_left: int
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -44,12 +50,20 @@ class Accepted(msgspec.Struct, frozen=True):
     rest: bytes
 
 
+def plain(head: RequestHead, head_bytes: bytes, rest: bytes) -> Plain:
+    """One request for the web application, without what was sent behind it."""
+    length = int(head.get("content-length") or 0)
+    body = rest[:length]
+    return Plain(head_bytes + body, length - len(body))
+
+
 def is_plain(head: RequestHead) -> bool:
     """Whether the request is for the web application.
 
     Raises:
         Refusal: it asks for a WebSocket or another protocol where there is none (404),
-            or for a board's socket without an upgrade (426).
+            or for a board's socket without an upgrade (426), or has a body without a
+            length (411): where one ends must be known before anybody reads it.
     """
     is_socket_path = head.target.startswith(_PREFIX)
     # Hypercorn changes to HTTP/2 for an Upgrade header alone, without a Connection.
@@ -58,6 +72,8 @@ def is_plain(head: RequestHead) -> bool:
             raise Refusal(
                 HTTPStatus.UPGRADE_REQUIRED, "UPGRADE_REQUIRED", "this is a WebSocket endpoint"
             )
+        if head.get("transfer-encoding") is not None:
+            raise Refusal(HTTPStatus.LENGTH_REQUIRED, "LENGTH_REQUIRED", "no chunked bodies here")
         return True
     if head.upgrade != "websocket" or not is_socket_path:
         raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "no such upgrade here")
