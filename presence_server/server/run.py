@@ -7,10 +7,12 @@ the rooms outlive the connections. The inner ones get a deadline on the way down
 from __future__ import annotations
 
 import gc
+import os
 import random
 import secrets
 import signal
 import ssl
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -35,9 +37,14 @@ GC_THRESHOLDS = (10_000, 20, 50)
 FLUSH_DEADLINE_S = 1.5
 """What the last writes get; with the drain before it the end stays within its 2 s."""
 
+LAST_RESORT_S = 1.9
+"""After the drain: what hangs by then, such as a frozen database's connection, is left open."""
+
 
 async def main(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends it at once.
+
+    This is for a process of its own: after a signal it ends in time, whatever hangs.
 
     Raises:
         PresenceError: the server cannot start; its text is one line for the operator.
@@ -47,7 +54,8 @@ async def main(settings: Settings) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, _one_error():
         stop = trio.Event()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_stop_on_signal, signals, stop, nursery.cancel_scope)
+            drain_s = settings.server.drain_timeout_s
+            nursery.start_soon(_stop_on_signal, signals, stop, nursery.cancel_scope, drain_s)
             async with trio.open_nursery() as serving:
                 address = await serving.start(partial(serve, settings, stop=stop))
                 # Outside of `serving`: signs of life go on until the last write is made.
@@ -181,13 +189,31 @@ async def _flush(service: PresenceService) -> None:
 
 
 async def _stop_on_signal(
-    signals: AsyncIterator[int], stop: trio.Event, scope: trio.CancelScope
+    signals: AsyncIterator[int], stop: trio.Event, scope: trio.CancelScope, drain_s: float
 ) -> None:
     async for number in signals:
         log.info("signal", name=signal.Signals(number).name)
         if stop.is_set():
             scope.cancel()
-        stop.set()
+            _exit_after(LAST_RESORT_S)
+        else:
+            stop.set()
+            _exit_after(drain_s + LAST_RESORT_S)
+
+
+def _exit_after(seconds: float) -> None:
+    """End the process then, if it still lives: nothing is lost that was not lost before.
+
+    A thread does it, since closing what hangs may be shielded, or hang the interpreter.
+    """
+
+    def leave() -> None:
+        log.warning("exiting with connections to the stores open")
+        os._exit(0)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class ServerProcess:
         self.address = address
         self.log: list[str] = []
         """The lines it has logged since it began to listen."""
+        self.log_ended = trio.Event()
 
     @property
     def pid(self) -> int:
@@ -42,9 +43,11 @@ class ServerProcess:
         self._process.send_signal(number)
 
     async def exit_code(self) -> int:
-        """Wait for the end."""
+        """Wait for the end, and for the last line of the log."""
         with trio.fail_after(PATIENCE_S):
-            return await self._process.wait()
+            code = await self._process.wait()
+            await self.log_ended.wait()
+            return code
 
 
 @asynccontextmanager
@@ -65,7 +68,7 @@ async def server_process(**values: object) -> AsyncIterator[ServerProcess]:
             lines = _Lines(process.stderr)
             with trio.fail_after(PATIENCE_S):
                 server = ServerProcess(process, await lines.address())
-            nursery.start_soon(lines.collect, server.log)
+            nursery.start_soon(lines.collect, server)
             yield server
             nursery.cancel_scope.cancel()
     finally:
@@ -100,10 +103,11 @@ class _Lines:
                 return Address(str(parts.hostname), int(parts.port or 0), parts.scheme)
         raise AssertionError("the server did not start:\n" + "\n".join(seen))
 
-    async def collect(self, log: list[str]) -> None:
+    async def collect(self, server: ServerProcess) -> None:
         """Keep reading, so that a full pipe does not stop the server."""
         while (line := await self.next()) is not None:
-            log.append(line)
+            server.log.append(line)
+        server.log_ended.set()
 
 
 def _text(value: object) -> str:
