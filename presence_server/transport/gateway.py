@@ -96,6 +96,7 @@ class Gateway:
         self._numbers = itertools.count(1)
         self._draining = False
         self._empty = trio.Event()
+        self._nursery: trio.Nursery | None = None
 
     @property
     def is_draining(self) -> bool:
@@ -117,6 +118,7 @@ class Gateway:
         """Accept on these non-blocking sockets until cancelled; closes them then."""
         try:
             async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 greet = partial(self._greet, nursery, tls)
                 for listener in listeners:
                     nursery.start_soon(accept_forever, listener, greet)
@@ -162,9 +164,7 @@ class Gateway:
             visit,
             self._deadlines,
             self._limits.handshake_timeout_s,
-            on_head=partial(self._on_head, nursery),
-            on_refused=partial(self._release, nursery),
-            on_gone=self._on_greeting_gone,
+            self,
         )
         self._greetings += 1
         self._pump.add(wire, greeting)
@@ -174,24 +174,31 @@ class Gateway:
             raise full()
         return self._visitors.arrive(host, trio.current_time())
 
-    def _on_head(self, nursery: trio.Nursery, greeting: Greeting, head: bytes, rest: bytes) -> None:
+    def on_head(self, greeting: Greeting, head: bytes, rest: bytes) -> None:
+        """See :class:`.greeting.Reception`."""
         outcome = self._decide(greeting.visit, head, rest)
         if not isinstance(outcome, Accepted):
-            self._release(nursery, greeting, outcome)
+            self._release(greeting, outcome)
             return
         self._greetings -= 1
         link, connection = self._open(outcome, greeting.wire, greeting.visit)
         greeting.wire.endpoint = connection
         self._start(link, connection, outcome)
 
-    def _release(self, nursery: trio.Nursery, greeting: Greeting, outcome: Plain | Refusal) -> None:
-        """What is no WebSocket leaves the pump and gets a task."""
-        sock = greeting.wire.release()
-        nursery.start_soon(self._serve_socket, outcome, sock, greeting.visit)
+    def on_refused(self, greeting: Greeting, refusal: Refusal) -> None:
+        """See :class:`.greeting.Reception`."""
+        self._release(greeting, refusal)
 
-    def _on_greeting_gone(self, greeting: Greeting) -> None:
+    def on_gone(self, greeting: Greeting) -> None:
+        """See :class:`.greeting.Reception`."""
         self._greetings -= 1
         greeting.visit.leave()
+
+    def _release(self, greeting: Greeting, outcome: Plain | Refusal) -> None:
+        """What is no WebSocket leaves the pump and gets a task."""
+        assert self._nursery is not None
+        sock = greeting.wire.release()
+        self._nursery.start_soon(self._serve_socket, outcome, sock, greeting.visit)
 
     async def _serve_socket(
         self, outcome: Plain | Refusal, sock: socket.socket, visit: Visit

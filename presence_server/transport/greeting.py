@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
+from typing import Protocol
 
 import structlog
 import trio
@@ -27,6 +27,19 @@ def bad_request(error: BadRequest) -> Refusal:
     return Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", str(error))
 
 
+class Reception(Protocol):
+    """Where greetings lead to. Each ends with one of these calls."""
+
+    def on_head(self, greeting: Greeting, head: bytes, rest: bytes) -> None:
+        """The head was read, and what came behind it."""
+
+    def on_refused(self, greeting: Greeting, refusal: Refusal) -> None:
+        """What came is none."""
+
+    def on_gone(self, greeting: Greeting) -> None:
+        """The peer went away before that."""
+
+
 class Greeting:
     """Reads the head of whoever came, and hands it on.
 
@@ -35,18 +48,14 @@ class Greeting:
         visit: who came.
         alarms: rings when it has taken too long.
         timeout_s: how long that is.
-        on_head: is given the head and what came behind it.
-        on_refused: is given the answer to what is none.
-        on_gone: the peer went away before that.
+        reception: hears of the outcome.
     """
 
     __slots__ = (
         "__weakref__",
         "_alarms",
-        "_on_gone",
-        "_on_head",
-        "_on_refused",
         "_reader",
+        "_reception",
         "visit",
         "wire",
     )
@@ -60,16 +69,12 @@ class Greeting:
         visit: Visit,
         alarms: Alarms,
         timeout_s: float,
-        on_head: Callable[[Greeting, bytes, bytes], None],
-        on_refused: Callable[[Greeting, Refusal], None],
-        on_gone: Callable[[Greeting], None],
+        reception: Reception,
     ) -> None:
         self.wire = wire
         self.visit = visit
         self._alarms = alarms
-        self._on_head = on_head
-        self._on_refused = on_refused
-        self._on_gone = on_gone
+        self._reception = reception
         self._reader = HeadReader()
         alarms.arm(self, Alarm.HANDSHAKE, trio.current_time() + timeout_s)
 
@@ -81,11 +86,11 @@ class Greeting:
             self.wire.abort()
         except BadRequest as error:
             self._alarms.disarm(self)
-            self._on_refused(self, bad_request(error))
+            self._reception.on_refused(self, bad_request(error))
         else:
             if found is not None:
                 self._alarms.disarm(self)
-                self._on_head(self, *found)
+                self._reception.on_head(self, *found)
 
     def receive_eof(self) -> None:
         """See :class:`.ports.Endpoint`."""
@@ -97,7 +102,7 @@ class Greeting:
     def on_gone(self) -> None:
         """See :class:`.ports.Endpoint`."""
         self._alarms.disarm(self)
-        self._on_gone(self)
+        self._reception.on_gone(self)
 
     def crash(self, error: Exception) -> None:
         """See :class:`.ports.Endpoint`."""
@@ -106,4 +111,4 @@ class Greeting:
 
     def on_alarm(self, alarm: Alarm, now: float) -> None:
         """See :class:`.ports.Rings`."""
-        self._on_refused(self, too_slow())
+        self._reception.on_refused(self, too_slow())

@@ -13,17 +13,20 @@ class Outbox:
     __slots__ = ("_offset", "_pieces", "size")
 
     def __init__(self) -> None:
-        self._pieces: deque[bytes] = deque()
+        # Most peers keep up, and an empty deque is 600 bytes of each of them.
+        self._pieces: deque[bytes] | tuple[()] = ()
         self._offset = 0
         self.size = 0
         """Bytes that wait."""
 
     def append(self, piece: bytes, sent: int = 0) -> None:
         """Add frames; ``sent`` bytes of them are written already if nothing else waits."""
-        if not self._pieces:
+        pieces = self._pieces
+        if not pieces:
+            pieces = self._pieces = deque()
             self._offset = sent
             self.size -= sent
-        self._pieces.append(piece)
+        pieces.append(piece)
         self.size += len(piece)
 
     def peek(self) -> bytes:
@@ -44,8 +47,11 @@ class Outbox:
         """``count`` bytes were written."""
         self.size -= count
         count += self._offset
-        while self._pieces and count >= len(self._pieces[0]):
-            count -= len(self._pieces.popleft())
+        pieces = self._pieces
+        while pieces and count >= len(pieces[0]):
+            count -= len(pieces.popleft())
+        if not pieces:
+            self._pieces = ()
         self._offset = count
 
     def cut(self) -> None:
@@ -54,14 +60,14 @@ class Outbox:
             return
         first, offset = self._pieces[0], self._offset
         end = _frame_end(first, offset) if offset else 0
-        self._pieces.clear()
+        self._pieces = ()
         self._offset = self.size = 0
         if end > offset:
             self.append(first[:end], offset)
 
     def clear(self) -> None:
         """Drop everything: there is nobody to write to."""
-        self._pieces.clear()
+        self._pieces = ()
         self._offset = self.size = 0
 
 
