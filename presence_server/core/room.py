@@ -98,6 +98,11 @@ class Room:
         """Whether the user is seated or queued here."""
         return user_id in self._state.users or self._state.queue.get(user_id) is not None
 
+    @property
+    def look_by(self) -> float:
+        """When to ask for :meth:`next_deadline` again: never after it, and cheap to read."""
+        return self._state.timers.earliest
+
     def next_deadline(self) -> float:
         """When to apply ``Tick``, in scheduling seconds; may be infinity, never too late."""
         return self._state.timers.next()

@@ -18,8 +18,11 @@ from .roster import Phase, Session, User
 from .timers import Timers
 
 
-class Alarm(enum.Enum):
-    """What a deadline is for. Those of a session or user carry its id, the others ""."""
+class Alarm(enum.IntEnum):
+    """What a deadline is for. Those of a session or user carry its id, the others "".
+
+    An int, which is quick to hash.
+    """
 
     COMMIT_WAIT = enum.auto()
     SESSION_END = enum.auto()

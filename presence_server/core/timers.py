@@ -20,12 +20,14 @@ _SLACK = 64
 class Timers(Generic[K]):
     """Alarms by key. Times are seconds of the caller's clock."""
 
-    __slots__ = ("_armed", "_heap", "_order")
+    __slots__ = ("_armed", "_heap", "_order", "earliest")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, K]] = []
         self._armed: dict[K, float] = {}
         self._order = 0
+        self.earliest = math.inf
+        """When to look, at the latest: never after the next alarm, perhaps before it."""
 
     def arm(self, key: K, at: float) -> None:
         """Ring ``key`` no later than ``at``; an earlier alarm of the key stands."""
@@ -35,6 +37,7 @@ class Timers(Generic[K]):
         self._armed[key] = at
         self._order += 1
         heapq.heappush(self._heap, (at, self._order, key))
+        self.earliest = min(self.earliest, at)
         if len(self._heap) > 2 * len(self._armed) + _SLACK:
             self._compact()
 
@@ -48,8 +51,10 @@ class Timers(Generic[K]):
         while heap:
             at, _, key = heap[0]
             if self._armed.get(key) == at:
+                self.earliest = at
                 return at
             heapq.heappop(heap)
+        self.earliest = math.inf
         return math.inf
 
     def pop_due(self, now: float) -> K | None:

@@ -236,7 +236,7 @@ class RoomTask:
 
     def _set_alarms(self) -> None:
         """Bring forward what the tasks wait for; what became later rings in vain."""
-        alarm, deadline = self._alarm, self.room.next_deadline()
+        alarm, deadline = self._alarm, self.room.look_by
         if alarm is not None and deadline < alarm.deadline:
             alarm.deadline = deadline
         alarm, deadline = self._cursor_alarm, self.room.next_cursor_deadline()

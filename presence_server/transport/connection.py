@@ -15,7 +15,13 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+try:
+    from websockets.speedups import apply_mask
+except ImportError:
+    from websockets.utils import apply_mask
+
 from ..core.errors import CloseCode
+from .framing import frame_bounds, is_plain_text
 from .outbox import Outbox
 from .ports import Alarm, Alarms, Handler, Wire
 
@@ -67,8 +73,10 @@ class Connection:
         "_fragments",
         "_fragments_opcode",
         "_handler",
+        "_head",
         "_limits",
         "_outbox",
+        "_owed",
         "_ping_due",
         "_ping_sent",
         "_progress_at",
@@ -93,6 +101,10 @@ class Connection:
         self._alarms = alarms
         self._limits = limits
         self._outbox = Outbox()
+        self._head = b""
+        """The beginning of a frame whose length is not known yet."""
+        self._owed = 0
+        """How much of a frame that the library reads has not come yet."""
         self._fragments: bytearray | None = None
         self._fragments_opcode = Opcode.TEXT
         self._closing = False
@@ -185,11 +197,24 @@ class Connection:
         """Bytes from the peer."""
         if self._closing:
             return
-        self._protocol.receive_data(data)
-        for frame in self._protocol.events_received():
-            if isinstance(frame, Frame):
-                self._on_frame(frame)
-        self._answer()
+        if self._head:
+            data, self._head = self._head + data, b""
+        position, size = min(self._owed, len(data)), len(data)
+        if position:
+            self._owed -= position
+            self._feed(data[:position])
+        while position < size and not self._closing:
+            bounds = frame_bounds(data, position)
+            if bounds is None:
+                self._head = data[position:]
+                return
+            start, end = bounds
+            if end <= size and self._fragments is None and is_plain_text(data, position, start):
+                self._handler.on_text(apply_mask(data[start:end], data[start - 4 : start]))
+            else:
+                self._feed(data[position:end])
+                self._owed = max(0, end - size)
+            position = end
 
     def receive_eof(self) -> None:
         """The peer will send nothing more, or the way is broken."""
@@ -233,6 +258,14 @@ class Connection:
                 self._wire.abort()
 
     # --- inside ---------------------------------------------------------------
+
+    def _feed(self, data: bytes) -> None:
+        """Have the library read a frame, or a part of one."""
+        self._protocol.receive_data(data)
+        for frame in self._protocol.events_received():
+            if isinstance(frame, Frame):
+                self._on_frame(frame)
+        self._answer()
 
     def _on_frame(self, frame: Frame) -> None:
         if self._closing:

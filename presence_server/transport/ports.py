@@ -75,8 +75,8 @@ class Handler(Protocol):
         """The socket is closed; called once, last."""
 
 
-class Alarm(enum.Enum):
-    """What a connection, or what is on it, may be rung for."""
+class Alarm(enum.IntEnum):
+    """What a connection, or what is on it, may be rung for. An int, which is quick to hash."""
 
     KEEPALIVE = enum.auto()
     WRITE = enum.auto()

@@ -36,6 +36,7 @@ def test_a_heartbeat_moves_no_alarm(board: World) -> None:
     before = board.room.next_deadline()
     board.pong(ada)
     assert board.room.next_deadline() == before
+    assert board.room.look_by <= before
 
 
 def test_changes_gather_for_the_save_interval(board: World) -> None:

@@ -96,3 +96,19 @@ def test_rings_what_a_plain_dictionary_would(moves: list[tuple[str, str, int]]) 
             assert set(ring(timers, now)) == due
             plain = {k: at for k, at in plain.items() if k not in due}
         assert timers.next() == min(plain.values(), default=math.inf)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["arm", "disarm", "next", "pop"]))))
+def test_whoever_looks_by_the_earliest_misses_no_alarm(moves: list[tuple[int, str]]) -> None:
+    timers: Timers[int] = Timers()
+    for number, (key, move) in enumerate(moves):
+        if move == "arm":
+            timers.arm(key, (number * 7) % 11)
+        elif move == "disarm":
+            timers.disarm(key)
+        elif move == "next":
+            assert timers.next() == timers.earliest
+        else:
+            timers.pop_due(6)
+        before = timers.earliest
+        assert before <= timers.next()

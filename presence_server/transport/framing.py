@@ -1,0 +1,46 @@
+"""Where frames begin and end, and which need no more than that to be read.
+
+Nearly all a server hears is one short text message in one frame. Told apart here, such
+a frame costs a quarter of what the library takes for it; the library reads all others,
+and so decides about everything that is not as simple as that.
+"""
+
+from __future__ import annotations
+
+_FINAL_TEXT = 0x81
+_MASKED = 0x80
+_LENGTH = 0x7F
+
+
+def frame_bounds(data: bytes, position: int) -> tuple[int, int] | None:
+    """Where the payload of the frame at ``position`` starts and ends (:rfc:`6455` section 5.2).
+
+    Either may lie beyond ``data``. None if even the length has not come yet.
+    """
+    left = len(data) - position
+    if left < 2:
+        return None
+    second = data[position + 1]
+    length, start = second & _LENGTH, position + 2
+    if length == 126:
+        if left < 4:
+            return None
+        length, start = int.from_bytes(data[start : start + 2], "big"), start + 2
+    elif length == 127:
+        if left < 10:
+            return None
+        length, start = int.from_bytes(data[start : start + 8], "big"), start + 8
+    if second & _MASKED:
+        start += 4
+    return start, start + length
+
+
+def is_plain_text(data: bytes, position: int, start: int) -> bool:
+    """Whether the frame at ``position`` is a whole text message of less than 126 bytes, masked.
+
+    Args:
+        data: holds the frame.
+        position: where it begins.
+        start: where its payload begins.
+    """
+    return data[position] == _FINAL_TEXT and data[position + 1] >= _MASKED and start - position == 6
