@@ -14,10 +14,10 @@ import pytest
 import trio
 from websockets.frames import Opcode
 
+from benchmarks.subject import Subject
 from presence_server.server import Address
 from tests.hostile.kit import MIB, Growth, joined, undisturbed
 from tests.server.kit import PATIENCE_S, running_server
-from tests.server.process import server_process
 from tests.transport.fake_wire import Held
 from tests.transport.frames import MASK, close, frame, read_frames, text
 
@@ -46,11 +46,11 @@ def raw(first: int, data: bytes = b"") -> bytes:
     return header(first, len(data)) + MASK + bytes(b ^ MASK[i % 4] for i, b in enumerate(data))
 
 
-def codes_of(helpings: Iterable[bytes], **limits: float) -> list[int | None]:
+def codes_of(helpings: Iterable[bytes], max_message_bytes: int = 2**20) -> list[int | None]:
     """The close code of each helping, on a connection of its own; None where there is none."""
     found: list[int | None] = []
     for data in helpings:
-        held = Held(**limits)
+        held = Held(max_message_bytes=max_message_bytes)
         held.connection.receive(data)
         closes = [seen.close.code for seen in held.frames() if seen.opcode is Opcode.CLOSE]
         assert len(closes) <= 1, data
@@ -189,7 +189,7 @@ async def test_only_two_close_codes_end_a_session_and_all_are_answered(server: A
             assert await end_of(server, frame(Opcode.CLOSE, code.to_bytes(2, "big"))) == 1002
 
 
-async def test_floods_of_pings_and_empty_frames_take_no_memory(tmp_path: Path) -> None:
+async def test_floods_of_pings_and_empty_frames_take_no_memory(subject: Subject) -> None:
     floods = {
         "pings": frame(Opcode.PING, b"x" * 125),
         "pongs nobody asked for": frame(Opcode.PONG),
@@ -197,16 +197,12 @@ async def test_floods_of_pings_and_empty_frames_take_no_memory(tmp_path: Path) -
         "empty fragments": frame(Opcode.CONT, fin=False),
         "empty texts": text(""),
     }
-    async with (
-        server_process(
-            database__url=f"sqlite:///{tmp_path / 'presence.db'}", limits__ping_interval_s=3600
-        ) as server,
-        undisturbed(server.address, count=10),
-    ):
+    address = Address(subject.host, subject.port, "http")
+    async with undisturbed(address, count=10):
         for _ in range(2):  # The first time is for what a process allocates once.
-            growth = Growth(server.pid)
+            growth = Growth(subject.pid)
             for name, one in floods.items():
-                await flood(server.address, name, one)
+                await flood(address, name, one)
         assert growth.peak_bytes < 5 * MIB
 
 

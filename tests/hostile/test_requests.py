@@ -186,7 +186,7 @@ async def send_more_than_a_head(address: Address) -> None:
     for rest, code in (
         (close(1000), 1000),
         (event("heartbeat") * 3 + close(1001), 1001),
-        (event("board:leave") + b"\xff" * 100, 1002),
+        (event("heartbeat") + b"\xff" * 100, 1002),
         (SMUGGLED, 1002),
         (frame(8)[:1], None),  # type: ignore[arg-type]
     ):
