@@ -45,6 +45,11 @@ endif
 test-quick: $(STAMP) ## Run the tests without browsers, with fewer Hypothesis examples
 	$(BIN)/pytest --hypothesis-profile=quick -m 'not browser and not bench' $(ARGS)
 
+.PHONY: bench
+bench: $(STAMP) ## Measure this server and its peers, side by side (the peers are installed first)
+	@$(BIN)/python -m benchmarks.peers.install
+	$(BIN)/python -m benchmarks.peers $(ARGS)
+
 bench-%: $(STAMP) ## Measure: bench-admission and the others in benchmarks/
 	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(ARGS)
 

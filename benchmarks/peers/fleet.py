@@ -52,7 +52,6 @@ class Fleet:
         self._epoll = select.epoll()
         self._tails: dict[int, bytes] = {}
         self._end = dialect.frame_end()
-        self._own = time.process_time()
 
     def join(self, places: Iterable[tuple[int, str]], timeout_s: float = 90.0) -> list[Member]:
         """Connect members (board number, user) and wait until all are; returns them.
@@ -77,8 +76,17 @@ class Fleet:
     def settle(self, timeout_s: float = 15.0) -> None:
         """Read until nothing comes any more."""
         give_up_at = time.perf_counter() + timeout_s
-        while self.poll(QUIET_S, lambda _fd, _data: None) and time.perf_counter() < give_up_at:
+        while self.poll(QUIET_S, self.answer) and time.perf_counter() < give_up_at:
             pass
+
+    def answer(self, fd: int, data: bytes) -> None:
+        """Pass over what came, but for a ping that came with it."""
+        if b"\x89\x00" in data:
+            self.by_fd[fd].sock.send(_PONG)
+
+    def neglect(self, member: Member) -> None:
+        """Read nothing of one member any more."""
+        self._epoll.unregister(member.fd)
 
     def poll(self, timeout_s: float, on_data: Callable[[int, bytes], object]) -> int:
         """Wait for input, at most ``timeout_s``; hand over what came. Returns how many had some."""

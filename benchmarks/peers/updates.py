@@ -37,11 +37,11 @@ class Throughput(Struct, frozen=True):
 class Speakers:
     """Who says what next: members in turn, boards in turn, each changing its status."""
 
-    def __init__(self, fleet: Fleet, boards: int) -> None:
+    def __init__(self, fleet: Fleet, boards: int, members: int | None = None) -> None:
         by_board: list[list[Member]] = [[] for _ in range(boards)]
         for member in fleet.members:
             by_board[member.board].append(member)
-        order = [column[i] for i in range(len(by_board[0])) for column in by_board]
+        order = [column[i] for i in range(members or len(by_board[0])) for column in by_board]
         dialect = fleet.dialect
         self._sends = [
             (member.sock.send, dialect.update(member.user, status))

@@ -1,0 +1,62 @@
+"""Work 4: what connections cost that only stay."""
+
+from __future__ import annotations
+
+import time
+
+from msgspec import Struct
+
+from .catalog import Target
+from .fleet import Fleet, places
+
+USERS = 100
+HEARTBEAT_S = 30.0
+
+
+class Idle(Struct, frozen=True):
+    """Memory of each connection beyond the first board's, and CPU of all as a share of a core."""
+
+    connections: int
+    kib_each: float
+    server_cpu: float
+    client_cpu: float
+    seconds: float
+    lost: int
+
+
+def measure(target: Target, connections: int, seconds: float) -> Idle:
+    """Boards of 100; each member says every 30 s that it is there."""
+    with target.running() as subject:
+        fleet = Fleet(subject, target.dialect)
+        try:
+            everybody = places(connections // USERS, USERS)
+            fleet.join(everybody[:USERS])
+            before = subject.rss_kib()
+            fleet.join(everybody[USERS:], timeout_s=120)
+            _beat(fleet, 3.0)  # The writes of the joins are over by then.
+            server, client = subject.cpu_seconds(), time.process_time()
+            began = time.perf_counter()
+            _beat(fleet, seconds)
+            took = time.perf_counter() - began
+            return Idle(
+                connections=connections,
+                kib_each=(subject.rss_kib() - before) / (connections - USERS),
+                server_cpu=(subject.cpu_seconds() - server) / took,
+                client_cpu=(time.process_time() - client) / took,
+                seconds=seconds,
+                lost=fleet.lost,
+            )
+        finally:
+            fleet.close()
+
+
+def _beat(fleet: Fleet, seconds: float) -> None:
+    frame = fleet.dialect.heartbeat()
+    rate = len(fleet.members) / HEARTBEAT_S
+    sent, began = 0, time.perf_counter()
+    while (left := began + seconds - time.perf_counter()) > 0:
+        while frame and sent < (time.perf_counter() - began) * rate:
+            # Neighbours in the list share a board: a stride spreads the beats.
+            fleet.members[sent * 101 % len(fleet.members)].sock.send(frame)
+            sent += 1
+        fleet.poll(min(left, 1 / rate if frame else 1.0), fleet.answer)

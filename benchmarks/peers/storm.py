@@ -1,0 +1,26 @@
+"""Work 5: a crowd joins at once, each join durable, and comes back to its sessions."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks.crowd import Crowd, Storm
+
+from .process import running_presence_server
+
+
+def measure(users: int, boards: int) -> tuple[Storm, Storm]:
+    """The joins, and the returns after all connections were cut. This server only."""
+    crowd_places = [(f"board-{number % boards}", f"user-{number}") for number in range(users)]
+    with running_presence_server() as subject:
+        crowd = Crowd(subject)
+        come = crowd.join(crowd_places)
+        sessions = crowd.sessions()
+        crowd.close()
+        time.sleep(2)  # The server is to have seen all of it.
+        crowd = Crowd(subject)
+        returned = crowd.join(crowd_places, sessions)
+        crowd.close()
+    if returned.resumed != users:
+        raise RuntimeError(f"{returned.resumed} of {users} got their session back")
+    return come, returned
