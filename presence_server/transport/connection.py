@@ -21,7 +21,7 @@ except ImportError:
     from websockets.utils import apply_mask
 
 from ..core.errors import CloseCode
-from .framing import frame_bounds, is_plain_text
+from .framing import frame_bounds, is_ping, is_plain_text, pong_frame
 from .outbox import Outbox
 from .ports import Alarm, Alarms, Handler, Wire
 
@@ -31,6 +31,8 @@ LINGER_S = 2.0
 """How long input is discarded after our close frame went out."""
 SLOW_LINGER_S = 5.0
 """How long a slow consumer has to take its close frame."""
+REST_S = 0.05
+"""How long nothing is read of a peer that sends more than it may."""
 _PING = b"\x89\x00"
 
 _silent = logging.getLogger("presence_server.websockets")
@@ -191,6 +193,13 @@ class Connection:
         self._write_protocol_output()
         self._start_closing(self._limits.write_timeout_s)
 
+    def rest(self) -> None:
+        """Read nothing for a moment: a flood is held up by the peer's own system, and costs
+        no more than what it may send."""
+        if not self._closing:
+            self._wire.want_read(False)
+            self._alarms.arm(self, Alarm.READ, trio.current_time() + REST_S)
+
     # --- in -------------------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
@@ -211,6 +220,11 @@ class Connection:
             start, end = bounds
             if end <= size and self._fragments is None and is_plain_text(data, position, start):
                 self._handler.on_text(apply_mask(data[start:end], data[start - 4 : start]))
+            elif end <= size and is_ping(data, position, start):
+                # Here and not by the library, which would answer any number of them.
+                if self._handler.on_control():
+                    payload = apply_mask(data[start:end], data[start - 4 : start])
+                    self.write(pong_frame(payload))
             else:
                 self._feed(data[position:end])
                 self._owed = max(0, end - size)
@@ -254,6 +268,8 @@ class Connection:
                 self._check_progress(now)
             case Alarm.SLOW:
                 self._end(None)
+            case Alarm.READ:
+                self._wire.want_read(True)
             case Alarm.CLOSE:
                 self._wire.abort()
 
@@ -277,18 +293,21 @@ class Connection:
             else:
                 self._fragments = bytearray(frame.data)
                 self._fragments_opcode = opcode
+                self._handler.on_fragment()
         elif opcode is Opcode.CONT:
             assert self._fragments is not None
             self._fragments += frame.data
             if frame.fin:
                 message, self._fragments = bytes(self._fragments), None
                 self._on_message(self._fragments_opcode, message)
+            else:
+                self._handler.on_fragment()
         elif opcode is Opcode.PONG or opcode is Opcode.PING:
             if opcode is Opcode.PONG and self._ping_sent is not None:
                 self._ping_due = self._ping_sent + self._limits.ping_interval_s
                 self._ping_sent = None
                 self._alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
-            self._handler.on_pong()
+            self._handler.on_control()
 
     def _answer(self) -> None:
         """Write what the protocol has to say to what was received."""

@@ -48,7 +48,11 @@ class DeniedLink:
     def on_binary(self, data: bytes) -> None:
         """See :class:`.ports.Handler`."""
 
-    def on_pong(self) -> None:
+    def on_control(self) -> bool:
+        """See :class:`.ports.Handler`."""
+        return False
+
+    def on_fragment(self) -> None:
         """See :class:`.ports.Handler`."""
 
     def on_end(self, code: int | None) -> None:

@@ -8,6 +8,7 @@ and so decides about everything that is not as simple as that.
 from __future__ import annotations
 
 _FINAL_TEXT = 0x81
+_PING = 0x89
 _MASKED = 0x80
 _LENGTH = 0x7F
 
@@ -44,3 +45,13 @@ def is_plain_text(data: bytes, position: int, start: int) -> bool:
         start: where its payload begins.
     """
     return data[position] == _FINAL_TEXT and data[position + 1] >= _MASKED and start - position == 6
+
+
+def is_ping(data: bytes, position: int, start: int) -> bool:
+    """Whether the frame at ``position`` is a ping as it must be; see :func:`is_plain_text`."""
+    return data[position] == _PING and data[position + 1] >= _MASKED and start - position == 6
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """The answer to a ping: its payload, which is shorter than 126 bytes."""
+    return b"\x8a%c%b" % (len(payload), payload)

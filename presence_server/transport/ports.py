@@ -23,6 +23,9 @@ class Wire(Protocol):
     def want_write(self) -> None:
         """Call ``connection.on_writable()`` when there is room again."""
 
+    def want_read(self, wanted: bool) -> None:
+        """Whether to read what the peer sends, or to let it wait in the system's buffers."""
+
     def shut_write(self) -> None:
         """Everything was written: tell the peer so (half-close)."""
 
@@ -62,8 +65,11 @@ class Handler(Protocol):
     def on_binary(self, data: bytes) -> None:
         """A whole binary message."""
 
-    def on_pong(self) -> None:
-        """A sign of life below the messages."""
+    def on_control(self) -> bool:
+        """A ping or a pong; whether a ping is to be answered."""
+
+    def on_fragment(self) -> None:
+        """A part of a message, and not its last."""
 
     def on_end(self, code: int | None) -> None:
         """The peer is gone or was let go; called once, unless the session closed it.
@@ -83,6 +89,7 @@ class Alarm(enum.IntEnum):
     SLOW = enum.auto()
     CLOSE = enum.auto()
     HANDSHAKE = enum.auto()
+    READ = enum.auto()
     TOKEN = enum.auto()
 
 

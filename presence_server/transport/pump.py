@@ -47,6 +47,12 @@ class SocketWire:
         if not self._interest & select.EPOLLOUT:
             self._set_interest(self._interest | select.EPOLLOUT)
 
+    def want_read(self, wanted: bool) -> None:
+        """See :class:`.ports.Wire`."""
+        # An interest in nothing would still tell of errors, and only of them.
+        interest = self._interest & ~select.EPOLLIN
+        self._set_interest(interest | select.EPOLLIN if wanted else interest)
+
     def shut_write(self) -> None:
         """See :class:`.ports.Wire`."""
         try:
@@ -75,7 +81,7 @@ class SocketWire:
             if self.fd >= 0:
                 self.endpoint.receive_eof()
         elif events & select.EPOLLOUT and self.fd >= 0:
-            self._set_interest(select.EPOLLIN)
+            self._set_interest(self._interest & ~select.EPOLLOUT)
             self.endpoint.on_writable()
 
     def _read(self) -> bool:

@@ -174,10 +174,19 @@ class SessionLink:
         error = BadMessage(ErrorCode.INVALID_MESSAGE, "binary frames (Yjs) are not supported")
         self._on_bad_message(error, now)
 
-    def on_pong(self) -> None:
+    def on_control(self) -> bool:
         """See :class:`ports.Handler`."""
-        if self._room is not None and self._session_id is not None:
-            self._room.apply(Heard(self.connection_id, self._session_id))
+        verdict = self._budget.spend(trio.current_time())
+        if verdict is not Verdict.ACCEPT:
+            self._refuse(verdict)
+            return False
+        self._is_alive()
+        return True
+
+    def on_fragment(self) -> None:
+        """See :class:`ports.Handler`. A part cannot be dropped, so one too many is the last."""
+        if self._budget.spend(trio.current_time()) is not Verdict.ACCEPT:
+            self._refuse(Verdict.CLOSE)
 
     def on_end(self, code: int | None) -> None:
         """See :class:`ports.Handler`."""
@@ -232,7 +241,7 @@ class SessionLink:
         self._expires_at_ms = expires_at_ms
         self._watch_expiry()
         self._send(AuthRefreshed(AuthRefreshedPayload(expires_at_ms)))
-        self.on_pong()  # It was a sign of life.
+        self._is_alive()  # It was a sign of life.
 
     def _watch_expiry(self) -> None:
         if self._expires_at_ms is not None:
@@ -248,9 +257,14 @@ class SessionLink:
             self._part(Parting.LEFT)
             self.close(CloseCode.PROTOCOL_VIOLATIONS)
         else:
-            self.on_pong()  # It was a sign of life all the same.
+            self._is_alive()  # It was a sign of life all the same.
+
+    def _is_alive(self) -> None:
+        if self._room is not None and self._session_id is not None:
+            self._room.apply(Heard(self.connection_id, self._session_id))
 
     def _refuse(self, verdict: Verdict) -> None:
+        self.connection.rest()
         if verdict is Verdict.DROP:
             return
         is_abuse = verdict is Verdict.CLOSE
@@ -258,7 +272,7 @@ class SessionLink:
         text = "more messages than limits.messages_per_s"
         self._send(Error(ErrorPayload(ErrorCode.RATE_LIMITED, text, retry_after_ms)))
         if not is_abuse:
-            self.on_pong()  # It was a sign of life all the same.
+            self._is_alive()  # It was a sign of life all the same.
             return
         log.info("closed for flooding", board=self._board_id, session=self._session_id)
         self._part(Parting.DROPPED)

@@ -25,6 +25,8 @@ class StreamWire:
         self._stream = stream
         self._batch = batch
         self._wake = trio.Event()
+        self._may_read = trio.Event()
+        self._may_read.set()
         self._wants_write = False
         self._wants_shut = False
         self._taken: bytearray | None = None
@@ -42,6 +44,13 @@ class StreamWire:
         """See :class:`.ports.Wire`."""
         self._wants_write = True
         self._wake.set()
+
+    def want_read(self, wanted: bool) -> None:
+        """See :class:`.ports.Wire`."""
+        if not wanted:
+            self._may_read = trio.Event()
+        else:
+            self._may_read.set()
 
     def shut_write(self) -> None:
         """See :class:`.ports.Wire`."""
@@ -75,6 +84,7 @@ class StreamWire:
                         self.endpoint.receive(data)
                     except Exception as error:
                         self.endpoint.crash(error)
+            await self._may_read.wait()
             try:
                 data = bytes(await self._stream.receive_some(READ_SIZE))
             except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -24,6 +24,7 @@ class FakeWire:
         self.sent = bytearray()
         self.sends = 0
         self.wants_write = False
+        self.wants_read = True
         self.shut = False
         self.aborted = False
 
@@ -42,6 +43,9 @@ class FakeWire:
 
     def want_write(self) -> None:
         self.wants_write = True
+
+    def want_read(self, wanted: bool) -> None:
+        self.wants_read = wanted
 
     def shut_write(self) -> None:
         self.shut = True
@@ -64,6 +68,7 @@ class FakeHandler:
 
     def __init__(self) -> None:
         self.heard: list[bytes | str] = []
+        self.fragments = 0
         self.connection: Connection
         self.close_on: bytes | None = None
         self.fail_on: bytes | None = None
@@ -78,8 +83,12 @@ class FakeHandler:
     def on_binary(self, data: bytes) -> None:
         self.heard.append(b"binary " + data)
 
-    def on_pong(self) -> None:
+    def on_control(self) -> bool:
         self.heard.append("alive")
+        return True
+
+    def on_fragment(self) -> None:
+        self.fragments += 1
 
     def on_end(self, code: int | None) -> None:
         self.heard.append(f"end {code}")

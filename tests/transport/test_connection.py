@@ -11,7 +11,7 @@ from websockets.frames import Opcode
 
 from presence_server.core.errors import CloseCode
 from presence_server.rooms.batch import Batch
-from presence_server.transport.connection import LINGER_S, SLOW_LINGER_S
+from presence_server.transport.connection import LINGER_S, REST_S, SLOW_LINGER_S
 from presence_server.transport.deadlines import Deadlines
 from tests.transport.fake_wire import Held
 from tests.transport.frames import close, frame, split_frames, text
@@ -362,9 +362,30 @@ class TestSlowPeer:
         held = Held(deadlines, outbox_bytes=100)
         held.wire.room = 0
         held.connection.receive(frame(Opcode.PING, b"x" * 100) * 5)
+        await trio.testing.wait_all_tasks_blocked()
         assert held.handler.is_ended()
         held.wire.make_room(None)
         assert [seen.close.code for seen in held.frames()] == [4508]
+
+
+class TestRest:
+    async def test_reads_nothing_for_a_moment_and_then_goes_on(
+        self, autojump_clock: trio.testing.MockClock, deadlines: Deadlines
+    ) -> None:
+        held = Held(deadlines)
+        held.connection.rest()
+        assert not held.wire.wants_read
+        await trio.sleep(REST_S)
+        await trio.testing.wait_all_tasks_blocked()
+        assert held.wire.wants_read
+
+    async def test_is_nothing_for_a_connection_that_closes(
+        self, autojump_clock: trio.testing.MockClock, deadlines: Deadlines
+    ) -> None:
+        held = Held(deadlines)
+        held.connection.close(1000)
+        held.connection.rest()
+        assert held.wire.wants_read
 
 
 class TestKeepalive:

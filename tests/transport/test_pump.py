@@ -111,6 +111,25 @@ class TestFlushing:
             assert CountingPump.sends == 2
 
 
+class TestResting:
+    async def test_a_wire_that_wants_nothing_reads_nothing_until_it_does(self) -> None:
+        house = House(pump=Pump)
+        async with house.open():
+            assert house.pump is not None
+            scripted = Scripted(house.pump)
+            scripted.wire.want_read(False)
+            scripted.peer.send(b"one")
+            await trio.testing.wait_all_tasks_blocked()
+            assert scripted.heard == []
+            scripted.wire.want_write()
+            await trio.testing.wait_all_tasks_blocked()
+            assert scripted.heard == ["writable"]
+            scripted.wire.want_read(True)
+            await trio.testing.wait_all_tasks_blocked()
+            assert scripted.heard == ["writable", b"one"]
+            scripted.wire.abort()
+
+
 class TestPeer:
     async def test_that_says_goodbye_and_closes_with_unread_data_has_left(self) -> None:
         house = House(pump=Pump)

@@ -87,6 +87,39 @@ class TestRateLimit:
             codes = [(await ada.next())["code"] for _ in range(6)]
             assert codes == ["INVALID_MESSAGE"] * 5 + ["RATE_LIMITED"]
 
+    async def test_counts_pings_and_answers_no_more_of_them(self, autojump_clock: Clock) -> None:
+        house = House(messages_per_s=10, burst=5)
+        async with house.open() as nursery:
+            watcher, ada = await join(house, nursery, "eve"), await join(house, nursery, "ada")
+            await watcher.next_of("user:joined")
+            await ada.send(frame(Opcode.PING, b"now") * 1000)
+            seen = [await ada.frame() for _ in range(6)]
+            assert [s.opcode for s in seen if s] == [Opcode.PONG] * 5 + [Opcode.TEXT]
+            assert seen[-1] is not None
+            assert seen[-1].event["code"] == "RATE_LIMITED"
+            await trio.sleep(1)
+            assert await ada.answers() == []
+            assert await watcher.answers() == []
+
+    async def test_ends_a_message_of_endless_parts(self, autojump_clock: Clock) -> None:
+        house = House(messages_per_s=10, burst=5)
+        async with house.open() as nursery:
+            ada = await join(house, nursery, "ada")
+            await ada.send(text("", fin=False), frame(Opcode.CONT, fin=False) * 1000)
+            assert (await ada.next())["code"] == "RATE_LIMITED"
+            assert await ada.end() == 4429
+            assert house.board_is_live()
+
+    async def test_lets_a_flood_wait_outside(self, autojump_clock: Clock) -> None:
+        house = House(messages_per_s=10, burst=5)
+        async with house.open() as nursery:
+            ada = await join(house, nursery, "ada")
+            for _ in range(100):
+                await ada.send(event("heartbeat") * 100)
+            await trio.testing.wait_all_tasks_blocked()
+            # One helping was read, and the others are where they cost nothing.
+            assert house.metrics.messages_received < 1000
+
 
 class TestBadMessages:
     async def test_twenty_close_with_4400_and_end_the_session(self, autojump_clock: Clock) -> None:
