@@ -130,9 +130,12 @@ class RoomTask:
             while self._backlog:
                 for effect in self.room.handle(self._backlog.popleft(), now):
                     self._carry_out(effect, now)
+            if self.room.is_empty:
+                self._end()
+            else:
+                self._set_alarms()
         except Exception:
-            log.exception("room crashed", board=self.board_id, members=len(self._peers))
-            self._crash()
+            self._crash("room crashed")
             return
         finally:
             self._applying = False
@@ -141,10 +144,6 @@ class RoomTask:
                 self._batch.flush_when_quiet(self)
             else:
                 self._batch.flush_later(self)
-        if self.room.is_empty:
-            self._end()
-        else:
-            self._set_alarms()
 
     def tell(self, connection_id: int, message: ServerMessage) -> None:
         """Send one event to one connection, behind the broadcasts that came before it."""
@@ -158,20 +157,22 @@ class RoomTask:
         try:
             deliveries, frames = self._fanout.flush()
         except Exception:
-            log.exception("flush crashed", board=self.board_id, members=len(self._peers))
-            self._crash()
+            self._crash("flush crashed")
             return
         if frames:
             self._metrics.flush(deliveries, frames)
 
     async def run(self) -> None:
-        """Keep the board's time until the room ends."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watchdog)
-            nursery.start_soon(self._cursor_tick)
-            nursery.start_soon(self._admission)
-            await self._ended.wait()
-            nursery.cancel_scope.cancel()
+        """Keep the board's time until the room ends. A bug in here ends this room alone, too."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watchdog)
+                nursery.start_soon(self._cursor_tick)
+                nursery.start_soon(self._admission)
+                await self._ended.wait()
+                nursery.cancel_scope.cancel()
+        except Exception:
+            self._crash("room crashed")
 
     # --- effects --------------------------------------------------------------
 
@@ -276,8 +277,11 @@ class RoomTask:
         self._ended.set()
         self._on_end(self)
 
-    def _crash(self) -> None:
+    def _crash(self, event: str) -> None:
         """A bug in this room: its members reconnect to a fresh one, others notice nothing."""
+        log.exception(event, board=self.board_id, members=len(self._peers))
+        if not self._alive:
+            return
         peers = list(self._peers.values())
         self._peers.clear()
         self.has_crashed = True
