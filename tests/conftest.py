@@ -25,6 +25,8 @@ _NEEDS = {
     "browser": ("Chromium", programs.chromium),
     "postgres": ("PostgreSQL", programs.postgres),
     "redis": ("redis-server", programs.redis_server),
+    "caddy": ("Caddy", programs.caddy),
+    "nginx": ("nginx", programs.nginx),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,9 @@ _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 
 
 def chromium() -> Path | None:
-    """The browser, if there is one."""
-    found = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    """The browser: ``CHROMIUM`` from the environment, else what is on the PATH."""
+    named = os.environ.get("CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, _CHROMIUM)), None)
     return Path(found) if found else None
 
 
@@ -26,4 +28,16 @@ def postgres(program: str = "postgres") -> Path | None:
 def redis_server() -> Path | None:
     """redis-server, if there is one."""
     found = shutil.which("redis-server")
+    return Path(found) if found else None
+
+
+def caddy() -> Path | None:
+    """Caddy, if there is one."""
+    found = shutil.which("caddy")
+    return Path(found) if found else None
+
+
+def nginx() -> Path | None:
+    """nginx; Debian keeps it where the PATH of many users does not lead."""
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     return Path(found) if found else None

@@ -108,8 +108,8 @@ def _address_in(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 def chromium_path() -> str:
-    """``CHROMIUM`` from the environment, or what is on the PATH."""
-    found = os.environ.get("CHROMIUM") or programs.chromium()
+    """The browser to drive."""
+    found = programs.chromium()
     assert found is not None
     return str(found)
 

@@ -1,0 +1,134 @@
+"""The Dockerfile, as far as it can be checked without an image to start from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from presence_server.settings import Settings, SettingsError, load_settings, setting_kinds
+from tests.command import assert_command_parses
+from tests.server.process import server_process
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "deploy" / "Dockerfile"
+STEPS = [
+    (step, rest.strip())
+    for step, rest in re.findall(
+        r"^([A-Z]+) (.*)$", DOCKERFILE.read_text().replace("\\\n", " "), re.MULTILINE
+    )
+]
+IGNORED, *KEPT = [
+    line
+    for line in (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
+    if not line.startswith("#")
+]
+
+
+def all_of(step: str) -> list[str]:
+    return [rest for name, rest in STEPS if name == step]
+
+
+def copied() -> list[str]:
+    """What is copied out of the repository."""
+    copies = [rest.split()[:-1] for rest in all_of("COPY") if not rest.startswith("--from")]
+    return [name.rstrip("/") for names in copies for name in names]
+
+
+def environment() -> dict[str, str]:
+    (line,) = all_of("ENV")
+    return {name: text.strip('"') for name, text in re.findall(r'(\w+)=("[^"]*"|\S+)', line)}
+
+
+def settings(environ: dict[str, str]) -> Settings:
+    return load_settings(environ=environ)
+
+
+def test_what_it_copies_exists_and_is_not_ignored() -> None:
+    assert IGNORED == "*"
+    for name in copied():
+        assert (ROOT / name).exists(), name
+        assert f"!{name}" in KEPT, name
+    assert {line[1:] for line in KEPT if line.startswith("!")} == set(copied())
+
+
+@pytest.mark.parametrize("secret", ["var/presence.db", ".git/config", "tests/keys.py", ".env"])
+def test_nothing_else_reaches_the_builder(secret: str) -> None:
+    assert not any(fnmatch(secret, f"{line[1:]}*") for line in KEPT if line.startswith("!"))
+
+
+def test_what_it_copies_is_enough_to_build_the_wheel(tmp_path: Path) -> None:
+    source = tmp_path / "src"
+    source.mkdir()
+    for name in copied():
+        path = ROOT / name
+        if path.is_dir():
+            shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(path, source / name)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    subprocess.run(
+        [*build, "--outdir", str(tmp_path), str(source)], check=True, capture_output=True
+    )
+    assert list(tmp_path.glob("presence_server-*.whl"))
+
+
+def test_its_python_is_one_that_the_server_runs_on() -> None:
+    (minor,) = {int(re.findall(r"^python:3\.(\d+)-slim", rest)[0]) for rest in all_of("FROM")}
+    assert minor >= 11
+
+
+def test_it_runs_a_command_that_exists_as_somebody_without_rights() -> None:
+    assert json.loads(all_of("ENTRYPOINT")[0]) == ["presence-server"]
+    assert_command_parses(json.loads(all_of("CMD")[0]))
+    (user,) = all_of("USER")
+    assert user not in ("root", "0")
+    assert f" {user} " in next(rest for rest in all_of("RUN") if "useradd" in rest)
+
+
+def test_its_port_is_the_default_and_its_variables_are_settings() -> None:
+    port = str(Settings().server.port)
+    assert all_of("EXPOSE") == [port]
+    environ = environment()
+    assert environ["PRESENCE_SERVER__PORT"] == port
+    for name in environ:
+        if name.startswith("PRESENCE_"):
+            assert name.removeprefix("PRESENCE_").lower().replace("__", ".") in setting_kinds()
+
+
+def test_the_database_is_in_the_volume_which_is_the_users_own() -> None:
+    (volume,) = all_of("VOLUME")
+    assert environment()["DATABASE_URL"].startswith(f"sqlite:///{volume}/")
+    assert re.search(rf"install -d -o {all_of('USER')[0]} .*{volume}", str(all_of("RUN")))
+
+
+def test_it_lets_nobody_in_until_it_is_told_who_may() -> None:
+    with pytest.raises(SettingsError, match=r"auth\.mode"):
+        settings(environment())
+    settings({**environment(), "PRESENCE_AUTH__ALLOW_ANONYMOUS": "true"})
+
+
+@pytest.mark.e2e
+async def test_the_health_check_tells_a_server_from_none(tmp_path: Path) -> None:
+    check = all_of("HEALTHCHECK")[0].partition("CMD ")[2]
+    program, option, code = json.loads(check)
+    assert (program, option) == ("python", "-c")
+
+    def exit_code(port: int) -> int:
+        assert "8000" in code
+        command = [sys.executable, option, code.replace("8000", str(port))]
+        # A proxy for the way out is not for the way to oneself.
+        environ = {**os.environ, "http_proxy": "http://127.0.0.1:1"}
+        return subprocess.run(command, check=False, capture_output=True, env=environ).returncode
+
+    async with server_process(database__url=f"sqlite:///{tmp_path}/presence.db") as server:
+        assert exit_code(server.address.port) == 0
+        await server.kill()
+        assert exit_code(server.address.port) != 0

@@ -1,0 +1,178 @@
+"""Caddy and nginx, by the files of ``deploy/``, in front of a server process, over TLS."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from presence_server.settings import Settings
+from tests.deploy.proxy import DEPLOY, HOST, PROXIES, Proxy, free_port, proxied
+from tests.server.kit import PATIENCE_S
+from tests.server.process import ServerProcess, server_process
+from tests.server.raw import Answer, ask, plain
+
+pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("name", PROXIES)]
+
+ANN, BEN = "127.0.0.2", "127.0.0.3"
+"""Where visitors come from; loopback has millions of addresses."""
+
+
+@asynccontextmanager
+async def house(
+    name: str, folder: Path, **settings: object
+) -> AsyncIterator[tuple[ServerProcess, Proxy, trio.Nursery]]:
+    """A server, a proxy in front of it, and a nursery for its visitors."""
+    async with (
+        server_process(
+            database__url=f"sqlite:///{folder}/presence.db",
+            server__trusted_proxies=HOST,
+            **settings,
+        ) as server,
+        proxied(name, folder, server.address) as proxy,
+        proxy.visiting() as nursery,
+    ):
+        yield server, proxy, nursery
+
+
+async def test_a_board_and_its_pages_work_through_the_proxy(name: str, tmp_path: Path) -> None:
+    async with house(name, tmp_path) as (_, proxy, nursery):
+        page = await proxy.get("/boards/demo")
+        assert page.status == 200
+        assert b"<html" in page.body.lower()
+        assert (await proxy.get("/static/presence-client.js")).status == 200
+        assert (await proxy.get("/healthz")).status == 200
+        ada = await proxy.join(nursery, "user_id=ada")
+        bob = await proxy.join(nursery, "user_id=bob")
+        assert (await ada.next())["type"] == "user:joined"
+        await bob.send("presence:update", cursor={"x": 1, "y": 2})
+        assert (await ada.next_of("presence:cursors"))["cursors"] == [["bob", 1, 2]]
+        listed = await proxy.get("/api/boards/demo/presence")
+        assert json.loads(listed.body)["count"] == 2
+        await bob.send("board:leave")
+        assert (await bob.close_code())[0] == 1000
+        assert (await ada.next_of("user:left"))["user_id"] == "bob"
+
+
+async def test_pages_of_the_proxys_host_may_connect_and_those_of_others_may_not(
+    name: str, tmp_path: Path
+) -> None:
+    async with house(name, tmp_path) as (_, proxy, nursery):
+        await proxy.join(nursery, "user_id=ada", Origin=f"https://{proxy.authority}")
+        for origin in (f"https://evil.example:{proxy.port}", f"https://{HOST}", "null"):
+            refused = await proxy.upgrade("user_id=eve", Origin=origin)
+            assert refused.status == 403, origin
+            assert json.loads(refused.body)["error"]["code"] == "FORBIDDEN"
+
+
+async def test_limits_count_the_client_and_not_the_proxy_nor_what_the_client_claims(
+    name: str, tmp_path: Path
+) -> None:
+    async with house(name, tmp_path, limits__connections_per_ip=2) as (_, proxy, nursery):
+        for number in range(2):
+            await proxy.join(nursery, f"user_id=ann-{number}", source=ANN)
+        for claimed in ({}, {"X_Forwarded_For": "192.0.2.7"}, {"X_Forwarded_For": BEN}):
+            refused = await proxy.upgrade("user_id=ann-3", source=ANN, **claimed)
+            assert refused.status == 429
+            assert int(refused.headers["retry-after"]) > 0
+        await proxy.join(nursery, "user_id=ben", source=BEN)
+
+
+async def test_a_visitor_that_says_nothing_is_not_cut_off(name: str, tmp_path: Path) -> None:
+    """The proxy's patience is a second here, as the server's pings are quicker, too."""
+    quick = {"limits__ping_interval_s": 0.2, "limits__ping_timeout_s": 10}
+    changes = {"proxy_read_timeout 90s": "proxy_read_timeout 1s"} if name == "nginx" else {}
+    async with (
+        server_process(
+            database__url=f"sqlite:///{tmp_path}/presence.db",
+            server__trusted_proxies=HOST,
+            **quick,
+        ) as server,
+        proxied(name, tmp_path, server.address, **changes) as proxy,
+        proxy.visiting() as nursery,
+    ):
+        ada = await proxy.join(nursery, "user_id=ada")
+        await trio.sleep(4)
+        assert await ada.silence() == []
+
+
+async def test_the_proxys_patience_is_longer_than_the_servers_with_its_peers(
+    name: str, tmp_path: Path
+) -> None:
+    text = (DEPLOY / {"caddy": "Caddyfile", "nginx": "nginx.conf"}[name]).read_text()
+    timeouts = re.findall(r"(?:read|send)_timeout (\d+)s", text)
+    limits = Settings().limits
+    assert len(timeouts) == (2 if name == "nginx" else 0)  # Caddy has none by default.
+    assert all(int(t) > 2 * (limits.ping_interval_s + limits.ping_timeout_s) for t in timeouts)
+
+
+async def test_a_restart_behind_the_proxy_resumes_sessions(name: str, tmp_path: Path) -> None:
+    port = free_port()
+    settings: dict[str, object] = {
+        "database__url": f"sqlite:///{tmp_path}/presence.db",
+        "server__trusted_proxies": HOST,
+        "server__port": port,
+        "server__drain_timeout_s": 2,
+    }
+    async with (
+        server_process(**settings) as server,
+        proxied(name, tmp_path, server.address) as proxy,
+        proxy.visiting() as nursery,
+    ):
+        ada = await proxy.connect(nursery, "user_id=ada")
+        session_id = (await ada.next_of("board:joined"))["session_id"]
+        await server.signal(signal.SIGTERM)
+        code, reason = await ada.close_code()
+        assert code == 1012
+        assert json.loads(reason or "")["retry_after_ms"] <= 2000
+        assert await server.exit_code() == 0
+        async with server_process(**settings):
+            ada = await proxy.connect(nursery, f"user_id=ada&session_id={session_id}")
+            assert (await ada.next_of("board:joined"))["resumed"] is True
+
+
+async def test_what_operators_see_is_not_for_visitors(name: str, tmp_path: Path) -> None:
+    async with house(name, tmp_path) as (server, proxy, _):
+        for path in ("/metrics", "/readyz"):
+            assert (await proxy.get(path)).status == 404
+            here = await ask(server.address, plain(f"GET {path} HTTP/1.1"))
+            assert here.status == 200
+
+
+async def test_the_logs_hold_no_token_and_no_session(name: str, tmp_path: Path) -> None:
+    async with house(name, tmp_path) as (_, proxy, nursery):
+        query = "user_id=ada&token=s3cret-1&session_id=s3cret-2"
+        ada = await proxy.connect(
+            nursery,
+            query,
+            subprotocols=["presence.v1", "bearer.s3cret-3"],
+            Authorization="Bearer s3cret-4",
+        )
+        await ada.send("board:leave")
+        await ada.close_code()
+        await proxy.get(f"/api/boards/demo/presence?{query}", Authorization="Bearer s3cret-5")
+        with trio.fail_after(PATIENCE_S):
+            # The proxy writes when it likes.
+            while not {"/ws/boards/demo", "/api/boards/demo"} <= _paths(proxy.logs()):  # noqa: ASYNC110
+                await trio.sleep(0.05)
+        assert "s3cret" not in proxy.logs()
+
+
+def _paths(log: str) -> set[str]:
+    return set(re.findall(r"/(?:ws|api)/boards/demo", log))
+
+
+async def test_nginx_sends_http_to_https(name: str, tmp_path: Path) -> None:
+    if name != "nginx":
+        pytest.skip("Caddy does it by itself, on port 80, which a test cannot have")
+    async with house(name, tmp_path) as (server, proxy, _):
+        there = server.address._replace(port=proxy.http_port)
+        answer: Answer = await ask(there, plain("GET /boards/demo HTTP/1.1", "Connection: close"))
+        assert answer.status == 301
+        assert answer.headers["location"].startswith("https://")
