@@ -134,8 +134,8 @@ class RoomTask:
                 self._end()
             else:
                 self._set_alarms()
-        except Exception:
-            self._crash("room crashed")
+        except Exception as error:
+            self._crash("room crashed", error)
             return
         finally:
             self._applying = False
@@ -156,8 +156,8 @@ class RoomTask:
         """Write the frames that wait to the members."""
         try:
             deliveries, frames = self._fanout.flush()
-        except Exception:
-            self._crash("flush crashed")
+        except Exception as error:
+            self._crash("flush crashed", error)
             return
         if frames:
             self._metrics.flush(deliveries, frames)
@@ -171,8 +171,8 @@ class RoomTask:
                 nursery.start_soon(self._admission)
                 await self._ended.wait()
                 nursery.cancel_scope.cancel()
-        except Exception:
-            self._crash("room crashed")
+        except Exception as error:
+            self._crash("room crashed", error)
 
     # --- effects --------------------------------------------------------------
 
@@ -277,9 +277,9 @@ class RoomTask:
         self._ended.set()
         self._on_end(self)
 
-    def _crash(self, event: str) -> None:
+    def _crash(self, event: str, error: Exception) -> None:
         """A bug in this room: its members reconnect to a fresh one, others notice nothing."""
-        log.exception(event, board=self.board_id, members=len(self._peers))
+        log.error(event, board=self.board_id, members=len(self._peers), exc_info=error)
         if not self._alive:
             return
         peers = list(self._peers.values())
