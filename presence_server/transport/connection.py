@@ -258,6 +258,10 @@ class Connection:
         self._outbox.clear()
         self._end(None)
         self._handler.on_gone()
+        # The library's parser, and the error that ended it, refer to its protocol.
+        self._protocol.parser.close()
+        if self._protocol.parser_exc is not None:
+            self._protocol.parser_exc.__traceback__ = None
 
     def on_alarm(self, alarm: Alarm, now: float) -> None:
         """A deadline of this connection may have come."""

@@ -11,6 +11,8 @@ from .ports import Alarm, Rings
 
 log = structlog.get_logger(__name__)
 
+_ALARMS = tuple(Alarm)
+
 
 class Deadlines:
     """Rings connections when their time has come.
@@ -21,19 +23,26 @@ class Deadlines:
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._timers: Timers[tuple[Rings, Alarm]] = Timers()
+        # By number, for what was disarmed stays in the heap for a while: a target in
+        # there would keep its memory as long.
+        self._timers: Timers[tuple[int, Alarm]] = Timers()
+        self._targets: dict[int, Rings] = {}
         self._scope: trio.CancelScope | None = None
 
     def arm(self, target: Rings, alarm: Alarm, at: float) -> None:
         """Ring no later than ``at``, in scheduling seconds; an earlier one stands."""
-        self._timers.arm((target, alarm), at)
+        number = id(target)
+        self._targets[number] = target
+        self._timers.arm((number, alarm), at)
         if self._scope is not None and at < self._scope.deadline:
             self._scope.deadline = at
 
     def disarm(self, target: Rings) -> None:
         """Forget the target."""
-        for alarm in Alarm:
-            self._timers.disarm((target, alarm))
+        number = id(target)
+        if self._targets.pop(number, None) is not None:
+            for alarm in _ALARMS:
+                self._timers.disarm((number, alarm))
 
     async def run(self) -> None:
         """Ring until cancelled."""
@@ -43,8 +52,8 @@ class Deadlines:
             now = trio.current_time()
             with self._batch.open():
                 while (due := self._timers.pop_due(now)) is not None:
-                    target, alarm = due
+                    number, alarm = due
                     try:
-                        target.on_alarm(alarm, now)
+                        self._targets[number].on_alarm(alarm, now)
                     except Exception:
                         log.exception("deadline handler failed", alarm=alarm.name)

@@ -22,22 +22,23 @@ class DeniedLink:
         on_gone: called once when the socket is closed.
     """
 
-    __slots__ = ("_denied", "_on_gone", "connection", "connection_id")
+    __slots__ = ("__weakref__", "_close_code", "_frame", "_on_gone", "connection", "connection_id")
 
     def __init__(
         self, connection_id: int, denied: Denied, on_gone: Callable[[DeniedLink], None]
     ) -> None:
         self.connection_id = connection_id
-        self._denied = denied
+        # Not the exception itself: its traceback refers to all that was made with this.
+        self._frame = text_frame(encode(Error(ErrorPayload(denied.code, str(denied)))))
+        self._close_code = denied.close_code
         self._on_gone = on_gone
         self.connection: Connection
 
     def start(self, connection: Connection) -> None:
         """Say why, and close."""
         self.connection = connection
-        message = Error(ErrorPayload(self._denied.code, str(self._denied)))
-        connection.write(text_frame(encode(message)))
-        connection.close(self._denied.close_code)
+        connection.write(self._frame)
+        connection.close(self._close_code)
 
     def let_go(self, code: int, reason: str) -> None:
         """It is closing already."""
@@ -61,3 +62,4 @@ class DeniedLink:
     def on_gone(self) -> None:
         """See :class:`.ports.Handler`."""
         self._on_gone(self)
+        del self.connection  # Which refers to this: a cycle.

@@ -201,3 +201,4 @@ class Pump:
                     wire.endpoint.on_gone()
                 except Exception:
                     log.exception("connection failed while closing")
+                del wire.endpoint, wire.send  # Both refer to the wire, or to its socket.

@@ -200,6 +200,10 @@ class SessionLink:
         if self._expires_at_ms is not None:
             self._surroundings.alarms.disarm(self)
         self._on_gone(self)
+        # Nobody writes or closes any more. The collector comes by too seldom to be left
+        # with what every connection leaves behind.
+        del self.connection, self.write
+        self._room = None
 
     def on_alarm(self, alarm: Alarm, now: float) -> None:
         """See :class:`ports.Rings`: the token may have expired."""

@@ -73,6 +73,7 @@ class StreamWire:
         finally:
             with self._batch.open():
                 self.endpoint.on_gone()
+            del self.endpoint  # Which refers to this.
             await trio.aclose_forcefully(self._stream)
 
     async def _read_all(self, first: bytes) -> None:
