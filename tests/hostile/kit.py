@@ -13,6 +13,7 @@ import trio
 from presence_server.server import Address
 from tests.server.kit import PATIENCE_S
 from tests.server.raw import ask, plain, talk
+from tests.transport.frames import MASK
 from tests.transport.house import Visitor
 
 BYSTANDERS = 50
@@ -103,3 +104,18 @@ def many_descriptors() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def header(first: int, length: int, *, masked: bool = True) -> bytes:
+    """A frame's header with any first byte and any length."""
+    flag = 0x80 if masked else 0
+    if length < 126:
+        return bytes((first, flag | length))
+    if length < 2**16:
+        return bytes((first, flag | 126)) + length.to_bytes(2, "big")
+    return bytes((first, flag | 127)) + length.to_bytes(8, "big")
+
+
+def raw(first: int, data: bytes = b"") -> bytes:
+    """A masked frame with any first byte."""
+    return header(first, len(data)) + MASK + bytes(b ^ MASK[i % 4] for i, b in enumerate(data))

@@ -16,7 +16,7 @@ from websockets.frames import Opcode
 
 from benchmarks.subject import Subject
 from presence_server.server import Address
-from tests.hostile.kit import MIB, Growth, joined, undisturbed
+from tests.hostile.kit import MIB, Growth, header, joined, raw, undisturbed
 from tests.server.kit import PATIENCE_S, running_server
 from tests.transport.fake_wire import Held
 from tests.transport.frames import MASK, close, frame, read_frames, text
@@ -29,21 +29,6 @@ SENDABLE_CODES = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 """What a close frame may carry (RFC 6455 section 7.4 and the registry it founded)."""
 MEANT_AS_A_LEAVE = (1000, 1001)
 TOO_LONG = (2**16, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 1)
-
-
-def header(first: int, length: int, *, masked: bool = True) -> bytes:
-    """A frame's header with any first byte and any length."""
-    flag = 0x80 if masked else 0
-    if length < 126:
-        return bytes((first, flag | length))
-    if length < 2**16:
-        return bytes((first, flag | 126)) + length.to_bytes(2, "big")
-    return bytes((first, flag | 127)) + length.to_bytes(8, "big")
-
-
-def raw(first: int, data: bytes = b"") -> bytes:
-    """A masked frame with any first byte."""
-    return header(first, len(data)) + MASK + bytes(b ^ MASK[i % 4] for i, b in enumerate(data))
 
 
 def codes_of(helpings: Iterable[bytes], max_message_bytes: int = 2**20) -> list[int | None]:
