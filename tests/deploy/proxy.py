@@ -59,12 +59,18 @@ class Proxy:
     @property
     def trust(self) -> ssl.SSLContext:
         """What believes its certificate."""
-        found = next(path for path in self._certificates if path.exists())
+        found = next((path for path in self._certificates if path.exists()), None)
         return ssl.create_default_context(cafile=found)
 
     def logs(self) -> str:
         """All that it has written."""
         return "".join(path.read_text() for path in sorted(self._folder.glob("*.log")))
+
+    async def secured(self, tcp: trio.SocketStream) -> trio.SSLStream[trio.SocketStream]:
+        """The stream after the handshake, which a WebSocket client would wait for too long."""
+        tls = trio.SSLStream(tcp, self.trust, server_hostname=HOST, https_compatible=True)
+        await tls.do_handshake()
+        return tls
 
     @asynccontextmanager
     async def visiting(self) -> AsyncIterator[trio.Nursery]:
@@ -116,8 +122,7 @@ class Proxy:
             await sock.bind((source, 0))
             with trio.fail_after(PATIENCE_S):
                 await sock.connect((HOST, self.port))
-                tcp = trio.SocketStream(sock)
-                tls = trio.SSLStream(tcp, self.trust, server_hostname=HOST, https_compatible=True)
+                tls = await self.secured(trio.SocketStream(sock))
                 websocket = await wrap_client_stream(
                     nursery,
                     tls,
@@ -229,9 +234,13 @@ def _command(name: str, config: Path, folder: Path) -> list[str]:
 async def _until_it_listens(proxy: Proxy, process: trio.Process) -> None:
     with trio.fail_after(PATIENCE_S):
         while process.poll() is None:
-            # Not `get`: the certificate may not be there yet.
-            with contextlib.suppress(OSError):
-                await trio.aclose_forcefully(await trio.open_tcp_stream(HOST, proxy.port))
+            # Caddy opens its port before it has made its certificate.
+            with contextlib.suppress(OSError, trio.BrokenResourceError):
+                tcp = await trio.open_tcp_stream(HOST, proxy.port)
+                try:
+                    await proxy.secured(tcp)
+                finally:
+                    await trio.aclose_forcefully(tcp)
                 return
             await trio.sleep(0.05)
     raise AssertionError(f"the proxy did not start:\n{proxy.logs()}")
