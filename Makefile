@@ -53,6 +53,16 @@ bench: $(STAMP) ## Measure this server and its peers, side by side (the peers ar
 bench-%: $(STAMP) ## Measure: bench-admission and the others in benchmarks/
 	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(ARGS)
 
+.PHONY: soak
+soak: $(STAMP) ## Half an hour of churn: does anything grow? ARGS="--minutes 2" is shorter
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(STAMP) ## Look for bytes that make the server raise: ARGS="--minutes 10"
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || true
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## Lint, formatting, types, import arrows
 	$(BIN)/ruff check .
