@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,14 +35,6 @@ class Subject(Struct, frozen=True):
             if line.startswith("VmRSS:"):
                 return int(line.split()[1])
         raise LookupError("VmRSS")
-
-    def connections(self) -> int:
-        """How many sockets it has open, its listener included."""
-        count = 0
-        for link in Path(f"/proc/{self.pid}/fd").iterdir():
-            with suppress(OSError):
-                count += link.readlink().name.startswith("socket:")
-        return count
 
 
 @contextmanager

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from . import report, works
 from .catalog import TARGETS, Target
 from .process import on_client_core
@@ -26,6 +28,8 @@ def main() -> int:
     options = _parse()
     on_client_core()
     effort = works.SHORT if options.short else works.Effort()
+    given = {name: getattr(options, name) for name in ("seconds", "rounds", "idle_seconds")}
+    effort = msgspec.structs.replace(effort, **{k: v for k, v in given.items() if v is not None})
     targets = [t for t in TARGETS if not options.peers or t.name in options.peers]
     machine = report.machine()
     print(", ".join(machine.values()), flush=True)
@@ -86,6 +90,9 @@ def _parse() -> argparse.Namespace:
         help=f"some only, of {','.join(names)}; name presence-server too",
     )
     parser.add_argument("--short", action="store_true", help="shorter runs, smaller crowds")
+    parser.add_argument("--seconds", type=float, help="of each run")
+    parser.add_argument("--rounds", type=int, help="undisturbed runs, of which the best counts")
+    parser.add_argument("--idle-seconds", type=float, help="of work 4")
     parser.add_argument("--out", type=Path, default=Path("var/bench"))
     options = parser.parse_args()
     if unknown := set(options.peers or ()) - set(names):

@@ -114,6 +114,17 @@ class Fleet:
             tails[fd] = data[-_TAIL:]
         return found
 
+    def is_closed(self, member: Member) -> bool:
+        """Whether the server ended the connection of one that was not read."""
+        try:
+            while member.sock.recv(READ_SIZE):
+                pass
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
     def close(self) -> None:
         """Drop all connections."""
         for member in self.members:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from .catalog import Target
 from .fleet import Fleet, places
+from .process import Shares, Watch
 
 USERS = 100
 HEARTBEAT_S = 30.0
@@ -18,9 +19,7 @@ class Idle(Struct, frozen=True):
 
     connections: int
     kib_each: float
-    server_cpu: float
-    client_cpu: float
-    seconds: float
+    shares: Shares
     lost: int
 
 
@@ -34,16 +33,13 @@ def measure(target: Target, connections: int, seconds: float) -> Idle:
             before = subject.rss_kib()
             fleet.join(everybody[USERS:], timeout_s=120)
             _beat(fleet, 3.0)  # The writes of the joins are over by then.
-            server, client = subject.cpu_seconds(), time.process_time()
-            began = time.perf_counter()
+            watch = Watch(subject)
             _beat(fleet, seconds)
-            took = time.perf_counter() - began
+            shares = watch.shares()
             return Idle(
                 connections=connections,
                 kib_each=(subject.rss_kib() - before) / (connections - USERS),
-                server_cpu=(subject.cpu_seconds() - server) / took,
-                client_cpu=(time.process_time() - client) / took,
-                seconds=seconds,
+                shares=shares,
                 lost=fleet.lost,
             )
         finally:

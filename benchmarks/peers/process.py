@@ -8,15 +8,21 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
 
 from benchmarks.crowd import allow_many_sockets
 from benchmarks.subject import Subject, running_server
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 20.0
+QUIET_CORES = 0.15
+
+T = TypeVar("T")
 
 ROOM_FOR_THE_LOAD = {
     "limits.messages_per_s": 1_000_000,
@@ -29,6 +35,65 @@ ROOM_FOR_THE_LOAD = {
     "database.join_wait_s": 60,
 }
 """All limits are on; these are above what the works ask for. One address plays all clients."""
+
+
+class Shares(Struct, frozen=True):
+    """CPU used in a while, in cores: by the server, by its clients, by everybody else."""
+
+    seconds: float
+    server_cpu: float
+    client_cpu: float
+    others_cpu: float
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it was the server that was measured, and not its clients."""
+        return not (self.client_cpu > 0.9 and self.server_cpu <= 0.9)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the machine had little else to do."""
+        return self.others_cpu < QUIET_CORES
+
+
+class Watch:
+    """Begins to look at the CPU when it is made."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._began = self._look()
+
+    def shares(self) -> Shares:
+        """Since the beginning."""
+        at, server, client, busy = (
+            now - then for now, then in zip(self._look(), self._began, strict=True)
+        )
+        return Shares(at, server / at, client / at, max(0.0, busy - server - client) / at)
+
+    def _look(self) -> tuple[float, float, float, float]:
+        return (
+            time.perf_counter(),
+            self._subject.cpu_seconds(),
+            time.process_time(),
+            _busy_seconds(),
+        )
+
+
+def quiet_rounds(measure: Callable[[], T], wanted: int, shares: Callable[[T], Shares]) -> list[T]:
+    """Measure until as many rounds as wanted were not disturbed, at most thrice as often.
+
+    Returns the quiet ones, or the quietest if there were too few.
+    """
+    rounds: list[T] = []
+    while len(rounds) < 3 * wanted and sum(shares(r).is_quiet for r in rounds) < wanted:
+        rounds.append(measure())
+    return sorted(rounds, key=lambda found: shares(found).others_cpu)[:wanted]
+
+
+def _busy_seconds() -> float:
+    """Of all cores together, without interrupts, which are nobody's."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return sum(int(field) for field in fields[1:4]) / os.sysconf("SC_CLK_TCK")
 
 
 def cores() -> tuple[int, int] | None:

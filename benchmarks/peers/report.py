@@ -37,10 +37,10 @@ def machine() -> dict[str, str]:
             break
     return {
         "cpu": cpu,
-        "cores": str(os.cpu_count()),
+        "cores": f"{os.cpu_count()} cores",
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "load": f"{os.getloadavg()[0]:.2f} when it began",
+        "load": f"load {os.getloadavg()[0]:.2f} when it began, niceness {os.nice(0)}",
     }
 
 

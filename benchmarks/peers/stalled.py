@@ -7,11 +7,14 @@ import socket
 import statistics
 import time
 from collections import deque
+from functools import partial
+from operator import attrgetter
 
 from msgspec import Struct
 
 from .catalog import Target
 from .fleet import Fleet, places
+from .process import Shares, Watch, quiet_rounds
 from .updates import Speakers
 
 MEMBERS = 100
@@ -19,34 +22,46 @@ RECEIVE_BUFFER = 4096
 MAX_RATE = 1000.0
 
 
+class Run(Struct, frozen=True):
+    """Latencies from sending an update to all 99 others having it."""
+
+    p99_ms: float
+    closed: bool
+    """Whether the server ended the connection of the one that does not read."""
+    shares: Shares
+
+
 class Stalled(Struct, frozen=True):
-    """Latencies in milliseconds from sending an update to all 99 others having it."""
+    """Runs without and with a member that never reads."""
 
     updates_per_s: float
-    without_p99_ms: list[float]
-    with_p99_ms: list[float]
-    closed: int
-    """In how many of the runs the server ended the connection of the one that does not read."""
+    without: list[Run]
+    stalled: list[Run]
 
     @property
     def ratio(self) -> float:
         """p99 with it by p99 without it, the median of the runs of each."""
-        return statistics.median(self.with_p99_ms) / statistics.median(self.without_p99_ms)
+        medians = [
+            statistics.median(run.p99_ms for run in runs) for runs in (self.stalled, self.without)
+        ]
+        return medians[0] / medians[1]
 
 
-def measure(target: Target, rate: float, seconds: float, rounds: int = 3) -> Stalled:
-    """Runs with and without take turns, so that a busy machine meets both."""
-    without, stalled, closed = [], [], 0
+def measure(target: Target, rate: float, seconds: float, rounds: int) -> Stalled:
+    """Updates at a steady rate, everybody in turn."""
     rate = min(rate, MAX_RATE)
-    for _ in range(rounds):
-        without.append(_run(target, rate, seconds, is_stalled=False)[0])
-        p99, was_closed = _run(target, rate, seconds, is_stalled=True)
-        stalled.append(p99)
-        closed += was_closed
-    return Stalled(rate, without, stalled, closed)
+    without, stalled = (
+        quiet_rounds(
+            partial(_run, target, rate, seconds, is_stalled=is_stalled),
+            rounds,
+            attrgetter("shares"),
+        )
+        for is_stalled in (False, True)
+    )
+    return Stalled(rate, without, stalled)
 
 
-def _run(target: Target, rate: float, seconds: float, *, is_stalled: bool) -> tuple[float, bool]:
+def _run(target: Target, rate: float, seconds: float, *, is_stalled: bool) -> Run:
     with target.running() as subject:
         fleet = Fleet(subject, target.dialect)
         try:
@@ -56,12 +71,14 @@ def _run(target: Target, rate: float, seconds: float, *, is_stalled: bool) -> tu
                 last.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
                 fleet.neglect(last)
             latencies = _Latencies(fleet, last.fd)
+            watch = Watch(subject)
             _speak(fleet, latencies, rate, seconds)
-            closed = is_stalled and subject.connections() < MEMBERS
+            shares = watch.shares()
+            closed = is_stalled and fleet.is_closed(last)
         finally:
             fleet.close()
     found = sorted(latencies.found)
-    return found[math.ceil(len(found) * 0.99) - 1] * 1000, closed
+    return Run(found[math.ceil(len(found) * 0.99) - 1] * 1000, closed, shares)
 
 
 class _Latencies:

@@ -10,28 +10,23 @@ from benchmarks.subject import Subject
 
 from .catalog import Target
 from .fleet import Fleet, Member, places
+from .process import Shares, Watch
 
 WARM_UP_S = 0.5
 STALL_S = 10.0
 
 
 class Throughput(Struct, frozen=True):
-    """Deliveries of updates to members. CPU as a share of one core, cost in µs of CPU."""
+    """Deliveries of updates to members."""
 
     deliveries_per_s: float
-    server_cpu: float
-    client_cpu: float
+    shares: Shares
     lost: int = 0
 
     @property
     def cost_us(self) -> float:
-        """The server's CPU per delivery."""
-        return self.server_cpu / self.deliveries_per_s * 1e6
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether it was the server that was measured."""
-        return not (self.client_cpu > 0.9 and self.server_cpu <= 0.9)
+        """The server's CPU per delivery, in microseconds."""
+        return self.shares.server_cpu / self.deliveries_per_s * 1e6
 
 
 class Speakers:
@@ -40,7 +35,8 @@ class Speakers:
     def __init__(self, fleet: Fleet, boards: int, members: int | None = None) -> None:
         by_board: list[list[Member]] = [[] for _ in range(boards)]
         for member in fleet.members:
-            by_board[member.board].append(member)
+            if member.board < boards:
+                by_board[member.board].append(member)
         order = [column[i] for i in range(members or len(by_board[0])) for column in by_board]
         dialect = fleet.dialect
         self._sends = [
@@ -58,14 +54,23 @@ class Speakers:
 
 
 def measure(
-    target: Target, *, members: int, in_flight: int, seconds: float, boards: int = 1
+    target: Target,
+    *,
+    members: int,
+    in_flight: int,
+    seconds: float,
+    boards: int = 1,
+    busy: int = 1,
 ) -> Throughput:
-    """Keep ``in_flight`` updates under way; an update is done when all members have it."""
+    """Keep ``in_flight`` updates under way; an update is done when all members have it.
+
+    Of the live ``boards`` the ``busy`` ones hear updates, in turn; with several, in flight is 1.
+    """
     with target.running() as subject:
         fleet = Fleet(subject, target.dialect)
         try:
             fleet.join(places(boards, members))
-            speakers = Speakers(fleet, boards)
+            speakers = Speakers(fleet, busy)
             _drive(fleet, speakers, members, in_flight, WARM_UP_S)
             fleet.settle()
             return _measured(fleet, speakers, subject, members, in_flight, seconds)
@@ -81,10 +86,10 @@ def _measured(
     in_flight: int,
     seconds: float,
 ) -> Throughput:
-    server, client = subject.cpu_seconds(), time.process_time()
-    delivered, took = _drive(fleet, speakers, members, in_flight, seconds)
-    client, server = time.process_time() - client, subject.cpu_seconds() - server
-    return Throughput(delivered / took, server / took, client / took, fleet.lost)
+    watch = Watch(subject)
+    delivered = _drive(fleet, speakers, members, in_flight, seconds)
+    shares = watch.shares()
+    return Throughput(delivered / shares.seconds, shares, fleet.lost)
 
 
 class _Progress:
@@ -116,10 +121,8 @@ class _Progress:
                 self._behind = sum(count == self.done for count in seen.values())
 
 
-def _drive(
-    fleet: Fleet, speakers: Speakers, members: int, in_flight: int, seconds: float
-) -> tuple[int, float]:
-    """Returns deliveries, and seconds until the last of them."""
+def _drive(fleet: Fleet, speakers: Speakers, members: int, in_flight: int, seconds: float) -> int:
+    """Returns deliveries, once the last of them was made."""
     progress = _Progress(fleet, members, in_flight)
     sent = seen = 0
     began = heard_at = time.perf_counter()
@@ -138,4 +141,4 @@ def _drive(
             raise TimeoutError(f"{sent * members - progress.delivered} deliveries are missing")
     if progress.delivered > sent * members:
         raise RuntimeError(f"{progress.delivered} deliveries of {sent} updates to {members}")
-    return progress.delivered, time.perf_counter() - began
+    return progress.delivered

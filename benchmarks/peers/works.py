@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct, to_builtins
 
 from . import cursors, idle, stalled, storm, updates
 from .catalog import OURS, Target
+from .process import Shares, quiet_rounds
 
 
 class Effort(Struct, frozen=True):
     """How long each run takes, in seconds, and how large the crowds are."""
 
-    seconds: float = 5.0
-    rounds: int = 3
+    seconds: float = 4.0
+    rounds: int = 2
     connections: int = 10_000
     idle_seconds: float = 30.0
     crowd: int = 5000
@@ -54,17 +56,18 @@ def applies(work: int, target: Target) -> bool:
 
 
 def _updates(target: Target, effort: Effort, in_flight: int) -> Found:
-    rounds = [
-        updates.measure(target, members=100, in_flight=in_flight, seconds=effort.seconds)
-        for _ in range(effort.rounds)
-    ]
-    best = max(rounds, key=lambda found: (found.is_valid, found.deliveries_per_s))
+    rounds = quiet_rounds(
+        lambda: updates.measure(target, members=100, in_flight=in_flight, seconds=effort.seconds),
+        effort.rounds,
+        attrgetter("shares"),
+    )
+    best = max(rounds, key=lambda found: (found.shares.is_valid, found.deliveries_per_s))
     return {
         "headline": best.deliveries_per_s,
         "text": f"{best.deliveries_per_s:11,.0f} deliveries/s, {best.cost_us:7.2f} µs of CPU each,"
-        f" server {best.server_cpu:4.0%}, client {best.client_cpu:4.0%}{_invalid(best.is_valid)}",
+        f"{_shares(best.shares)}",
         "per_cpu_second": 1e6 / min(found.cost_us for found in rounds),
-        "valid": best.is_valid,
+        "valid": best.shares.is_valid,
         "rounds": to_builtins(rounds),
     }
 
@@ -72,16 +75,16 @@ def _updates(target: Target, effort: Effort, in_flight: int) -> Found:
 def _cursors(target: Target, effort: Effort, say: Say) -> Found:
     def tell(trial: cursors.Trial) -> None:
         say(
-            f"{trial.boards:g} boards: p99 {trial.p99_ms:.0f} ms, server {trial.server_cpu:.0%},"
-            f" client {trial.client_cpu:.0%}{_invalid(trial.is_valid)}"
+            f"{trial.boards:g} boards: p99 {trial.p99_ms:.0f} ms,{_shares(trial.shares)},"
+            f" sent {trial.sent_share:.0%}, lost {trial.lost}"
         )
 
     found = cursors.search(target, effort.seconds, tell)
     best = found.best
-    detail = "" if best is None else f", p99 {best.p99_ms:.0f} ms, server {best.server_cpu:4.0%}"
+    detail = "" if best is None else f", p99 {best.p99_ms:.0f} ms,{_shares(best.shares)}"
     return {
         "headline": found.boards,
-        "text": f"{found.boards:11g} boards{detail}{_invalid(found.is_valid)}",
+        "text": f"{found.boards:11g} boards{detail}",
         "valid": found.is_valid,
         "trials": to_builtins(found.trials),
     }
@@ -91,7 +94,7 @@ def _idle(target: Target, effort: Effort) -> Found:
     found = idle.measure(target, effort.connections, effort.idle_seconds)
     return {
         "headline": found.kib_each,
-        "text": f"{found.kib_each:11.1f} KiB each, CPU {found.server_cpu:6.1%}"
+        "text": f"{found.kib_each:11.1f} KiB each, CPU {found.shares.server_cpu:6.1%}"
         f" with {found.connections}, {found.lost} lost",
         "valid": not found.lost,
         "result": to_builtins(found),
@@ -99,40 +102,49 @@ def _idle(target: Target, effort: Effort) -> Found:
 
 
 def _storm(effort: Effort) -> Found:
-    come, returned = storm.measure(effort.crowd, effort.crowd // 100)
+    rounds = quiet_rounds(
+        lambda: storm.measure(effort.crowd, effort.crowd // 100),
+        effort.rounds,
+        attrgetter("shares"),
+    )
+    come = max((found.come for found in rounds), key=attrgetter("per_second"))
+    returned = max((found.returned for found in rounds), key=attrgetter("per_second"))
     return {
         "text": f"{come.joins} join in {come.seconds:.2f} s: {come.per_second:,.0f}/s;"
         f" return in {returned.seconds:.2f} s: {returned.per_second:,.0f}/s",
         "valid": True,
-        "join": to_builtins(come) | {"per_second": come.per_second},
-        "resume": to_builtins(returned) | {"per_second": returned.per_second},
+        "rounds": to_builtins(rounds),
     }
 
 
 def _growth(target: Target, effort: Effort, say: Say) -> Found:
-    def costs(members: int, boards: int) -> float:
+    def costs(members: int, boards: int, busy: int) -> float:
         found = min(
             updates.measure(
-                target, members=members, in_flight=1, seconds=effort.seconds, boards=boards
+                target,
+                members=members,
+                in_flight=1,
+                seconds=effort.seconds,
+                boards=boards,
+                busy=busy,
             ).cost_us
             for _ in range(effort.rounds)
         )
-        say(f"{members} members, {boards} boards: {found:.2f} µs of CPU a delivery")
+        say(f"{members} members, {boards} boards, {busy} busy: {found:.2f} µs of CPU a delivery")
         return found
 
-    by_members = {n: costs(n, 1) for n in (10, 30, 100)}
-    by_boards = {n: costs(10, n) for n in effort.boards}
-    growth = [max(by.values()) / next(iter(by.values())) for by in (by_members, by_boards)]
-    return {
-        "text": "µs a delivery: "
-        + ", ".join(f"{cost:.2f} at {n} members" for n, cost in by_members.items())
-        + "; "
-        + ", ".join(f"{cost:.2f} on {n} boards of 10" for n, cost in by_boards.items())
-        + f"; grows {growth[0]:.2f} and {growth[1]:.2f} ×",
-        "valid": True,
-        "by_members": by_members,
-        "by_boards": by_boards,
+    growths = {
+        "members": {n: costs(n, 1, 1) for n in (10, 30, 100)},
+        "boards of 10, one of them busy": {n: costs(10, n, 1) for n in effort.boards},
+        "boards of 10, busy in turn": {n: costs(10, n, n) for n in effort.boards},
     }
+    parts = [
+        f"{' '.join(f'{cost:.1f}' for cost in by.values())} at"
+        f" {' '.join(str(n) for n in by)} {what}"
+        f" (at most {max(by.values()) / next(iter(by.values())):.2f} × the first)"
+        for what, by in growths.items()
+    ]
+    return {"text": "µs of CPU a delivery: " + "; ".join(parts), "valid": True, "costs": growths}
 
 
 def _stalled(target: Target, effort: Effort, earlier: dict[str, Any]) -> Found:
@@ -140,19 +152,22 @@ def _stalled(target: Target, effort: Effort, earlier: dict[str, Any]) -> Found:
     one_at_a_time = earlier.get("1", {}).get("headline", 10_000.0) / 100
     seconds = max(3.0, effort.seconds * 2.4)
     found = stalled.measure(target, one_at_a_time / 2, seconds, effort.rounds)
+    closed = sum(run.closed for run in found.stalled)
     return {
         "headline": found.ratio,
         "text": f"{found.ratio:11.2f} × at {found.updates_per_s:.0f} updates/s (p99, ms: without"
-        f" {_list(found.without_p99_ms)}, with {_list(found.with_p99_ms)};"
-        f" cut off in {found.closed})",
+        f" {_list(found.without)}, with {_list(found.stalled)}; cut off in {closed} runs)",
         "valid": True,
         "result": to_builtins(found),
     }
 
 
-def _list(numbers: list[float]) -> str:
-    return " ".join(f"{number:.1f}" for number in numbers)
+def _list(runs: list[stalled.Run]) -> str:
+    return " ".join(f"{run.p99_ms:.1f}" for run in runs)
 
 
-def _invalid(is_valid: bool) -> str:
-    return "" if is_valid else "  INVALID: the client was busy, the server was not"
+def _shares(shares: Shares) -> str:
+    text = f" server {shares.server_cpu:4.0%}, client {shares.client_cpu:4.0%}"
+    if not shares.is_quiet:
+        text += f", others {shares.others_cpu:.1f} cores"
+    return text if shares.is_valid else text + "  INVALID: the client was busy, the server was not"
