@@ -37,10 +37,11 @@ _PORTS = range(20_000, 32_000)
 """Out of the range that connections take theirs from: another test may have thousands."""
 
 _CADDY_OPTIONS = """{
-    admin off
-    skip_install_trust
-    auto_https disable_redirects
+\tadmin off
+\tskip_install_trust
+\tauto_https disable_redirects
 }
+
 """
 
 

@@ -16,12 +16,19 @@ from presence_server.settings import Settings
 from tests.deploy.proxy import DEPLOY, HOST, PROXIES, Proxy, free_port, proxied
 from tests.server.kit import PATIENCE_S
 from tests.server.process import ServerProcess, server_process
-from tests.server.raw import Answer, ask, plain
+from tests.server.raw import ask, plain
+from tests.server.test_drain import DEAF_IS_FINE, deaf_peer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("name", PROXIES)]
+pytestmark = pytest.mark.e2e
 
 ANN, BEN = "127.0.0.2", "127.0.0.3"
 """Where visitors come from; loopback has millions of addresses."""
+
+
+@pytest.fixture(params=PROXIES)
+def name(request: pytest.FixtureRequest) -> str:
+    """Which proxy."""
+    return str(request.param)
 
 
 @asynccontextmanager
@@ -38,7 +45,10 @@ async def house(
         proxied(name, folder, server.address) as proxy,
         proxy.visiting() as nursery,
     ):
-        yield server, proxy, nursery
+        try:
+            yield server, proxy, nursery
+        finally:
+            print(*server.log, sep="\n")  # For the reader of a failure.
 
 
 async def test_a_board_and_its_pages_work_through_the_proxy(name: str, tmp_path: Path) -> None:
@@ -102,14 +112,14 @@ async def test_a_visitor_that_says_nothing_is_not_cut_off(name: str, tmp_path: P
         assert await ada.silence() == []
 
 
-async def test_the_proxys_patience_is_longer_than_the_servers_with_its_peers(
-    name: str, tmp_path: Path
-) -> None:
-    text = (DEPLOY / {"caddy": "Caddyfile", "nginx": "nginx.conf"}[name]).read_text()
-    timeouts = re.findall(r"(?:read|send)_timeout (\d+)s", text)
+def test_no_proxy_cuts_a_connection_off_before_the_server_would() -> None:
     limits = Settings().limits
-    assert len(timeouts) == (2 if name == "nginx" else 0)  # Caddy has none by default.
-    assert all(int(t) > 2 * (limits.ping_interval_s + limits.ping_timeout_s) for t in timeouts)
+    timeouts = re.findall(r"proxy_(read|send)_timeout (\d+)s", (DEPLOY / "nginx.conf").read_text())
+    assert {which for which, _ in timeouts} == {"read", "send"}
+    for _, seconds in timeouts:
+        assert int(seconds) > 2 * (limits.ping_interval_s + limits.ping_timeout_s)
+    # Caddy has no such bounds unless it is given some.
+    assert "timeout" not in (DEPLOY / "Caddyfile").read_text()
 
 
 async def test_a_restart_behind_the_proxy_resumes_sessions(name: str, tmp_path: Path) -> None:
@@ -135,6 +145,21 @@ async def test_a_restart_behind_the_proxy_resumes_sessions(name: str, tmp_path: 
         async with server_process(**settings):
             ada = await proxy.connect(nursery, f"user_id=ada&session_id={session_id}")
             assert (await ada.next_of("board:joined"))["resumed"] is True
+
+
+async def test_who_comes_while_the_server_drains_is_told_to_try_again(
+    name: str, tmp_path: Path
+) -> None:
+    patient: dict[str, object] = {**DEAF_IS_FINE, "server__drain_timeout_s": 3600}
+    async with house(name, tmp_path, **patient) as (server, proxy, nursery):
+        ada = await proxy.join(nursery, "user_id=ada")
+        # Keeps the drain going for as long as the test wants to look at it.
+        async with deaf_peer(server.address):
+            await server.signal(signal.SIGTERM)
+            assert (await ada.close_code())[0] == 1012
+            refused = await proxy.upgrade("user_id=bob")
+            assert refused.status == 503
+            assert int(refused.headers["retry-after"]) > 0
 
 
 async def test_what_operators_see_is_not_for_visitors(name: str, tmp_path: Path) -> None:
@@ -168,11 +193,11 @@ def _paths(log: str) -> set[str]:
     return set(re.findall(r"/(?:ws|api)/boards/demo", log))
 
 
-async def test_nginx_sends_http_to_https(name: str, tmp_path: Path) -> None:
-    if name != "nginx":
-        pytest.skip("Caddy does it by itself, on port 80, which a test cannot have")
-    async with house(name, tmp_path) as (server, proxy, _):
+@pytest.mark.nginx
+async def test_nginx_sends_http_to_https(tmp_path: Path) -> None:
+    """Caddy does so by itself, on port 80, which a test cannot have."""
+    async with house("nginx", tmp_path) as (server, proxy, _):
         there = server.address._replace(port=proxy.http_port)
-        answer: Answer = await ask(there, plain("GET /boards/demo HTTP/1.1", "Connection: close"))
+        answer = await ask(there, plain("GET /boards/demo HTTP/1.1", "Connection: close"))
         assert answer.status == 301
-        assert answer.headers["location"].startswith("https://")
+        assert answer.headers["location"] == "https://x/boards/demo"
