@@ -127,6 +127,10 @@ def one_input(data: bytes) -> None:
 
 def _decode(data: bytes) -> None:
     try:
+        data.decode()
+    except UnicodeDecodeError:
+        return  # Closed with 1007 before it comes so far.
+    try:
         message = decode(data)
         if isinstance(message, PresenceUpdate):
             read_update(message.payload, "demo")
