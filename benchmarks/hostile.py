@@ -30,6 +30,9 @@ from benchmarks.subject import Subject, running_server
 MEMBERS = 99
 """One seat is the attacker's, where it takes one."""
 CURSORS_PER_S = 500
+LOUD_PER_S = {"slow_reader": 200}
+"""Updates of 1.5 KiB a second beside the cursors: the system takes some megabytes for a peer
+that does not read, and only behind that the server's outbox fills."""
 PROBE_EVERY_S = 0.02
 JOIN_EVERY_S = 0.1
 
@@ -51,8 +54,9 @@ def p99(times: list[float]) -> float:
 class Observer:
     """A full board under load, and what is measured on it."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, loud_per_s: float) -> None:
         self._subject = subject
+        self._loud_per_s = loud_per_s
         self._crowd = Crowd(subject)
         self._crowd.join(("board", f"member-{number}") for number in range(MEMBERS))
         self._crowd.on_text = self._on_text
@@ -91,12 +95,16 @@ class Observer:
 
     def _measure(self, seconds: float) -> None:
         began = time.perf_counter()
-        cursors, probes, joins = 0, 0, 0
+        cursors, probes, joins, loud = 0, 0, 0, 0
         while (passed := time.perf_counter() - began) < seconds:
             while cursors < passed * CURSORS_PER_S:
                 cursors += 1
                 member = self._crowd.members[2 + cursors % (MEMBERS - 2)]
                 self._send(member, {"cursor": {"x": cursors, "y": 0}})
+            while loud < passed * self._loud_per_s:
+                loud += 1
+                member = self._crowd.members[2 + loud % (MEMBERS - 2)]
+                self._send(member, {"metadata": {"loud": loud, "note": "x" * 1500}})
             if probes < passed / PROBE_EVERY_S:
                 probes = int(passed / PROBE_EVERY_S) + 1
                 self._number += 1
@@ -148,7 +156,7 @@ def main() -> None:
     for name in options.only or ATTACKS:
         # A server of its own for each: the memory of one is not that of the one before.
         with running_server({"board.capacity": 100, "limits.ping_interval_s": 5}) as subject:
-            observer = Observer(subject)
+            observer = Observer(subject, LOUD_PER_S.get(name, 0))
             observer.watch(2.0, None)
             calm = observer.watch(options.seconds / 2, None)
             attacked = observer.watch(options.seconds, ATTACKS[name])
