@@ -52,6 +52,8 @@ async def test_neither_half_a_head_nor_a_session_is_a_task() -> None:
     async with house.open() as nursery:
         address = await listen(house, nursery)
         await call(house, address, "ada")
+        # The board has tasks of its own, which start in their own time.
+        await trio.testing.wait_all_tasks_blocked()
         before = tasks_of(nursery)
         for number in range(10):
             await call(house, address, f"user-{number}")
