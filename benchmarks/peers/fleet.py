@@ -115,11 +115,12 @@ class Fleet:
         return found
 
     def is_closed(self, member: Member) -> bool:
-        """Whether the server ended the connection of one that was not read."""
+        """Whether the server ended the connection of one that was not read: reads what waits."""
+        member.sock.settimeout(1.0)
         try:
             while member.sock.recv(READ_SIZE):
                 pass
-        except BlockingIOError:
+        except TimeoutError:
             return False
         except OSError:
             return True

@@ -95,11 +95,10 @@ def plot(results: Mapping[str, Mapping[str, Any]], path: Path) -> bool:
     targets = list(reversed(TARGETS))
     for axis, work in zip(axes[0], works, strict=True):
         found = results[str(work)]
-        values = [found.get(t.name, {}).get("headline") or 0.0 for t in targets]
+        values = [found.get(t.name, {}).get("headline") for t in targets]
         colors = ["#0b7a75" if t.name == OURS else "#b8bfc6" for t in targets]
-        bars = axis.barh([t.title for t in targets], values, color=colors)
-        labels = [_short(value) for value in values]
-        axis.bar_label(bars, labels=labels, padding=3, fontsize=8)
+        bars = axis.barh([t.title for t in targets], [v or 0.0 for v in values], color=colors)
+        axis.bar_label(bars, labels=[_short(v) for v in values], padding=3, fontsize=8)
         axis.set_title(_PLOTTED[work], fontsize=9)
         axis.margins(x=0.25)
         axis.set_xticks([])
@@ -112,11 +111,11 @@ def plot(results: Mapping[str, Mapping[str, Any]], path: Path) -> bool:
     return True
 
 
-def _short(value: float) -> str:
-    if not value:
+def _short(value: float | None) -> str:
+    if value is None:
         return "not measured"
     if value >= 1e6:
         return f"{value / 1e6:.2f} M"
-    if value >= 10_000:
-        return f"{value / 1e3:.0f} k"
-    return f"{value:.3g}"
+    if value >= 1000:
+        return f"{value / 1000:.3g} k"
+    return f"{value:.3g}" if value else "none"

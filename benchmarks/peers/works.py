@@ -150,7 +150,7 @@ def _growth(target: Target, effort: Effort, say: Say) -> Found:
 def _stalled(target: Target, effort: Effort, earlier: dict[str, Any]) -> Found:
     # Half of what it carries one at a time, so that no queue of its own hides the difference.
     one_at_a_time = earlier.get("1", {}).get("headline", 10_000.0) / 100
-    seconds = max(3.0, effort.seconds * 2.4)
+    seconds = max(3.0, effort.seconds * 5)  # Long enough for a server to lose patience.
     found = stalled.measure(target, one_at_a_time / 2, seconds, effort.rounds)
     closed = sum(run.closed for run in found.stalled)
     return {
