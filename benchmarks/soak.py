@@ -49,6 +49,9 @@ WARM_UP = 0.25
 """The first part of the run, in which caches and pools fill."""
 SETTLES_WITHIN_S = 30.0
 _GAUGES = ("connections", "boards", "users", "queue_length", "store_backlog")
+"""What is nothing at the end."""
+_INSIDE = ("tasks", "timers")
+"""What is at the end as it was before."""
 
 
 class Holdings(Struct, frozen=True):
@@ -56,10 +59,12 @@ class Holdings(Struct, frozen=True):
 
     descriptors: int
     threads: int
+    inside: dict[str, float]
     gauges: dict[str, float]
 
     def __str__(self) -> str:
-        gauges = ", ".join(f"{name} {value:g}" for name, value in self.gauges.items())
+        both = (self.inside | self.gauges).items()
+        gauges = ", ".join(f"{name} {value:g}" for name, value in both)
         return f"descriptors {self.descriptors}, threads {self.threads}, {gauges}"
 
 
@@ -68,16 +73,17 @@ def holdings(subject: Subject) -> Holdings:
     url = f"http://{subject.host}:{subject.port}/metrics"
     with urllib.request.urlopen(url, timeout=30) as answer:
         text = answer.read().decode()
-    gauges = {}
-    for name in _GAUGES:
+    values = {}
+    for name in (*_GAUGES, *_INSIDE):
         found = re.search(rf"^presence_{name} (\S+)$", text, re.MULTILINE)
-        gauges[name] = float(found[1]) if found else float("nan")
+        values[name] = float(found[1]) if found else float("nan")
     folder = Path(f"/proc/{subject.pid}")
     threads = re.search(r"^Threads:\s+(\d+)", (folder / "status").read_text(), re.MULTILINE)
     return Holdings(
         descriptors=len(list((folder / "fd").iterdir())),
         threads=int(threads[1]) if threads else 0,
-        gauges=gauges,
+        inside={name: values[name] for name in _INSIDE},
+        gauges={name: values[name] for name in _GAUGES},
     )
 
 
@@ -143,6 +149,10 @@ def wrong(
         found.append(f"{end.descriptors - start.descriptors} descriptors were not closed")
     if end.threads > start.threads + 3:
         found.append(f"{end.threads - start.threads} threads did not end")
+    for name, before in start.inside.items():
+        # A request more or less may be under way when the server is asked.
+        if end.inside[name] > before + 3:
+            found.append(f"{name}: {before:g} before and {end.inside[name]:g} after")
     left = {name: value for name, value in end.gauges.items() if value}
     if left:
         found.append(f"something is left: {left}")

@@ -188,7 +188,7 @@ class Metrics:
         """Where to read a gauge when somebody asks.
 
         Known names: ``connections``, ``boards``, ``users``, ``queue_length``,
-        ``store_up`` and ``cache_up`` (0 or 1), ``store_backlog``.
+        ``store_up`` and ``cache_up`` (0 or 1), ``store_backlog``, ``tasks``, ``timers``.
 
         Raises:
             KeyError: an unknown name.
@@ -244,6 +244,8 @@ _GAUGES = {
     "store_up": "Whether the database answers.",
     "cache_up": "Whether the cache answers.",
     "store_backlog": "Rows that wait to be written.",
+    "tasks": "Trio tasks of the process.",
+    "timers": "Alarms that connections and boards have set.",
 }
 _COUNTERS = {
     "connections_accepted": "WebSocket connections accepted.",

@@ -103,6 +103,11 @@ class Room:
         """When to ask for :meth:`next_deadline` again: never after it, and cheap to read."""
         return self._state.timers.earliest
 
+    @property
+    def alarms(self) -> int:
+        """How many alarms are set."""
+        return len(self._state.timers)
+
     def next_deadline(self) -> float:
         """When to apply ``Tick``, in scheduling seconds; may be infinity, never too late."""
         return self._state.timers.next()

@@ -29,6 +29,9 @@ class Timers(Generic[K]):
         self.earliest = math.inf
         """When to look, at the latest: never after the next alarm, perhaps before it."""
 
+    def __len__(self) -> int:
+        return len(self._armed)
+
     def arm(self, key: K, at: float) -> None:
         """Ring ``key`` no later than ``at``; an earlier alarm of the key stands."""
         standing = self._armed.get(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator
 from typing import NoReturn, TypeVar, TypeVarTuple
 
+import structlog
 import trio
 
 from presence_server.cache.base import Cache, CacheError, CacheUnavailable
@@ -15,6 +16,8 @@ from .ports import Counters, Timing
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+log = structlog.get_logger(__name__)
 
 _CHUNK = 100
 """Boards in one round trip."""
@@ -79,11 +82,13 @@ class CachePublisher:
             try:
                 await self._write_all()
             except CacheError as error:
-                self._counters.cache_failures += 1
-                self._next_probe = -float("inf")
-                if self.health.down(error):
-                    self._backoff.reset()
-                await trio.sleep(self._backoff.next())
+                await self._failed(error)
+                continue
+            except Exception as error:
+                # A bug, here or in a driver. Nobody's presence is to end for it: as an outage.
+                if not self.health.is_down:
+                    log.exception("cache_call_crashed")
+                await self._failed(CacheUnavailable(f"a call to the cache crashed: {error!r}"))
                 continue
             if self.health.up():
                 # It may have come back empty, or with what was true long ago.
@@ -92,6 +97,13 @@ class CachePublisher:
             await trio.sleep(self._timing.cache_interval_s)
             with trio.move_on_after(self._timing.cache_probe_s - self._timing.cache_interval_s):
                 await self._wake.wait()
+
+    async def _failed(self, error: CacheError) -> None:
+        self._counters.cache_failures += 1
+        self._next_probe = -float("inf")
+        if self.health.down(error):
+            self._backoff.reset()
+        await trio.sleep(self._backoff.next())
 
     async def _write_all(self) -> None:
         self._wake = trio.Event()

@@ -44,6 +44,8 @@ class Retention:
             except (StorageError, BridgeRestarted, trio.TooSlowError) as error:
                 # The writer tells of a store that is down; nothing is lost here.
                 log.debug("retention_put_off", error=str(error))
+            except Exception:
+                log.exception("retention_crashed")
             else:
                 if deleted:
                     log.info("old_sessions_deleted", sessions=deleted)

@@ -7,12 +7,13 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar, TypeVarTuple
 
+import structlog
 import trio
 
 from presence_server.cache.base import Cache
 from presence_server.core.model import PresenceRecord, UserProfile
 from presence_server.storage.batch import HistoryEntry
-from presence_server.storage.errors import StorageUnavailable
+from presence_server.storage.errors import StorageError, StorageUnavailable
 
 from .bridge import BridgeRestarted, Caller
 from .callbacks import Callbacks
@@ -25,6 +26,8 @@ from .writer import StoreWriter
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+log = structlog.get_logger(__name__)
 
 _DAY_MS = 86_400_000
 
@@ -190,3 +193,8 @@ class PresenceService:
             raise StorageUnavailable(str(error)) from error
         except trio.TooSlowError:
             raise StorageUnavailable("the database does not answer in time") from None
+        except StorageError:
+            raise
+        except Exception as error:
+            log.exception("store_call_crashed")
+            raise StorageUnavailable(f"a call to the database crashed: {error!r}") from error

@@ -120,6 +120,11 @@ class StoreWriter:
             done = True
         except StorageError as error:
             self._failed(error)
+        except Exception as error:
+            # A bug, here or in a driver. Nobody's presence is to end for it: as an outage.
+            if not self.health.is_down:
+                log.exception("store_call_crashed", rows=len(batch))
+            self._failed(StorageUnavailable(f"a call to the database crashed: {error!r}"))
         finally:
             if done:
                 self._pending.written()

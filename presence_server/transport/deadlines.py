@@ -29,6 +29,9 @@ class Deadlines:
         self._targets: dict[int, Rings] = {}
         self._scope: trio.CancelScope | None = None
 
+    def __len__(self) -> int:
+        return len(self._timers)
+
     def arm(self, target: Rings, alarm: Alarm, at: float) -> None:
         """Ring no later than ``at``, in scheduling seconds; an earlier one stands."""
         number = id(target)

@@ -34,9 +34,12 @@ def test_a_heartbeat_moves_no_alarm(board: World) -> None:
     ada = board.connect("ada")
     board.wait(1)
     before = board.room.next_deadline()
+    alarms = board.room.alarms
+    assert alarms > 0
     board.pong(ada)
     assert board.room.next_deadline() == before
     assert board.room.look_by <= before
+    assert board.room.alarms == alarms
 
 
 def test_changes_gather_for_the_save_interval(board: World) -> None:

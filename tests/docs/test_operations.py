@@ -187,7 +187,7 @@ def test_a_key_is_replaced_as_the_page_says_and_no_token_fails_on_the_way(tmp_pa
 
 def test_every_metric_named_exists_and_every_metric_is_named() -> None:
     metrics = Metrics()
-    gauges = "connections boards users queue_length store_up cache_up store_backlog"
+    gauges = "connections boards users queue_length store_up cache_up store_backlog tasks timers"
     metrics.observe(**dict.fromkeys(gauges.split(), lambda: 1.0))
     text = metrics.text().decode()
     exported = set(re.findall(r"^([a-z_]+)", text, re.MULTILINE))

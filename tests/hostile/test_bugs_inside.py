@@ -29,8 +29,6 @@ from tests.server.raw import ask, plain
 
 pytestmark = pytest.mark.e2e
 
-NOT_CONTAINED = "what is no StorageError or CacheError ends the tasks of the presence service"
-
 Patch = pytest.MonkeyPatch
 Entry = dict[str, object]
 
@@ -182,7 +180,6 @@ async def test_in_a_web_route_is_a_500_that_says_nothing(
         assert (await ask(found.address, request)).status == 200
 
 
-@pytest.mark.xfail(reason=NOT_CONTAINED, strict=False)
 async def test_in_the_store_degrades_as_an_outage_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: Patch
 ) -> None:
@@ -202,7 +199,6 @@ async def test_in_the_store_degrades_as_an_outage_and_nothing_is_lost(
         await found.joins_again()
 
 
-@pytest.mark.xfail(reason=NOT_CONTAINED, strict=False)
 async def test_in_the_cache_degrades_as_an_outage(tmp_path: Path, monkeypatch: Patch) -> None:
     async with house(tmp_path) as found:
         with monkeypatch.context() as patch:
