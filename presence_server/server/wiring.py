@@ -66,7 +66,7 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
         cache_up=lambda: service.cache_status == "ok",
         store_backlog=lambda: service.waiting_writes,
         tasks=lambda: trio.lowlevel.current_statistics().tasks_living,
-        timers=lambda: len(deadlines) + sum(task.room.alarms for task in registry),
+        timers=lambda: deadlines.alarms + sum(task.room.alarms for task in registry),
     )
     return Parts(registry, Recovery(registry, service), deadlines, pump, gateway)
 

@@ -29,7 +29,9 @@ class Deadlines:
         self._targets: dict[int, Rings] = {}
         self._scope: trio.CancelScope | None = None
 
-    def __len__(self) -> int:
+    @property
+    def alarms(self) -> int:
+        """How many alarms are set."""
         return len(self._timers)
 
     def arm(self, target: Rings, alarm: Alarm, at: float) -> None:
