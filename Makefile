@@ -27,6 +27,8 @@ run: $(STAMP) ## Serve http://127.0.0.1:8000 from an embedded SQLite database
 # The core is measured by its own tests alone. The others run untraced: the state machine
 # is three times slower under a tracer, and the browser's greenlets and a tracer may hang.
 MACHINE := tests/core/test_room_machine.py
+# One more than there are cores: many tests wait for servers and browsers.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 REST := $(filter-out tests/core/ tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 
 .PHONY: test
@@ -36,7 +38,7 @@ ifeq ($(strip $(ARGS)),)
 	$(BIN)/pytest tests/core --ignore=$(MACHINE) \
 		--cov=presence_server/core --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal $(MACHINE) $(REST)
+	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal $(MACHINE) $(REST)
 else
 	$(BIN)/pytest $(ARGS)
 endif

@@ -43,7 +43,7 @@ SETTINGS: dict[str, object] = {
 AIM_MIB = 1.0
 """Growth in ten minutes that is fine; several times as much fails."""
 FAILS_AT_MIB = 4.0
-NOISE_MIB = 3.0
+NOISE_MIB = 6.0
 """What an allocator may take in a short run without a leak."""
 WARM_UP = 0.25
 """The first part of the run, in which caches and pools fill."""
