@@ -6,7 +6,6 @@ process that measures is not what is measured. Linux only.
 
 from __future__ import annotations
 
-import re
 import resource
 import select
 import socket
@@ -15,15 +14,19 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from benchmarks.rawclient import board_path, encode_text, split_frames
+from benchmarks.rawclient import (
+    PONG,
+    SESSION_ID,
+    board_path,
+    encode_text,
+    split_frames,
+    upgrade_request,
+)
 from benchmarks.subject import Subject
 
 HEARTBEAT = encode_text(b'{"type":"heartbeat","payload":{}}')
 IN_FLIGHT = 500
 """Joins under way at any time, like a crowd behind a load balancer after a restart."""
-
-_SESSION_ID = re.compile(rb'"session_id":"([^"]+)"')
-_PONG = b"\x8a\x80\0\0\0\0"
 
 
 class Member(Struct, eq=False):
@@ -136,12 +139,8 @@ class Crowd:
         query = {"user_id": member.user_id}
         if session_id is not None:
             query["session_id"] = session_id
-        request = (
-            f"GET {board_path(member.board_id, **query)} HTTP/1.1\r\nHost: {self._subject.host}\r\n"
-            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
-        member.socket.send(request.encode())
+        path = board_path(member.board_id, **query)
+        member.socket.send(upgrade_request(path, self._subject.host))
         member.is_sent = True
         self._epoll.modify(member.socket, select.EPOLLIN)
 
@@ -168,15 +167,14 @@ class Crowd:
             if opcode == 1:
                 self._text(member, payload)
             elif opcode == 9:
-                # The payload of our server's pings is not looked at when it comes back.
-                member.socket.send(_PONG)
+                member.socket.send(PONG)
 
     def _text(self, member: Member, payload: bytes) -> None:
         if member.session_id is not None:
             self.on_text(member, payload)
             return
         # Whoever gets anything else first (a place in the queue, an error) is not expected here.
-        found = _SESSION_ID.search(payload)
+        found = SESSION_ID.search(payload)
         if not payload.startswith(b'{"type":"board:joined"') or found is None:
             raise ConnectionError(payload[:200].decode(errors="replace"))
         member.session_id = found[1].decode()

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from benchmarks.crowd import HEARTBEAT
-from benchmarks.rawclient import board_path
+from benchmarks.rawclient import board_path, upgrade_request
 from benchmarks.subject import Subject
 
 ATTACKER = "127.0.0.2"
@@ -113,11 +113,7 @@ def _joined(
     subject: Subject, header: str = "", *, board: str = "mallory", receive_buffer: int | None = None
 ) -> socket.socket:
     sock = _call(subject, receive_buffer)
-    sock.sendall(
-        f"GET {board_path(board, user_id='mallory')} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-        f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n{header}"
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-    )
+    sock.sendall(upgrade_request(board_path(board, user_id="mallory"), "x", header))
     assert b" 101 " in sock.recv(64)
     return sock
 

@@ -7,8 +7,22 @@ server sends: unmasked, unfragmented frames.
 from __future__ import annotations
 
 import json
+import re
 import socket
 from urllib.parse import urlencode
+
+PONG = b"\x8a\x80\0\0\0\0"
+"""The payload of our server's pings is not looked at when it comes back."""
+SESSION_ID = re.compile(rb'"session_id":"([^"]+)"')
+
+
+def upgrade_request(path: str, host: str, headers: str = "") -> bytes:
+    """The request of a WebSocket; ``headers`` are more of them, each with its line end."""
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n{headers}"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    ).encode()
 
 
 def encode_text(payload: bytes) -> bytes:
@@ -59,12 +73,7 @@ class RawClient:
         self._buffer = bytearray()
         self._events: list[dict[str, object]] = []
         self._closed: ServerClosed | None = None
-        request = (
-            f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
-        self.socket.sendall(request.encode())
+        self.socket.sendall(upgrade_request(path, f"{host}:{port}"))
         while b"\r\n\r\n" not in self._buffer:
             self._read()
         head, _, rest = bytes(self._buffer).partition(b"\r\n\r\n")

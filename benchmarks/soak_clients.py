@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import select
 import socket
 import time
@@ -12,7 +11,14 @@ from collections import Counter
 
 from msgspec import Struct
 
-from benchmarks.rawclient import board_path, encode_text, split_frames
+from benchmarks.rawclient import (
+    PONG,
+    SESSION_ID,
+    board_path,
+    encode_text,
+    split_frames,
+    upgrade_request,
+)
 from benchmarks.subject import Subject
 
 BOARDS = 4
@@ -25,8 +31,6 @@ LOUD_PER_S = 150
 """Large updates on the board of the slow readers: what the system takes for a peer that does
 not read is some megabytes on a loopback, and the outbox begins behind that."""
 READS_NOTHING_S = (5.0, 25.0)
-_SESSION_ID = re.compile(rb'"session_id":"([^"]+)"')
-_PONG = b"\x8a\x80\0\0\0\0"
 
 
 class Person(Struct, eq=False):
@@ -129,7 +133,7 @@ class Churn:
             if not person.reads_from:
                 continue
             if now < person.reads_from:
-                self._write(person, _PONG)
+                self._write(person, PONG)
             else:
                 person.reads_from = 0.0
                 self._did["slow readers wake"] += 1
@@ -159,11 +163,7 @@ class Churn:
         sock.settimeout(10)
         sock.connect((self._subject.host, self._subject.port))
         query = {"user_id": user_id} | ({"session_id": session_id} if session_id else {})
-        sock.sendall(
-            f"GET {board_path(board_id, **query)} HTTP/1.1\r\nHost: {self._subject.host}\r\n"
-            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-        )
+        sock.sendall(upgrade_request(board_path(board_id, **query), self._subject.host))
         sock.setblocking(False)
         reads_from = time.monotonic() + self._chance.uniform(*READS_NOTHING_S) if slow else 0.0
         person = Person(board_id, user_id, sock, reads_from, buffer=bytearray())
@@ -217,7 +217,7 @@ class Churn:
             person.buffer = bytearray(rest)
         for opcode, payload in split_frames(person.buffer):
             if opcode == 9:
-                self._write(person, _PONG)
+                self._write(person, PONG)
             elif opcode == 8:
                 self.closed[int.from_bytes(payload[:2], "big")] += 1
                 person.is_open = False
@@ -227,7 +227,7 @@ class Churn:
                 self._note_session(person, payload)
 
     def _note_session(self, person: Person, payload: bytes) -> None:
-        found = _SESSION_ID.search(payload)
+        found = SESSION_ID.search(payload)
         if found is None:
             return
         person.session_id = found[1].decode()

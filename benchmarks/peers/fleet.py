@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from benchmarks.rawclient import PONG, upgrade_request
 from benchmarks.subject import Subject
 
 from .dialect import MARKER, Dialect
@@ -23,7 +24,6 @@ IN_FLIGHT = 200
 QUIET_S = 0.3
 
 _TAIL = len(MARKER) - 1
-_PONG = b"\x8a\x80\0\0\0\0"
 _ENGINE_PING, _ENGINE_PONG = b"\x81\x012", b"\x81\x81\0\0\0\x003"
 
 
@@ -82,7 +82,7 @@ class Fleet:
     def answer(self, fd: int, data: bytes) -> None:
         """Pass over what came, but for a ping that came with it."""
         if b"\x89\x00" in data:
-            self.by_fd[fd].sock.send(_PONG)
+            self.by_fd[fd].sock.send(PONG)
 
     def neglect(self, member: Member) -> None:
         """Read nothing of one member any more."""
@@ -139,7 +139,7 @@ class Fleet:
             self._epoll.unregister(fd)
             return True
         if data[0] == 0x89:
-            self.by_fd[fd].sock.send(_PONG if data[1] == 0 else _pong(data[2 : 2 + data[1]]))
+            self.by_fd[fd].sock.send(PONG if data[1] == 0 else _pong(data[2 : 2 + data[1]]))
             return True
         if data == _ENGINE_PING:
             self.by_fd[fd].sock.send(_ENGINE_PONG)
@@ -160,11 +160,8 @@ class Fleet:
         """Move one that is joining on; True when it has become a member by this."""
         if member.state == 0:
             path = self.dialect.path(f"board-{member.board}", member.user)
-            member.sock.send(
-                f"GET {path} HTTP/1.1\r\nHost: {self._subject.host}:{self._subject.port}\r\n"
-                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-            )
+            host = f"{self._subject.host}:{self._subject.port}"
+            member.sock.send(upgrade_request(path, host))
             member.state = 1
             self._epoll.modify(member.fd, select.EPOLLIN)
             return False
