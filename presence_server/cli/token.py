@@ -68,9 +68,10 @@ def token(
 
 def _signing_key(auth: AuthSettings, kid: str | None) -> tuple[str, str]:
     """The secret to sign with, and how."""
-    if kid is not None and kid not in auth.keys_by_kid:
+    keys_by_kid = auth.keys_by_kid
+    if kid is not None and kid not in keys_by_kid:
         raise SettingsError([f"auth.jwt_keys: there is no key {kid!r}"])
-    for key in auth.default_keys if kid is None else (auth.keys_by_kid[kid],):
+    for key in auth.default_keys if kid is None else (keys_by_kid[kid],):
         if key.secret is not None:
             return key.secret, key.algorithms[0]
     if kid is not None:

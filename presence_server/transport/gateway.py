@@ -119,7 +119,7 @@ class Gateway:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                greet = partial(self._greet, nursery, tls)
+                greet = partial(self._greet, tls)
                 for listener in listeners:
                     nursery.start_soon(accept_forever, listener, greet)
                 task_status.started()
@@ -142,10 +142,9 @@ class Gateway:
 
     # --- who comes in ---------------------------------------------------------
 
-    def _greet(
-        self, nursery: trio.Nursery, tls: ssl.SSLContext | None, sock: socket.socket, host: str
-    ) -> None:
+    def _greet(self, tls: ssl.SSLContext | None, sock: socket.socket, host: str) -> None:
         """One accepted connection; owns its socket from here on."""
+        assert self._nursery is not None
         try:
             visit = self._arrive(host)
         except Refusal as refusal:
@@ -156,7 +155,7 @@ class Gateway:
                 sock.close()  # It understands nothing before a TLS handshake.
             return
         if tls is not None or self._pump is None:
-            nursery.start_soon(self._greet_in_task, sock, tls, visit)
+            self._nursery.start_soon(self._greet_in_task, sock, tls, visit)
             return
         wire = self._pump.wire(sock)
         greeting = Greeting(
