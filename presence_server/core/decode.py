@@ -39,6 +39,7 @@ _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessa
 _metadata_decoder = msgspec.json.Decoder(dict[str, object])
 _metadata_encoder = msgspec.json.Encoder()
 _PATH = re.compile(r"`\$\.?(?P<path>[^`]*)`$")
+_BACKSLASH = ord("\\")
 _TOO_DEEP = "the message is nested too deeply"
 
 
@@ -65,8 +66,9 @@ def decode(text: bytes) -> ClientMessage:
         raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         _explain(text, str(error))
-    # JSON carries NUL only as an escape, so this rules it out without a walk.
-    if b"\\u0000" in text:
+    # JSON carries NUL only as an escape, so this rules it out without a walk; and most
+    # messages have no escape at all, which one look for a byte tells.
+    if _BACKSLASH in text and b"\\u0000" in text:
         _refuse_unstorable(_parse(text))
     return message
 

@@ -16,18 +16,21 @@ from .roster import Phase, Session, User
 class Journal:
     """Marks sessions whose rows are behind, and turns the marks into effects."""
 
-    __slots__ = ("_changed", "_heard", "_list_changed")
+    __slots__ = ("_changed", "_heard", "_list_changed", "_users")
 
     def __init__(self) -> None:
         # Insertion-ordered, so that a replay emits the same effects in the same order.
         self._changed: dict[str, User] = {}
         self._heard: dict[str, User] = {}
+        self._users: dict[User, None] = {}
+        """Those of whom every row differs."""
         self._list_changed = False
 
     @property
     def is_behind(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self._changed or self._heard or self._list_changed)
+        # Of a user no row can change without the list.
+        return bool(self._list_changed or self._heard or self._changed)
 
     def heard(self, user: User, session: Session) -> None:
         """Only the last sign of life moved."""
@@ -40,8 +43,7 @@ class Journal:
 
     def user_changed(self, user: User) -> None:
         """Something that every row of the user carries differs."""
-        for session_id in user.sessions:
-            self._changed[session_id] = user
+        self._users[user] = None
         self._list_changed = True
 
     def list_changed(self) -> None:
@@ -60,7 +62,9 @@ class Journal:
         """The session ended: the effects that close its row, after what the row lacks."""
         session_id = session.session_id
         effects: list[Effect] = []
-        changed = self._changed.pop(session_id, None) is not None
+        changed = self._changed.pop(session_id, None) is not None or user in self._users
+        if len(user.sessions) == 1:
+            self._users.pop(user, None)
         heard = self._heard.pop(session_id, None) is not None
         # The row of one that never joined says all there is to say.
         if session.phase is Phase.JOINED and changed:
@@ -86,6 +90,8 @@ class Journal:
         # The row of a session that is still admitting may not be there yet, and was
         # written before what marked it: it stays behind until the session has joined.
         later: dict[str, User] = {}
+        for user in self._users:
+            self._changed.update(dict.fromkeys(user.sessions, user))
         for session_id, user in self._changed.items():
             session = user.sessions[session_id]
             if session.phase is Phase.JOINED:
@@ -105,6 +111,7 @@ class Journal:
             listed = tuple(user.as_seen() for user in users if user.announced)
             effects.append(Publish(board_id, listed))
         self._changed = later
+        self._users.clear()
         self._heard.clear()
         self._list_changed = False
         return effects

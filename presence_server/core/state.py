@@ -17,6 +17,8 @@ from .model import BoardLimits, LeaveReason, PresenceStatus
 from .roster import Phase, Session, User
 from .timers import Timers
 
+_ONLINE = PresenceStatus.ONLINE  # An enum's member is slow to look up.
+
 
 class Alarm(enum.IntEnum):
     """What a deadline is for. Those of a session or user carry its id, the others "".
@@ -38,7 +40,7 @@ class BoardState:
 
     ``users`` is who holds a seat. ``out`` gathers the effects of the event at hand.
     ``line_moved`` says that seats or queue changed and the line is to be reviewed
-    before the event is done.
+    before the event is done. ``saving`` says that the alarm to save is set.
     """
 
     __slots__ = (
@@ -50,6 +52,7 @@ class BoardState:
         "line_moved",
         "out",
         "queue",
+        "saving",
         "sessions",
         "timers",
         "users",
@@ -67,6 +70,7 @@ class BoardState:
         self.journal = Journal()
         self.out: list[Effect] = []
         self.line_moved = False
+        self.saving = False
 
     def now_ms(self, now: float) -> int:
         """Milliseconds since the epoch at scheduling time ``now``."""
@@ -90,7 +94,7 @@ class BoardState:
     def apply(self, user: User, session: Session, update: Update, now: float) -> None:
         """Write an update into the state; the board is told by :meth:`tell_if_changed`."""
         session.last_activity = now
-        declared = PresenceStatus.ONLINE if update.status is UNSET else update.status
+        declared = _ONLINE if update.status is UNSET else update.status
         if declared is not session.declared:
             session.declared = declared
             # The row's status is the session's own, whatever the user's other tabs say.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+from types import TracebackType
 from typing import NoReturn, Protocol
 
 import trio
+
+from .ticks import Ticks
 
 MAX_PATIENCE_S = 0.25
 """What may wait for a quiet moment waits no longer than this for one."""
@@ -31,9 +33,11 @@ class Batch:
     flushed when input goes quiet: at once on a server that has nothing else to do, and
     after :data:`MAX_PATIENCE_S` on one that never has. Of a hundred who join a board
     in a rush, each then hears in a few writes and not in a hundred.
+
+    A batch is entered and left with ``with``; no ``await`` inside. Batches may nest.
     """
 
-    __slots__ = ("_activity", "_depth", "_patient", "_soon", "_waiting", "_wake")
+    __slots__ = ("_activity", "_depth", "_patient", "_soon", "_waiting", "_wake", "ticks")
 
     def __init__(self) -> None:
         self._depth = 0
@@ -43,6 +47,8 @@ class Batch:
         self._patient: dict[Flushable, None] = {}
         self._wake = trio.Event()
         self._soon = trio.Event()
+        self.ticks = Ticks()
+        """Those that come due are part of the batch that is open by then."""
 
     def flush_later(self, room: Flushable) -> None:
         """Flush ``room`` at the end of the open batch, or soon if none is open."""
@@ -59,21 +65,28 @@ class Batch:
         self._patient[room] = None
         self._wake.set()
 
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """No ``await`` inside."""
+    def __enter__(self) -> None:
         self._depth += 1
         self._activity += 1
-        try:
-            yield
-        finally:
-            self._depth -= 1
-            if not self._depth:
-                self._flush()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._depth == 1 and self.ticks.due < math.inf:
+            now = trio.current_time()
+            if self.ticks.due <= now:
+                self.ticks.ring(now)
+        self._depth -= 1
+        if not self._depth:
+            self._flush()
 
     async def run(self) -> None:
         """Flush what comes up outside of batches, until cancelled."""
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.ticks.run, self._ring)
             nursery.start_soon(self._flush_soon)
             nursery.start_soon(self._flush_when_quiet)
 
@@ -101,6 +114,10 @@ class Batch:
                 if trio.current_time() - began > _SLICE_S:
                     await trio.lowlevel.checkpoint()
                     began = trio.current_time()
+
+    def _ring(self) -> None:
+        with self:  # Its end does it.
+            pass
 
     def _flush(self) -> None:
         while self._waiting:

@@ -1,12 +1,13 @@
 """The nursery of one board around its pure room.
 
 The room decides what and when; the tasks here only wait: the watchdog for the
-next deadline, the cursor tick for the cursors, admission for a free seat.
+next deadline, admission for a free seat. All boards' cursor ticks are one clock's.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,7 @@ from typing import assert_never
 import structlog
 import trio
 
+from ..core.decode import Update
 from ..core.effects import (
     AddMember,
     Bind,
@@ -31,7 +33,16 @@ from ..core.effects import (
     Send,
 )
 from ..core.errors import CloseCode
-from ..core.events import AdmitNext, ClockSet, Connect, CursorTick, Event, RowCommitted, Tick
+from ..core.events import (
+    AdmitNext,
+    ClockSet,
+    Connect,
+    CursorTick,
+    Event,
+    RowCommitted,
+    Tick,
+    Updated,
+)
 from ..core.messages import ServerMessage, encode, encode_users
 from ..core.model import BoardLimits
 from ..core.room import Room
@@ -87,7 +98,8 @@ class RoomTask:
         self._ended = trio.Event()
         self._seat_free = trio.Event()
         self._alarm: trio.CancelScope | None = None
-        self._cursor_alarm: trio.CancelScope | None = None
+        self._cursors_at = math.inf
+        """When the cursor tick is to come; infinity if none was asked for."""
 
     @property
     def board_id(self) -> str:
@@ -145,6 +157,20 @@ class RoomTask:
             else:
                 self._batch.flush_later(self)
 
+    def update(self, connection_id: int, session_id: str, update: Update, now: float) -> None:
+        """Apply ``Updated``, by the short way if that is enough; ``now`` is the time."""
+        if self._alive and not self._applying:
+            try:
+                cursors_at = self.room.move(connection_id, session_id, update, now)
+            except Exception as error:
+                self._crash("room crashed", error)
+                return
+            if cursors_at is not None:
+                if cursors_at < self._cursors_at:
+                    self._ask_for_tick(cursors_at)
+                return
+        self.apply(Updated(connection_id, session_id, update))
+
     def tell(self, connection_id: int, message: ServerMessage) -> None:
         """Send one event to one connection, behind the broadcasts that came before it."""
         peer = self._peers.get(connection_id)
@@ -167,7 +193,6 @@ class RoomTask:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watchdog)
-                nursery.start_soon(self._cursor_tick)
                 nursery.start_soon(self._admission)
                 await self._ended.wait()
                 nursery.cancel_scope.cancel()
@@ -240,9 +265,17 @@ class RoomTask:
         alarm, deadline = self._alarm, self.room.look_by
         if alarm is not None and deadline < alarm.deadline:
             alarm.deadline = deadline
-        alarm, deadline = self._cursor_alarm, self.room.next_cursor_deadline()
-        if alarm is not None and deadline < alarm.deadline:
-            alarm.deadline = deadline
+        cursors_at = self.room.next_cursor_deadline()
+        if cursors_at < self._cursors_at:
+            self._ask_for_tick(cursors_at)
+
+    def _ask_for_tick(self, at: float) -> None:
+        self._cursors_at = at
+        self._batch.ticks.arm(at, self._tick_cursors)
+
+    def _tick_cursors(self) -> None:
+        self._cursors_at = math.inf
+        self.apply(CursorTick())
 
     async def _watchdog(self) -> None:
         while True:
@@ -250,13 +283,6 @@ class RoomTask:
                 await trio.sleep_forever()
             self._follow_wall_clock()
             self.apply(Tick(), patient=True)
-
-    async def _cursor_tick(self) -> None:
-        while True:
-            deadline = self.room.next_cursor_deadline()
-            with trio.CancelScope(deadline=deadline) as self._cursor_alarm:
-                await trio.sleep_forever()
-            self.apply(CursorTick())
 
     async def _admission(self) -> None:
         while True:

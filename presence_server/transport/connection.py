@@ -21,7 +21,7 @@ except ImportError:
     from websockets.utils import apply_mask
 
 from ..core.errors import CloseCode
-from .framing import frame_bounds, is_ping, is_plain_text, pong_frame
+from .framing import frame_bounds, is_one_plain_text, is_ping, is_plain_text, pong_frame
 from .outbox import Outbox
 from .ports import Alarm, Alarms, Handler, Wire
 
@@ -69,7 +69,6 @@ class Connection:
     __slots__ = (
         "__weakref__",
         "_alarms",
-        "_broken",
         "_closing",
         "_ended",
         "_fragments",
@@ -86,6 +85,7 @@ class Connection:
         "_send",
         "_shut",
         "_wire",
+        "is_broken",
     )
 
     def __init__(
@@ -111,7 +111,8 @@ class Connection:
         self._fragments_opcode = Opcode.TEXT
         self._closing = False
         """A close frame is on its way or out; input is discarded, nothing more is sent."""
-        self._broken = False
+        self.is_broken = False
+        """A write failed: read what is left, then call :meth:`receive_eof`."""
         self._ended = False
         self._shut = False
         self._ping_sent: float | None = None
@@ -119,11 +120,6 @@ class Connection:
         self._progress_at = now
         self._ping_due = now + limits.ping_interval_s
         alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
-
-    @property
-    def is_broken(self) -> bool:
-        """A write failed: read what is left, then call :meth:`receive_eof`."""
-        return self._broken
 
     @property
     def outbox_bytes(self) -> int:
@@ -134,7 +130,7 @@ class Connection:
 
     def write(self, data: bytes) -> None:
         """Send whole frames, now or as soon as the peer takes them."""
-        if self._closing or self._broken:
+        if self._closing or self.is_broken:
             return
         outbox = self._outbox
         if outbox.size:
@@ -145,7 +141,7 @@ class Connection:
             except BlockingIOError:
                 sent = 0
             except OSError:
-                self._broken = True
+                self.is_broken = True
                 return
             if sent == len(data):
                 return
@@ -165,7 +161,7 @@ class Connection:
             except BlockingIOError:
                 break
             except OSError:
-                self._broken = True
+                self.is_broken = True
                 outbox.clear()
                 return
             outbox.advance(sent)
@@ -183,7 +179,7 @@ class Connection:
         self._ended = True
         if self._closing:
             return
-        if self._broken:
+        if self.is_broken:
             self._closing = True
             self._wire.abort()
             return
@@ -205,6 +201,9 @@ class Connection:
     def receive(self, data: bytes) -> None:
         """Bytes from the peer."""
         if self._closing:
+            return
+        if is_one_plain_text(data) and self._fragments is None and not (self._owed or self._head):
+            self._handler.on_text(apply_mask(data[6:], data[2:6]))
             return
         if self._head:
             data, self._head = self._head + data, b""
@@ -342,7 +341,7 @@ class Connection:
         if self._closing:
             return
         self._closing = True
-        if self._broken:
+        if self.is_broken:
             self._wire.abort()
         elif self._outbox.size:
             self._alarms.arm(self, Alarm.CLOSE, trio.current_time() + patience_s)

@@ -55,7 +55,7 @@ class Deadlines:
             with trio.CancelScope(deadline=self._timers.next()) as self._scope:
                 await trio.sleep_forever()
             now = trio.current_time()
-            with self._batch.open():
+            with self._batch:
                 while (due := self._timers.pop_due(now)) is not None:
                     number, alarm = due
                     try:

@@ -13,6 +13,15 @@ _MASKED = 0x80
 _LENGTH = 0x7F
 
 
+def is_one_plain_text(data: bytes) -> bool:
+    """Whether ``data`` is one text message of less than 126 bytes, whole and masked, no more.
+
+    Its mask is the bytes from 2 to 6, its payload what follows.
+    """
+    length = len(data) - 6
+    return 0 <= length < 126 and data[0] == _FINAL_TEXT and data[1] == _MASKED | length
+
+
 def frame_bounds(data: bytes, position: int) -> tuple[int, int] | None:
     """Where the payload of the frame at ``position`` starts and ends (:rfc:`6455` section 5.2).
 

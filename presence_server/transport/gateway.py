@@ -130,7 +130,7 @@ class Gateway:
     def drain(self, retry_after_ms: Callable[[], int]) -> None:
         """Refuse newcomers, and tell everybody when to come back; sessions stay as they are."""
         self._draining = True
-        with self._registry.batch.open():
+        with self._registry.batch:
             for link, _ in list(self._links.values()):
                 reason = msgspec.json.encode({"retry_after_ms": retry_after_ms()}).decode()
                 link.let_go(CloseCode.SERVER_RESTART, reason)

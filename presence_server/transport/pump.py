@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import socket
 from collections import deque
+from time import perf_counter
 
 import structlog
 import trio
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 MAX_EVENTS = 128
 READ_SIZE = 16384
 MAX_WAKE_S = 0.005
+_IN, _OUT = getattr(select, "EPOLLIN", 1), getattr(select, "EPOLLOUT", 4)
 
 
 def pump_is_available() -> bool:
@@ -36,7 +38,7 @@ class SocketWire:
     def __init__(self, sock: socket.socket, pump: Pump) -> None:
         self._sock = sock
         self._pump = pump
-        self._interest = select.EPOLLIN
+        self._interest = _IN
         self.fd = sock.fileno()
         self.send = sock.send
         self.endpoint: Endpoint
@@ -44,14 +46,14 @@ class SocketWire:
 
     def want_write(self) -> None:
         """See :class:`.ports.Wire`."""
-        if not self._interest & select.EPOLLOUT:
-            self._set_interest(self._interest | select.EPOLLOUT)
+        if not self._interest & _OUT:
+            self._set_interest(self._interest | _OUT)
 
     def want_read(self, wanted: bool) -> None:
         """See :class:`.ports.Wire`."""
         # An interest in nothing would still tell of errors, and only of them.
-        interest = self._interest & ~select.EPOLLIN
-        self._set_interest(interest | select.EPOLLIN if wanted else interest)
+        interest = self._interest & ~_IN
+        self._set_interest(interest | _IN if wanted else interest)
 
     def shut_write(self) -> None:
         """See :class:`.ports.Wire`."""
@@ -71,7 +73,7 @@ class SocketWire:
 
     def on_ready(self, events: int) -> None:
         """Read one helping, write what waits."""
-        if events & ~select.EPOLLOUT:
+        if events != _OUT:
             self._read()
         if self.endpoint.is_broken:
             # The peer's last words may still be in the buffer: a close frame among
@@ -80,8 +82,8 @@ class SocketWire:
                 pass
             if self.fd >= 0:
                 self.endpoint.receive_eof()
-        elif events & select.EPOLLOUT and self.fd >= 0:
-            self._set_interest(self._interest & ~select.EPOLLOUT)
+        elif events & _OUT and self.fd >= 0:
+            self._set_interest(self._interest & ~_OUT)
             self.endpoint.on_writable()
 
     def _read(self) -> bool:
@@ -131,7 +133,7 @@ class Pump:
         """Take over a socket: the pump reads and closes it from here on."""
         wire.endpoint = endpoint
         self._wires[wire.fd] = wire
-        self._epoll.register(wire.fd, select.EPOLLIN)
+        self._epoll.register(wire.fd, _IN)
 
     def modify(self, fd: int, interest: int) -> None:
         """Change what a socket is watched for."""
@@ -167,21 +169,21 @@ class Pump:
         """One wake: bounded in events, bytes and time, so that timers stay on time."""
         self._working = True
         try:
-            with self._batch.open():
-                stop_at = trio.current_time() + MAX_WAKE_S
-                ready = self._ready
+            with self._batch:
+                stop_at = perf_counter() + MAX_WAKE_S
+                ready, wires = self._ready, self._wires
                 if not ready:
                     ready.extend(self._epoll.poll(0, MAX_EVENTS))
                 while ready:
                     fd, events = ready.popleft()
-                    wire = self._wires.get(fd)
+                    wire = wires.get(fd)
                     if wire is None:
                         continue
                     try:
                         wire.on_ready(events)
                     except Exception as error:
                         wire.endpoint.crash(error)
-                    if trio.current_time() >= stop_at:
+                    if perf_counter() >= stop_at:
                         # The rest comes first next time: asked again, epoll would name the
                         # same busy sockets ahead of it. It may be about a descriptor that is
                         # another socket's by then, which does no harm: readiness is a hint.
@@ -193,7 +195,7 @@ class Pump:
     def _close_gone(self) -> None:
         if not self._gone:
             return
-        with self._batch.open():
+        with self._batch:
             while self._gone:
                 wire, sock = self._gone.pop()
                 sock.close()

@@ -71,7 +71,7 @@ class StreamWire:
         except Exception:
             log.exception("connection failed")
         finally:
-            with self._batch.open():
+            with self._batch:
                 self.endpoint.on_gone()
             del self.endpoint  # Which refers to this.
             await trio.aclose_forcefully(self._stream)
@@ -80,7 +80,7 @@ class StreamWire:
         data = first
         while True:
             if data:
-                with self._batch.open():
+                with self._batch:
                     try:
                         self.endpoint.receive(data)
                     except Exception as error:
@@ -91,7 +91,7 @@ class StreamWire:
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 data = b""
             if not data:
-                with self._batch.open():
+                with self._batch:
                     self.endpoint.receive_eof()
                 await trio.sleep_forever()
 

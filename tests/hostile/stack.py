@@ -53,14 +53,14 @@ async def converse(head: bytes, helpings: Sequence[bytes]) -> bytes | None:
         wire = FakeWire()
         link, connection = house.gateway._open(outcome, wire, visit)
         wire.connection = connection
-        with house.registry.batch.open():
+        with house.registry.batch:
             house.gateway._start(link, connection, outcome)
         for data in helpings:
             await trio.testing.wait_all_tasks_blocked()
-            with house.registry.batch.open():
+            with house.registry.batch:
                 connection.receive(data)
         await trio.testing.wait_all_tasks_blocked()
-        with house.registry.batch.open():
+        with house.registry.batch:
             connection.receive_eof()
         assert crashed == [], "a room crashed"
         assert wire.aborted

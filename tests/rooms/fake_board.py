@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from presence_server.core.decode import Update
-from presence_server.core.events import Connect, Parted, Parting, Updated
+from presence_server.core.events import Connect, Parted, Parting
 from presence_server.core.messages import ServerMessage, decode_server
 from presence_server.core.model import BoardLimits, PresenceRecord, UserProfile
 from presence_server.core.profile import clean_profile
@@ -144,7 +144,7 @@ class FakeBoard:
         assert peer.session_id is not None
         room = self.registry.get(board)
         assert room is not None
-        room.apply(Updated(peer.connection_id, peer.session_id, update))
+        room.update(peer.connection_id, peer.session_id, update, trio.current_time())
 
 
 async def settle() -> None:

@@ -27,8 +27,8 @@ async def turns(count: int) -> None:
 
 def test_a_batch_flushes_once_at_the_end_of_the_outermost() -> None:
     batch, room = Batch(), Room()
-    with batch.open():
-        with batch.open():
+    with batch:
+        with batch:
             batch.flush_later(room)
             batch.flush_when_quiet(room)
         assert room.flushes == 0
@@ -44,7 +44,7 @@ def test_what_a_flush_brings_about_is_flushed_with_it() -> None:
             super().flush()
             batch.flush_later(last)
 
-    with batch.open():
+    with batch:
         batch.flush_later(First())
     assert last.flushes == 1
 
@@ -78,7 +78,7 @@ async def test_on_a_busy_server_it_gathers_as_long_as_it_may(
 
     async def keep_busy() -> None:
         while True:
-            with batch.open():
+            with batch:
                 pass
             await trio.lowlevel.checkpoint()
 
@@ -97,6 +97,6 @@ async def test_the_next_frames_of_a_room_take_along_what_waits(nursery: trio.Nur
     batch, room = Batch(), Room()
     nursery.start_soon(batch.run)
     batch.flush_when_quiet(room)
-    with batch.open():
+    with batch:
         batch.flush_later(room)
     assert room.flushes == 1

@@ -79,7 +79,7 @@ async def test_a_batch_of_updates_is_one_write_per_member(nursery: trio.Nursery)
     for peer in peers:
         peer.take()
     board.metrics.flushes.clear()
-    with board.registry.batch.open():
+    with board.registry.batch:
         for n, peer in enumerate(peers):
             board.update(peer, Update(metadata=b'{"n":%d}' % n))
         assert all(not peer.writes for peer in peers)
@@ -105,7 +105,7 @@ async def test_joining_in_one_batch_keeps_snapshot_and_broadcasts_apart(
 ) -> None:
     board = FakeBoard(commits_at_once=False)
     await nursery.start(board.registry.run)
-    with board.registry.batch.open():
+    with board.registry.batch:
         peers = [board.connect(f"user-{n}") for n in range(5)]
         board.store.commit()
     for n, peer in enumerate(peers):

@@ -226,7 +226,7 @@ class TestStore:
         peers = [board.connect(f"user-{n}") for n in range(MEMBERS)]
         await trio.sleep(5)  # The joins are saved and published.
         calls, published = list(board.store.calls), dict(board.store.published)
-        with board.registry.batch.open():
+        with board.registry.batch:
             for _ in range(20):
                 for peer in peers:
                     board.update(peer, updates.next())

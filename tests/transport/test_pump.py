@@ -146,7 +146,7 @@ class TestPeer:
             room = house.registry.get("demo")
             assert room is not None
             # No checkpoint since: the write to bob fails before his last words are read.
-            with house.registry.batch.open():
+            with house.registry.batch:
                 room.apply(Kick("cleo"))
             assert (await watcher.next())["user_id"] == "cleo"
             left = await watcher.next()
