@@ -81,7 +81,7 @@ def restore(
             user = state.users[profile.user_id] = User(profile)
             user.cursor, user.metadata = record.cursor, record.metadata
             user.seen = None
-        user.sessions[record.session_id] = session
+        user.add(session)
         state.sessions[record.session_id] = session
         if (record.cursor, record.metadata) != (user.cursor, user.metadata):
             # The user wrote newer ones while the store was down: they survive in every row.
@@ -105,7 +105,7 @@ def _seat(state: BoardState, user: User, session: Session, now: float) -> None:
     session.connected_at_ms = state.now_ms(now)
     session.last_activity = now
     state.sessions[session.session_id] = session
-    user.sessions[session.session_id] = session
+    user.add(session)
     if session.connection is not None:
         state.out.append(Bind(session.connection, session.session_id))
     record = user.record(session, state.board_id, state.epoch_ms, now, state.limits)

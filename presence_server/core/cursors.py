@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .messages import CursorsPayload, PresenceCursors
-from .roster import User
+from .model import Cursor
 
 
 class CursorTray:
@@ -15,14 +15,18 @@ class CursorTray:
 
     def __init__(self, interval_ms: float) -> None:
         self._interval_s = interval_ms / 1000
-        self._moved: dict[str, User] = {}
+        self._moved: dict[str, tuple[str, float | None, float | None]] = {}
+        """As the wire has it: later it would have to be gathered from all over the memory."""
         self._last = -math.inf
         self.due = math.inf
         """When the board is to be told, in scheduling seconds; infinity if nothing moved."""
 
-    def moved(self, user: User, now: float) -> None:
+    def moved(self, user_id: str, cursor: Cursor | None, now: float) -> None:
         """The cursor of a user moved or went away; only the newest position counts."""
-        self._moved[user.profile.user_id] = user
+        if cursor is None:
+            self._moved[user_id] = (user_id, None, None)
+        else:
+            self._moved[user_id] = (user_id, cursor.x, cursor.y)
         if self.due == math.inf:
             # At once after a pause, so that one person moving is seen without delay.
             self.due = max(now, self._last + self._interval_s)
@@ -37,13 +41,7 @@ class CursorTray:
         """The event that is due, if one is."""
         if now < self.due:
             return None
-        cursors: list[tuple[str, float | None, float | None]] = []
-        for user_id, user in self._moved.items():
-            cursor = user.cursor
-            if cursor is None:
-                cursors.append((user_id, None, None))
-            else:
-                cursors.append((user_id, cursor.x, cursor.y))
+        cursors = list(self._moved.values())
         self._moved.clear()
         self._last = now
         self.due = math.inf

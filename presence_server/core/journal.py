@@ -1,11 +1,13 @@
 """What changed since the store and the cache last heard of it.
 
 Rows gather here, newest state only, and leave as one effect per kind. The hot path
-adds to a set; the room's save deadline empties it.
+adds to a set; the room's save deadline empties it: soon after a change, a little later
+after what nobody would miss, signs of life and cursors.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from .effects import CloseRow, Effect, Publish, SaveHeartbeats, SaveRows
@@ -14,23 +16,38 @@ from .roster import Phase, Session, User
 
 
 class Journal:
-    """Marks sessions whose rows are behind, and turns the marks into effects."""
+    """Marks sessions whose rows are behind, and turns the marks into effects.
 
-    __slots__ = ("_changed", "_heard", "_list_changed", "_users")
+    Args:
+        turn: from 0 to 1, when in an interval it is this board's turn to save what can
+            wait: a hundred boards at once would hold up everybody.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_changed", "_heard", "_list_changed", "_moved", "_turn", "_users")
+
+    def __init__(self, turn: float = 0.0) -> None:
+        self._turn = turn
         # Insertion-ordered, so that a replay emits the same effects in the same order.
         self._changed: dict[str, User] = {}
         self._heard: dict[str, User] = {}
         self._users: dict[User, None] = {}
         """Those of whom every row differs."""
+        self._moved: dict[User, None] = {}
+        """The same, in the cursor only."""
         self._list_changed = False
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether there is anything to write."""
-        # Of a user no row can change without the list.
-        return bool(self._list_changed or self._heard or self._changed)
+    def save_at(self, now: float, limits: BoardLimits) -> float:
+        """When what there is to write is to be written; infinity if there is nothing.
+
+        No later than an interval from ``now``.
+        """
+        # No row of all that a user has can change without the list.
+        if self._list_changed or self._changed:
+            return now + limits.save_interval_s
+        if self._heard or self._moved:
+            interval_s = limits.trace_interval_s
+            return now + interval_s - (now + self._turn * interval_s) % interval_s
+        return math.inf
 
     def heard(self, user: User, session: Session) -> None:
         """Only the last sign of life moved."""
@@ -45,6 +62,10 @@ class Journal:
         """Something that every row of the user carries differs."""
         self._users[user] = None
         self._list_changed = True
+
+    def moved(self, user: User) -> None:
+        """The cursor differs, in every row of the user and on the list."""
+        self._moved[user] = None
 
     def list_changed(self) -> None:
         """The board's list differs, no row does."""
@@ -62,9 +83,11 @@ class Journal:
         """The session ended: the effects that close its row, after what the row lacks."""
         session_id = session.session_id
         effects: list[Effect] = []
-        changed = self._changed.pop(session_id, None) is not None or user in self._users
+        changed = self._changed.pop(session_id, None) is not None
+        changed = changed or user in self._users or user in self._moved
         if len(user.sessions) == 1:
             self._users.pop(user, None)
+            self._moved.pop(user, None)
         heard = self._heard.pop(session_id, None) is not None
         # The row of one that never joined says all there is to say.
         if session.phase is Phase.JOINED and changed:
@@ -90,7 +113,7 @@ class Journal:
         # The row of a session that is still admitting may not be there yet, and was
         # written before what marked it: it stays behind until the session has joined.
         later: dict[str, User] = {}
-        for user in self._users:
+        for user in (*self._users, *self._moved):
             self._changed.update(dict.fromkeys(user.sessions, user))
         for session_id, user in self._changed.items():
             session = user.sessions[session_id]
@@ -107,11 +130,12 @@ class Journal:
         )
         if beats:
             effects.append(SaveHeartbeats(board_id, beats))
-        if self._list_changed:
+        if self._list_changed or self._moved:
             listed = tuple(user.as_seen() for user in users if user.announced)
             effects.append(Publish(board_id, listed))
         self._changed = later
         self._users.clear()
+        self._moved.clear()
         self._heard.clear()
         self._list_changed = False
         return effects

@@ -78,6 +78,8 @@ class BoardLimits(msgspec.Struct, frozen=True):
     """How long a join waits for its row before it goes on from memory."""
     save_interval_s: float = 0.5
     """How long changed rows gather before they are handed to the store."""
+    trace_interval_s: float = 2.0
+    """The same for signs of life and cursors, which the next ones make out of date."""
     queue_notice_interval_s: float = 1.0
     """At most one ``board:queued`` per session in this time."""
     queue_retry_ms: int = 5000

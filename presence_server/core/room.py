@@ -6,6 +6,7 @@ taking it. A log of (event, now) replays to the same state and the same effects.
 
 from __future__ import annotations
 
+import math
 from typing import assert_never
 
 from msgspec import UNSET
@@ -170,12 +171,12 @@ class Room:
                 assert_never(event)
         if state.line_moved:
             line.review(state, now)
-        if not (state.saving and state.sessions) and state.journal.is_behind:
-            if state.sessions:
-                state.saving = True
-                state.timers.arm((Alarm.SAVE, ""), now + state.limits.save_interval_s)
-            else:
-                self._save(now)
+        save_at = state.journal.save_at(now, state.limits)
+        if not state.sessions and save_at < math.inf:
+            self._save(now)
+        elif save_at < state.save_at:
+            state.save_at = save_at
+            state.timers.arm((Alarm.SAVE, ""), save_at)
         return state.out
 
     def move(self, connection: int, session_id: str, update: Update, now: float) -> float | None:
@@ -199,22 +200,27 @@ class Room:
         if (
             session is None
             or session.connection != connection
-            or session.phase is not _JOINED
             or session.declared is not _ONLINE
-            or not state.saving
+            or session.phase is not _JOINED
+            or state.save_at == math.inf
             or cursor is UNSET
             or update.status is not UNSET
             or update.metadata is not UNSET
         ):
             return None
-        user = state.users[session.profile.user_id]
-        if user.status is not _ONLINE or not user.metadata_told or cursor == user.cursor:
+        user = session.user
+        if (
+            user is None
+            or user.status is not _ONLINE
+            or not user.metadata_told
+            or cursor == user.cursor
+        ):
             return None
         session.last_seen = session.last_activity = session.noted_seen = now
         user.cursor = cursor
         user.seen = None
-        state.cursors.moved(user, now)
-        state.journal.user_changed(user)
+        state.cursors.moved(session.profile.user_id, cursor, now)
+        state.journal.moved(user)
         return state.cursors.due
 
     def _hear(self, event: Heard | HeartbeatReceived, now: float) -> None:
@@ -273,7 +279,7 @@ class Room:
 
     def _save(self, now: float) -> None:
         state = self._state
-        state.saving = False
+        state.save_at = math.inf
         state.out.extend(
             state.journal.drain(
                 state.board_id, state.users.values(), state.limits, state.epoch_ms, now

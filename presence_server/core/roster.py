@@ -45,6 +45,7 @@ class Session:
         "session_id",
         "told_at",
         "told_position",
+        "user",
     )
 
     def __init__(self, session_id: str, profile: UserProfile, now: float, now_ms: int) -> None:
@@ -52,6 +53,8 @@ class Session:
         self.profile = profile
         self.connection: int | None = None
         """None while detached."""
+        self.user: User | None = None
+        """Whose it is, from the seat on."""
         self.phase = Phase.ADMITTING
         self.connected_at_ms = now_ms
         self.last_seen = now
@@ -156,6 +159,11 @@ class User:
         self.metadata_told = True
         self.seen: UserObject | None = None
         """What :meth:`as_seen` made last; None once something of it has changed."""
+
+    def add(self, session: Session) -> None:
+        """It is a session of this user from now on."""
+        self.sessions[session.session_id] = session
+        session.user = self
 
     def current_status(self, now: float, limits: BoardLimits) -> PresenceStatus:
         """The most present of the sessions that have joined."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import math
+import zlib
 
 from msgspec import UNSET
 
@@ -40,7 +42,8 @@ class BoardState:
 
     ``users`` is who holds a seat. ``out`` gathers the effects of the event at hand.
     ``line_moved`` says that seats or queue changed and the line is to be reviewed
-    before the event is done. ``saving`` says that the alarm to save is set.
+    before the event is done. ``save_at`` is when the journal is to be
+    drained, as far as an alarm is set for that.
     """
 
     __slots__ = (
@@ -52,7 +55,7 @@ class BoardState:
         "line_moved",
         "out",
         "queue",
-        "saving",
+        "save_at",
         "sessions",
         "timers",
         "users",
@@ -67,10 +70,10 @@ class BoardState:
         self.queue = WaitingQueue()
         self.timers: Timers[tuple[Alarm, str]] = Timers()
         self.cursors = CursorTray(limits.cursor_interval_ms)
-        self.journal = Journal()
+        self.journal = Journal(zlib.crc32(board_id.encode()) / 2**32)
         self.out: list[Effect] = []
         self.line_moved = False
-        self.saving = False
+        self.save_at = math.inf
 
     def now_ms(self, now: float) -> int:
         """Milliseconds since the epoch at scheduling time ``now``."""
@@ -103,8 +106,8 @@ class BoardState:
         if update.cursor is not UNSET and update.cursor != user.cursor:
             user.cursor = update.cursor
             user.seen = None
-            self.cursors.moved(user, now)
-            self.journal.user_changed(user)
+            self.cursors.moved(user.profile.user_id, user.cursor, now)
+            self.journal.moved(user)
         if update.metadata is not UNSET and update.metadata != user.metadata:
             user.metadata = update.metadata
             user.seen = None

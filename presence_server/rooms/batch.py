@@ -37,7 +37,16 @@ class Batch:
     A batch is entered and left with ``with``; no ``await`` inside. Batches may nest.
     """
 
-    __slots__ = ("_activity", "_depth", "_patient", "_soon", "_waiting", "_wake", "ticks")
+    __slots__ = (
+        "_activity",
+        "_depth",
+        "_patient",
+        "_soon",
+        "_waiting",
+        "_wake",
+        "input_waits",
+        "ticks",
+    )
 
     def __init__(self) -> None:
         self._depth = 0
@@ -49,6 +58,8 @@ class Batch:
         self._soon = trio.Event()
         self.ticks = Ticks()
         """Those that come due are part of the batch that is open by then."""
+        self.input_waits = False
+        """There is more input than could be worked through in this batch."""
 
     def flush_later(self, room: Flushable) -> None:
         """Flush ``room`` at the end of the open batch, or soon if none is open."""
@@ -76,9 +87,7 @@ class Batch:
         traceback: TracebackType | None,
     ) -> None:
         if self._depth == 1 and self.ticks.due < math.inf:
-            now = trio.current_time()
-            if self.ticks.due <= now:
-                self.ticks.ring(now)
+            self.ticks.ring(trio.current_time(), is_busy=self.input_waits)
         self._depth -= 1
         if not self._depth:
             self._flush()

@@ -3,6 +3,9 @@
 A board that moves ticks twenty times a second. A task of its own for that would cost
 more than the tick; here a tick that comes due while input is worked through is part of
 that batch, and the task is for the time between.
+
+A tick is a write to each member of a board. A server with more input than it can work
+through does so first and ticks less often, which is what lets it catch up.
 """
 
 from __future__ import annotations
@@ -14,16 +17,20 @@ from typing import NoReturn
 
 import trio
 
+MAX_WAIT_S = 0.05
+"""A tick waits no longer than this for input."""
+
 
 class Ticks:
     """Rings each board once for each time it asked. Times are scheduling seconds."""
 
-    __slots__ = ("_heap", "_order", "_scope", "due")
+    __slots__ = ("_heap", "_order", "_scope", "_wake_at", "due")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
         self._scope: trio.CancelScope | None = None
+        self._wake_at = math.inf
         self.due = math.inf
         """When to :meth:`ring`; infinity if nobody asked."""
 
@@ -38,21 +45,26 @@ class Ticks:
             self.due = at
             self._sleep_until(at)
 
-    def ring(self, now: float) -> None:
-        """Call those whose time has come."""
+    def ring(self, now: float, *, is_busy: bool = False) -> None:
+        """Call those whose time has come; if the server is busy, those that waited long."""
+        if self.due > now:
+            return
+        latest = now - MAX_WAIT_S if is_busy else now
         heap = self._heap
-        while heap and heap[0][0] <= now:
+        while heap and heap[0][0] <= latest:
             heapq.heappop(heap)[2]()
         self.due = heap[0][0] if heap else math.inf
-        self._sleep_until(self.due)
+        self._sleep_until(self.due + MAX_WAIT_S if is_busy else self.due)
 
     async def run(self, ring: Callable[[], None]) -> NoReturn:
         """Call ``ring`` whenever there is somebody to ring, until cancelled."""
         while True:
-            with trio.CancelScope(deadline=self.due) as self._scope:
+            with trio.CancelScope(deadline=self._wake_at) as self._scope:
                 await trio.sleep_forever()
             ring()
 
     def _sleep_until(self, at: float) -> None:
-        if self._scope is not None:
-            self._scope.deadline = at
+        if at != self._wake_at:
+            self._wake_at = at
+            if self._scope is not None:
+                self._scope.deadline = at

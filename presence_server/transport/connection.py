@@ -6,8 +6,6 @@ wire at once and waits in the outbox if it does not fit. Nothing here waits.
 
 from __future__ import annotations
 
-import logging
-
 import msgspec
 import structlog
 import trio
@@ -35,10 +33,6 @@ REST_S = 0.05
 """How long nothing is read of a peer that sends more than it may."""
 _PING = b"\x89\x00"
 
-_silent = logging.getLogger("presence_server.websockets")
-# It would log headers and payloads, tokens among them.
-_silent.disabled = True
-
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
     """Bounds of one connection (settings section ``limits``). Durations in seconds."""
@@ -48,11 +42,6 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
     write_timeout_s: float = 10.0
     ping_interval_s: float = 20.0
     ping_timeout_s: float = 20.0
-
-
-def server_protocol(max_message_bytes: int) -> ServerProtocol:
-    """The protocol side of an open connection: no extensions, hence no compression."""
-    return ServerProtocol(state=State.OPEN, max_size=max_message_bytes, logger=_silent)
 
 
 class Connection:
@@ -75,6 +64,7 @@ class Connection:
         "_fragments_opcode",
         "_handler",
         "_head",
+        "_is_clear",
         "_limits",
         "_outbox",
         "_owed",
@@ -102,7 +92,10 @@ class Connection:
         self._handler = handler
         self._alarms = alarms
         self._limits = limits
-        self._outbox = Outbox()
+        self._is_clear = True
+        """Nothing waits, and nothing ended or broke: what is written goes out at once."""
+        self._outbox: Outbox | None = None
+        """What waits; None when nothing does, as with most peers at any time."""
         self._head = b""
         """The beginning of a frame whose length is not known yet."""
         self._owed = 0
@@ -124,51 +117,49 @@ class Connection:
     @property
     def outbox_bytes(self) -> int:
         """How much waits for the peer."""
-        return self._outbox.size
+        return 0 if self._outbox is None else self._outbox.size
 
     # --- out ------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         """Send whole frames, now or as soon as the peer takes them."""
-        if self._closing or self.is_broken:
+        if not self._is_clear:
+            self._write_behind(data)
             return
-        outbox = self._outbox
-        if outbox.size:
-            outbox.append(data)
-        else:
-            try:
-                sent = self._send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self.is_broken = True
-                return
-            if sent == len(data):
-                return
-            outbox.append(data, sent)
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._is_clear, self.is_broken = False, True
+            return
+        if sent != len(data):
+            self._is_clear = False
+            self._outbox = Outbox()
+            self._outbox.append(data, sent)
             self._progress_at = trio.current_time()
             self._alarms.arm(self, Alarm.WRITE, self._progress_at + self._limits.write_timeout_s)
             self._wire.want_write()
-        if outbox.size > self._limits.outbox_bytes and self._protocol.state is State.OPEN:
-            self._give_up_on_slow_peer()
+            self._bound(self._outbox)
 
     def on_writable(self) -> None:
         """The wire has room again."""
         outbox = self._outbox
-        while outbox.size:
+        while outbox is not None and outbox.size:
             try:
                 sent = self._send(outbox.peek())
             except BlockingIOError:
-                break
+                self._wire.want_write()
+                return
             except OSError:
                 self.is_broken = True
-                outbox.clear()
+                self._outbox = None
                 return
             outbox.advance(sent)
             self._progress_at = trio.current_time()
-        if outbox.size:
-            self._wire.want_write()
-        elif self._closing:
+        self._outbox = None
+        self._is_clear = not (self._closing or self.is_broken)
+        if self._closing:
             self._finish_writing()
 
     def close(self, code: int, reason: str = "") -> None:
@@ -180,7 +171,7 @@ class Connection:
         if self._closing:
             return
         if self.is_broken:
-            self._closing = True
+            self._closing, self._is_clear = True, False
             self._wire.abort()
             return
         if self._protocol.state is State.OPEN:
@@ -231,7 +222,7 @@ class Connection:
 
     def receive_eof(self) -> None:
         """The peer will send nothing more, or the way is broken."""
-        self._closing = True
+        self._closing, self._is_clear = True, False
         self._end(None)
         self._wire.abort()
 
@@ -254,7 +245,7 @@ class Connection:
     def on_gone(self) -> None:
         """The wire let go of the peer."""
         self._alarms.disarm(self)
-        self._outbox.clear()
+        self._outbox = None
         self._end(None)
         self._handler.on_gone()
         # The library's parser, and the error that ended it, refer to its protocol.
@@ -277,6 +268,16 @@ class Connection:
                 self._wire.abort()
 
     # --- inside ---------------------------------------------------------------
+
+    def _write_behind(self, data: bytes) -> None:
+        """Write behind what waits; nothing if it ended or broke."""
+        if self._outbox is not None and not self._closing and not self.is_broken:
+            self._outbox.append(data)
+            self._bound(self._outbox)
+
+    def _bound(self, outbox: Outbox) -> None:
+        if outbox.size > self._limits.outbox_bytes and self._protocol.state is State.OPEN:
+            self._give_up_on_slow_peer(outbox)
 
     def _feed(self, data: bytes) -> None:
         """Have the library read a frame, or a part of one."""
@@ -340,10 +341,10 @@ class Connection:
         """Nothing more goes in or out; once the outbox is empty, half-close and linger."""
         if self._closing:
             return
-        self._closing = True
+        self._closing, self._is_clear = True, False
         if self.is_broken:
             self._wire.abort()
-        elif self._outbox.size:
+        elif self._outbox is not None:
             self._alarms.arm(self, Alarm.CLOSE, trio.current_time() + patience_s)
         else:
             self._finish_writing()
@@ -354,24 +355,24 @@ class Connection:
             self._alarms.arm(self, Alarm.CLOSE, trio.current_time() + LINGER_S)
             self._wire.shut_write()
 
-    def _give_up_on_slow_peer(self) -> None:
+    def _give_up_on_slow_peer(self, outbox: Outbox) -> None:
         """Keep only the frame under way, say why, and detach the session.
 
         The session is told by an alarm: this may be the middle of a room's flush.
         """
-        self._outbox.cut()
+        outbox.cut()
         self._protocol.send_close(CloseCode.SLOW_CONSUMER)
         for data in self._protocol.data_to_send():
-            self._outbox.append(data)
+            outbox.append(data)
         self._start_closing(SLOW_LINGER_S)
         self._alarms.arm(self, Alarm.SLOW, trio.current_time())
 
     def _check_progress(self, now: float) -> None:
-        if self._closing or not self._outbox.size:
+        if self._closing or self._outbox is None:
             return  # Closing has a deadline of its own.
         deadline = self._progress_at + self._limits.write_timeout_s
         if now >= deadline:
-            self._give_up_on_slow_peer()
+            self._give_up_on_slow_peer(self._outbox)
         else:
             self._alarms.arm(self, Alarm.WRITE, deadline)
 

@@ -6,8 +6,6 @@ from collections import deque
 from itertools import islice
 
 _WRITE_SIZE = 65536
-_NOTHING: deque[bytes] = deque(maxlen=0)
-"""Shared: most peers keep up, and an empty deque is 600 bytes of each of them."""
 
 
 class Outbox:
@@ -16,7 +14,7 @@ class Outbox:
     __slots__ = ("_offset", "_pieces", "size")
 
     def __init__(self) -> None:
-        self._pieces = _NOTHING
+        self._pieces: deque[bytes] = deque()
         self._offset = 0
         self.size = 0
         """Bytes that wait."""
@@ -25,7 +23,6 @@ class Outbox:
         """Add frames; ``sent`` bytes of them are written already if nothing else waits."""
         pieces = self._pieces
         if not pieces:
-            pieces = self._pieces = deque()
             self._offset = sent
             self.size -= sent
         pieces.append(piece)
@@ -52,8 +49,6 @@ class Outbox:
         pieces = self._pieces
         while pieces and count >= len(pieces[0]):
             count -= len(pieces.popleft())
-        if not pieces:
-            self._pieces = _NOTHING
         self._offset = count
 
     def cut(self) -> None:
@@ -62,15 +57,10 @@ class Outbox:
             return
         first, offset = self._pieces[0], self._offset
         end = _frame_end(first, offset) if offset else 0
-        self._pieces = _NOTHING
+        self._pieces = deque()
         self._offset = self.size = 0
         if end > offset:
             self.append(first[:end], offset)
-
-    def clear(self) -> None:
-        """Drop everything: there is nobody to write to."""
-        self._pieces = _NOTHING
-        self._offset = self.size = 0
 
 
 def _frame_end(frames: bytes, offset: int) -> int:

@@ -174,6 +174,7 @@ class Pump:
                 ready, wires = self._ready, self._wires
                 if not ready:
                     ready.extend(self._epoll.poll(0, MAX_EVENTS))
+                is_full = len(ready) == MAX_EVENTS
                 while ready:
                     fd, events = ready.popleft()
                     wire = wires.get(fd)
@@ -188,6 +189,7 @@ class Pump:
                         # same busy sockets ahead of it. It may be about a descriptor that is
                         # another socket's by then, which does no harm: readiness is a hint.
                         break
+                self._batch.input_waits = is_full or bool(ready)
         finally:
             self._working = False
             self._close_gone()

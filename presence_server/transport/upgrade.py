@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+import logging
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import msgspec
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
 from ..core.profile import is_board_id
-from .connection import server_protocol
 from .head import RequestHead
 from .identity import Handshake, origin_is_allowed, read_query
 from .refusal import Refusal
@@ -20,6 +21,10 @@ SUBPROTOCOL = "presence.v1"
 _VERSION = "13"
 _PREFIX = "/ws/"
 _BOARDS = "/ws/boards/"
+
+_silent = logging.getLogger("presence_server.websockets")
+# It would log headers and payloads, tokens among them.
+_silent.disabled = True
 
 
 class Plain(msgspec.Struct, frozen=True):
@@ -131,7 +136,7 @@ def accept(handshake: Handshake, max_message_bytes: int, rest: bytes = b"") -> A
     if SUBPROTOCOL in (name.strip() for name in offered):
         lines.append(f"Sec-WebSocket-Protocol: {SUBPROTOCOL}")
     response = "\r\n".join([*lines, "", ""]).encode("ascii")
-    return Accepted(server_protocol(max_message_bytes), handshake, response, rest)
+    return Accepted(_protocol(max_message_bytes), handshake, response, rest)
 
 
 def _is_key(value: str) -> bool:
@@ -140,3 +145,8 @@ def _is_key(value: str) -> bool:
         return len(base64.b64decode(value, validate=True)) == 16
     except ValueError:
         return False
+
+
+def _protocol(max_message_bytes: int) -> ServerProtocol:
+    """The protocol side of an open connection: no extensions, hence no compression."""
+    return ServerProtocol(state=State.OPEN, max_size=max_message_bytes, logger=_silent)

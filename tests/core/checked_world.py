@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from presence_server.core.decode import Update
@@ -38,6 +40,7 @@ from presence_server.core.messages import (
     PresenceCursors,
     UserJoined,
     UserLeft,
+    UserObject,
 )
 from presence_server.core.model import BoardLimits, LeaveReason
 
@@ -54,7 +57,8 @@ class CheckedWorld(World):
         self.joined_at: dict[str, int] = {}
         self.told: dict[int, tuple[float, int]] = {}
         """By connection: when it was last told its position, and which."""
-        self.unpublished_since: float | None = None
+        self.unpublished_since: dict[bool, float] = {}
+        """Since when store or cache lack something: without cursors (False), or with them."""
         self.cursors_told_at = float("-inf")
         self.is_sound = True
         """False from the moment a check failed."""
@@ -236,7 +240,7 @@ class CheckedWorld(World):
                 assert self.now >= self.cursors_told_at + self.limits.cursor_interval_ms / 1000
                 self.cursors_told_at = self.now
             case Publish():
-                self.unpublished_since = None
+                self.unpublished_since.clear()
             case Send(number, HeartbeatAck()):
                 self._seen_answers.append((number, "ack"))
             case _:
@@ -361,23 +365,23 @@ class CheckedWorld(World):
                 assert position == ref.position(session.user_id) or now < at + 1.0
 
     def _check_store(self) -> None:
-        """Store and cache are at most ``save_interval_s`` behind."""
-        now, patience = self.now, self.limits.save_interval_s
-        current = tuple(self.room.current_users())
-        if current == self.published:
-            self.unpublished_since = None
-        elif self.unpublished_since is None:
-            self.unpublished_since = now
-        else:
-            assert now <= self.unpublished_since + patience, "the cache is stale"
+        """They lag by at most ``save_interval_s``, in cursors by ``trace_interval_s``."""
+        now, soon, late = self.now, self.limits.save_interval_s, self.limits.trace_interval_s
+        current, published = self.room.current_users(), self.published
+        for with_cursors, patience in ((False, soon), (True, late)):
+            if _listed(current, with_cursors) == _listed(published, with_cursors):
+                self.unpublished_since.pop(with_cursors, None)
+            else:
+                since = self.unpublished_since.setdefault(with_cursors, now)
+                assert now <= since + patience, "the cache is stale"
         for user in self.ref.seated.values():
-            if now <= user.changed_at + patience:
-                continue
-            for session in user.sessions.values():
-                if session.phase == "joined":
-                    row = self.rows[session.session_id]
-                    assert row.cursor == user.cursor, "the row's cursor is stale"
-                    assert row.metadata == user.metadata, "the row's metadata is stale"
+            rows = [self.rows[s.session_id] for s in user.sessions.values() if s.phase == "joined"]
+            if now > user.changed_at + soon:
+                stale = [row for row in rows if row.metadata != user.metadata]
+                assert not stale, "the row's metadata is stale"
+            if now > max(user.moved_at, user.changed_at) + late:
+                stale = [row for row in rows if row.cursor != user.cursor]
+                assert not stale, "the row's cursor is stale"
 
     # --- a server that went down ----------------------------------------------
 
@@ -386,6 +390,10 @@ class CheckedWorld(World):
         self.replay()
         self.ref = Reference(limits or self.limits)
         self.announced, self.joined_at, self.told = set(), {}, {}
-        self.unpublished_since = None
+        self.unpublished_since = {}
         self.cursors_told_at = float("-inf")
         super().restart(limits, store_is_up=store_is_up)
+
+
+def _listed(users: Iterable[UserObject], with_cursors: bool) -> list[UserObject]:
+    return [user if with_cursors else replace(user, cursor=None) for user in users]

@@ -65,6 +65,7 @@ class RefUser:
     cursor: Cursor | None = None
     metadata: bytes | None = None
     changed_at: float = 0.0
+    moved_at: float = 0.0
     sessions: dict[str, RefSession] = field(default_factory=dict)
 
     def status(self, now: float, limits: BoardLimits) -> PresenceStatus | None:
@@ -86,10 +87,9 @@ class RefUser:
         session.last_activity = now
         session.declared = ONLINE if update.status is UNSET else update.status
         if update.cursor is not UNSET:
-            self.cursor = update.cursor
+            self.cursor, self.moved_at = update.cursor, now
         if update.metadata is not UNSET:
-            self.metadata = update.metadata
-        self.changed_at = now
+            self.metadata, self.changed_at = update.metadata, now
 
 
 class Reference:

@@ -6,14 +6,8 @@ import math
 
 from presence_server.core.cursors import CursorTray
 from presence_server.core.model import Cursor
-from presence_server.core.profile import clean_profile
-from presence_server.core.roster import User
 
-
-def somebody(user_id: str, x: float | None = 0.0) -> User:
-    user = User(clean_profile(user_id))
-    user.cursor = None if x is None else Cursor(x, 0.0)
-    return user
+HERE = Cursor(0.0, 0.0)
 
 
 def taken(tray: CursorTray, now: float) -> list[tuple[str, float | None, float | None]] | None:
@@ -29,7 +23,7 @@ def test_nothing_moved_nothing_due() -> None:
 
 def test_the_first_after_a_pause_is_due_at_once() -> None:
     tray = CursorTray(50)
-    tray.moved(somebody("ada", 3.0), 10.0)
+    tray.moved("ada", Cursor(3.0, 0.0), 10.0)
     assert tray.due == 10.0
     event = tray.take(10.0, 1234)
     assert event is not None
@@ -39,12 +33,10 @@ def test_the_first_after_a_pause_is_due_at_once() -> None:
 
 def test_the_next_waits_for_the_interval_and_then_holds_the_newest() -> None:
     tray = CursorTray(50)
-    ada = somebody("ada")
-    tray.moved(ada, 10.0)
+    tray.moved("ada", HERE, 10.0)
     tray.take(10.0, 0)
     for step in range(1, 4):
-        ada.cursor = Cursor(float(step), 0.0)
-        tray.moved(ada, 10.0 + step / 100)
+        tray.moved("ada", Cursor(float(step), 0.0), 10.0 + step / 100)
     assert tray.due == 10.05
     assert taken(tray, 10.04) is None
     assert taken(tray, 10.05) == [("ada", 3.0, 0.0)]
@@ -53,18 +45,18 @@ def test_the_next_waits_for_the_interval_and_then_holds_the_newest() -> None:
 
 def test_a_cursor_that_went_away_is_told_as_null() -> None:
     tray = CursorTray(50)
-    tray.moved(somebody("ada", None), 1.0)
+    tray.moved("ada", None, 1.0)
     assert taken(tray, 1.0) == [("ada", None, None)]
 
 
 def test_a_user_who_left_is_forgotten_and_the_others_are_not() -> None:
     tray = CursorTray(50)
-    tray.moved(somebody("ada"), 1.0)
-    tray.moved(somebody("bob", 7.0), 1.0)
+    tray.moved("ada", HERE, 1.0)
+    tray.moved("bob", Cursor(7.0, 0.0), 1.0)
     tray.forget("ada")
     assert tray.due == 1.0
     assert taken(tray, 1.0) == [("bob", 7.0, 0.0)]
-    tray.moved(somebody("bob"), 2.0)
+    tray.moved("bob", HERE, 2.0)
     tray.forget("bob")
     tray.forget("nobody")
     assert tray.due == math.inf

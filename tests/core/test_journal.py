@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from presence_server.core.effects import CloseRow, Effect, Publish, SaveHeartbeats, SaveRows
 from presence_server.core.journal import Journal
 from presence_server.core.model import BoardLimits, Cursor
 from presence_server.core.profile import clean_profile
 from presence_server.core.roster import Phase, Session, User
+
+LIMITS = BoardLimits()
+NOW = 100.0
 
 
 def somebody(*session_ids: str, phase: Phase = Phase.JOINED) -> User:
@@ -19,7 +24,7 @@ def somebody(*session_ids: str, phase: Phase = Phase.JOINED) -> User:
 
 
 def drain(journal: Journal, *users: User) -> list[Effect]:
-    return journal.drain("b", users, BoardLimits(), 0, 2.0)
+    return journal.drain("b", users, LIMITS, 0, 2.0)
 
 
 def rows(effects: list[Effect]) -> list[str]:
@@ -28,7 +33,7 @@ def rows(effects: list[Effect]) -> list[str]:
 
 def test_with_nothing_behind_there_is_nothing_to_do() -> None:
     journal = Journal()
-    assert not journal.is_behind
+    assert journal.save_at(NOW, LIMITS) == math.inf
     assert drain(journal) == []
 
 
@@ -37,9 +42,9 @@ def test_signs_of_life_go_out_alone_and_once() -> None:
     for session in ada.sessions.values():
         journal.heard(ada, session)
         journal.heard(ada, session)
-    assert journal.is_behind
+    assert NOW < journal.save_at(NOW, LIMITS) <= NOW + LIMITS.trace_interval_s
     assert drain(journal, ada) == [SaveHeartbeats("b", (("one", 1000), ("two", 1000)))]
-    assert not journal.is_behind
+    assert journal.save_at(NOW, LIMITS) == math.inf
 
 
 def test_a_changed_row_carries_its_sign_of_life() -> None:
@@ -60,6 +65,38 @@ def test_what_the_user_changed_goes_to_every_row_and_to_the_list() -> None:
     assert effects[-1] == Publish("b", (ada.as_seen(),))
 
 
+def test_a_cursor_that_moved_can_wait_a_little_and_goes_to_every_row_and_to_the_list() -> None:
+    journal, ada = Journal(), somebody("one", "two")
+    ada.cursor = Cursor(1, 2)
+    journal.moved(ada)
+    assert NOW < journal.save_at(NOW, LIMITS) <= NOW + LIMITS.trace_interval_s
+    effects = drain(journal, ada)
+    assert rows(effects) == ["one", "two"]
+    assert effects[-1] == Publish("b", (ada.as_seen(),))
+    assert journal.save_at(NOW, LIMITS) == math.inf
+
+
+def test_a_cursor_that_moved_is_in_the_last_word_of_a_row() -> None:
+    journal, ada = Journal(), somebody("one", "two")
+    journal.moved(ada)
+    for session in list(ada.sessions.values()):
+        saved, closed = journal.close(ada, session, "b", LIMITS, 0, 2.0)
+        assert isinstance(saved, SaveRows)
+        assert isinstance(closed, CloseRow)
+        del ada.sessions[session.session_id]
+    assert drain(journal) == [Publish("b", ())]
+
+
+def test_each_journal_has_its_own_turn_within_the_interval() -> None:
+    limits, turns = BoardLimits(trace_interval_s=2.0), []
+    for turn in (0.0, 0.25, 0.5, 0.75):
+        journal = Journal(turn)
+        journal.moved(somebody("one"))
+        turns.append(journal.save_at(100.0, limits))
+        assert journal.save_at(turns[-1], limits) == turns[-1] + 2
+    assert turns == [102.0, 101.5, 101.0, 100.5]
+
+
 def test_the_list_holds_only_who_was_announced() -> None:
     journal, ada = Journal(), somebody("one")
     ada.announced = False
@@ -71,10 +108,10 @@ def test_a_row_that_is_still_to_come_stays_behind() -> None:
     journal, ada = Journal(), somebody("one", phase=Phase.ADMITTING)
     journal.user_changed(ada)
     assert rows(drain(journal, ada)) == []
-    assert journal.is_behind
+    assert journal.save_at(NOW, LIMITS) == NOW + LIMITS.save_interval_s
     ada.sessions["one"].phase = Phase.JOINED
     assert rows(drain(journal, ada)) == ["one"]
-    assert not journal.is_behind
+    assert journal.save_at(NOW, LIMITS) == math.inf
 
 
 def test_a_row_is_closed_behind_what_it_lacks() -> None:
@@ -87,10 +124,10 @@ def test_a_row_is_closed_behind_what_it_lacks() -> None:
     effects = [
         effect
         for session in (one, two, three)
-        for effect in journal.close(ada, session, "b", BoardLimits(), 0, 2.0)
+        for effect in journal.close(ada, session, "b", LIMITS, 0, 2.0)
     ]
     assert effects == [
-        SaveRows((ada.record(one, "b", 0, 2.0, BoardLimits()),)),
+        SaveRows((ada.record(one, "b", 0, 2.0, LIMITS),)),
         CloseRow("b", "one", 2000),
         SaveHeartbeats("b", (("two", 1000),)),
         CloseRow("b", "two", 2000),
@@ -102,5 +139,5 @@ def test_a_row_is_closed_behind_what_it_lacks() -> None:
 def test_a_row_that_is_still_to_come_is_closed_as_it_will_be() -> None:
     journal, ada = Journal(), somebody("one", phase=Phase.ADMITTING)
     journal.user_changed(ada)
-    closing = journal.close(ada, ada.sessions["one"], "b", BoardLimits(), 0, 2.0)
+    closing = journal.close(ada, ada.sessions["one"], "b", LIMITS, 0, 2.0)
     assert closing == [CloseRow("b", "one", 2000)]

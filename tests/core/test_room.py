@@ -45,12 +45,28 @@ def test_a_heartbeat_moves_no_alarm(board: World) -> None:
 def test_changes_gather_for_the_save_interval(board: World) -> None:
     ada = board.connect("ada")
     board.wait(1)
-    board.update(ada, cursor=Cursor(1, 1))
+    board.update(ada, metadata=b"{}")
     board.wait(0.4)
     board.update(ada, cursor=Cursor(2, 2))
-    assert board.rows[ada.session_id].cursor is None
+    assert board.rows[ada.session_id].metadata is None
     board.wait(0.1)
+    assert board.rows[ada.session_id].metadata == b"{}"
     assert board.rows[ada.session_id].cursor == Cursor(2, 2)
+    assert board.published == tuple(board.room.current_users())
+
+
+def test_cursors_gather_for_longer_but_not_for_ever(board: World) -> None:
+    ada = board.connect("ada")
+    board.wait(1)
+    saved = []
+    for x in range(60):
+        board.update(ada, cursor=Cursor(x, 1))
+        saved.append(board.rows[ada.session_id].cursor)
+        board.wait(0.1)
+    # Every two seconds, when it is this board's turn.
+    assert [saved.count(cursor) for cursor in dict.fromkeys(saved)][1:-1] == [20, 20]
+    board.wait(2)
+    assert board.rows[ada.session_id].cursor == Cursor(59, 1)
     assert board.published == tuple(board.room.current_users())
 
 
@@ -73,15 +89,15 @@ def test_signs_of_life_reach_the_store_but_not_every_pong(board: World) -> None:
     ada = board.connect("ada")
     board.wait(20)
     board.pong(ada)
-    board.wait(1)
+    board.wait(2)
     assert board.rows[ada.session_id].last_heartbeat_at == EPOCH_MS
-    board.wait(19)
+    board.wait(18)
     board.pong(ada)
-    board.wait(1)
+    board.wait(2)
     assert board.rows[ada.session_id].last_heartbeat_at == EPOCH_MS + 40_000
     board.heartbeat(ada)
-    board.wait(1)
-    assert board.rows[ada.session_id].last_heartbeat_at == EPOCH_MS + 41_000
+    board.wait(2)
+    assert board.rows[ada.session_id].last_heartbeat_at == EPOCH_MS + 42_000
 
 
 def test_a_row_is_asked_for_with_the_profile_of_the_user(board: World) -> None:

@@ -16,6 +16,7 @@ import structlog.testing
 import trio
 
 from presence_server.cache.memory import MemoryCache
+from presence_server.core.cursors import CursorTray
 from presence_server.core.room import Room
 from presence_server.rooms.fanout import Fanout
 from presence_server.rooms.room_task import RoomTask
@@ -104,6 +105,7 @@ async def test_in_a_handler_ends_that_connection(tmp_path: Path, monkeypatch: Pa
     ("where", "attribute", "event"),
     [
         (Room, "handle", "room crashed"),
+        (Room, "move", "room crashed"),
         (RoomTask, "_carry_out", "room crashed"),
         (Room, "next_deadline", "room crashed"),
         (Fanout, "flush", "flush crashed"),
@@ -131,7 +133,7 @@ async def test_in_a_room_ends_the_sessions_of_its_board(
         await found.joins_again()
 
 
-@pytest.mark.parametrize("attribute", ["_watchdog", "_cursor_tick", "_admission"])
+@pytest.mark.parametrize("attribute", ["_watchdog", "_admission"])
 async def test_in_a_task_of_a_room_ends_the_sessions_of_its_board(
     attribute: str, tmp_path: Path, monkeypatch: Patch
 ) -> None:
@@ -145,6 +147,20 @@ async def test_in_a_task_of_a_room_ends_the_sessions_of_its_board(
         assert names_the_bug(entry)
         await found.visitors.join("bob", board_id="late")
         assert await found.victim.silence() == []
+
+
+async def test_in_the_cursor_tick_ends_the_sessions_of_its_board(
+    tmp_path: Path, monkeypatch: Patch
+) -> None:
+    async with house(tmp_path) as found:
+        with monkeypatch.context() as patch:
+            patch.setattr(CursorTray, "take", broken)
+            await found.victim.send("presence:update", cursor={"x": 1, "y": 2})
+            assert (await found.victim.close_code())[0] == 1011
+        (entry,) = found.logged("room crashed")
+        assert entry["board"] == "victim"
+        assert names_the_bug(entry)
+        await found.joins_again()
 
 
 async def test_in_the_watchdogs_tick_ends_the_sessions_of_its_board(

@@ -108,16 +108,7 @@ def test_many_small_pieces_are_offered_together_and_large_ones_as_they_are() -> 
     for _ in range(200):
         outbox.append(small)
     assert outbox.peek() == small * 64
-    outbox.clear()
+    outbox = Outbox()
     outbox.append(large)
     outbox.append(small)
     assert outbox.peek() is large
-
-
-def test_clear_leaves_nothing() -> None:
-    outbox = Outbox()
-    outbox.append(make_frame(10, 1), 3)
-    outbox.clear()
-    assert outbox.size == 0
-    outbox.append(b"\x81\x01a")
-    assert outbox.peek() == b"\x81\x01a"
