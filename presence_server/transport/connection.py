@@ -21,6 +21,7 @@ except ImportError:
 from ..core.errors import CloseCode
 from .framing import frame_bounds, is_one_plain_text, is_ping, is_plain_text, pong_frame
 from .outbox import Outbox
+from .pinging import ping_time
 from .ports import Alarm, Alarms, Handler, Wire
 
 log = structlog.get_logger(__name__)
@@ -111,7 +112,7 @@ class Connection:
         self._ping_sent: float | None = None
         now = trio.current_time()
         self._progress_at = now
-        self._ping_due = now + limits.ping_interval_s
+        self._ping_due = ping_time(now, limits.ping_interval_s)
         alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
 
     @property
@@ -308,7 +309,7 @@ class Connection:
                 self._handler.on_fragment()
         elif opcode is Opcode.PONG or opcode is Opcode.PING:
             if opcode is Opcode.PONG and self._ping_sent is not None:
-                self._ping_due = self._ping_sent + self._limits.ping_interval_s
+                self._ping_due = ping_time(self._ping_sent, self._limits.ping_interval_s)
                 self._ping_sent = None
                 self._alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
             self._handler.on_control()
