@@ -28,7 +28,7 @@ from .http import HttpServer
 from .identity import Authority, Denied, Handshake
 from .ports import TransportMetrics, Wire
 from .pump import Pump
-from .refusal import Refusal, draining, full
+from .refusal import REFUSAL_TIMEOUT_S, Refusal, draining, full
 from .session import SessionLink, Surroundings
 from .stream_pump import StreamWire
 from .tickets import QueueTickets
@@ -36,8 +36,6 @@ from .upgrade import Accepted, Plain, accept, is_plain, plain, read_handshake
 from .visitors import Visit, VisitorLimits, Visitors
 
 log = structlog.get_logger(__name__)
-
-REFUSAL_TIMEOUT_S = 2.0
 
 
 class GatewayLimits(msgspec.Struct, frozen=True):
@@ -176,7 +174,10 @@ class Gateway:
     def on_head(self, greeting: Greeting, head: bytes, rest: bytes) -> None:
         """See :class:`.greeting.Reception`."""
         outcome = self._decide(greeting.visit, head, rest)
-        if not isinstance(outcome, Accepted):
+        if isinstance(outcome, Refusal):
+            greeting.refuse(outcome)
+            return
+        if isinstance(outcome, Plain):
             self._release(greeting, outcome)
             return
         self._greetings -= 1
@@ -184,27 +185,21 @@ class Gateway:
         greeting.wire.endpoint = connection
         self._start(link, connection, outcome)
 
-    def on_refused(self, greeting: Greeting, refusal: Refusal) -> None:
-        """See :class:`.greeting.Reception`."""
-        self._release(greeting, refusal)
-
     def on_gone(self, greeting: Greeting) -> None:
         """See :class:`.greeting.Reception`."""
         self._greetings -= 1
         greeting.visit.leave()
 
-    def _release(self, greeting: Greeting, outcome: Plain | Refusal) -> None:
-        """What is no WebSocket leaves the pump and gets a task."""
+    def _release(self, greeting: Greeting, request: Plain) -> None:
+        """What is for the web application leaves the pump and gets a task."""
         assert self._nursery is not None
         sock = greeting.wire.release()
-        self._nursery.start_soon(self._serve_socket, outcome, sock, greeting.visit)
+        self._nursery.start_soon(self._serve_socket, request, sock, greeting.visit)
 
-    async def _serve_socket(
-        self, outcome: Plain | Refusal, sock: socket.socket, visit: Visit
-    ) -> None:
+    async def _serve_socket(self, request: Plain, sock: socket.socket, visit: Visit) -> None:
         try:
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-            await self._serve_or_refuse(outcome, stream, stream.socket)
+            await self._http.serve(stream, stream.socket, request.data, request.body_left)
         except OSError:
             pass  # The peer went away.
         except Exception:

@@ -11,7 +11,7 @@ import trio
 from .head import BadRequest, HeadReader
 from .ports import Alarm, Alarms
 from .pump import SocketWire
-from .refusal import Refusal
+from .refusal import REFUSAL_TIMEOUT_S, Refusal
 from .visitors import Visit
 
 log = structlog.get_logger(__name__)
@@ -33,11 +33,8 @@ class Reception(Protocol):
     def on_head(self, greeting: Greeting, head: bytes, rest: bytes) -> None:
         """The head was read, and what came behind it."""
 
-    def on_refused(self, greeting: Greeting, refusal: Refusal) -> None:
-        """What came is none."""
-
     def on_gone(self, greeting: Greeting) -> None:
-        """The peer went away before that."""
+        """The peer went away before that, or was refused."""
 
 
 class Greeting:
@@ -56,6 +53,7 @@ class Greeting:
         "_alarms",
         "_reader",
         "_reception",
+        "_refused",
         "visit",
         "wire",
     )
@@ -76,17 +74,20 @@ class Greeting:
         self._alarms = alarms
         self._reception = reception
         self._reader = HeadReader()
+        self._refused = False
         alarms.arm(self, Alarm.HANDSHAKE, trio.current_time() + timeout_s)
 
     def receive(self, data: bytes) -> None:
         """See :class:`.ports.Endpoint`."""
+        if self._refused:
+            return  # It had its answer.
         try:
             found = self._reader.feed(data)
         except EOFError:
             self.wire.abort()
         except BadRequest as error:
             self._alarms.disarm(self)
-            self._reception.on_refused(self, bad_request(error))
+            self.refuse(bad_request(error))
         else:
             if found is not None:
                 self._alarms.disarm(self)
@@ -94,7 +95,28 @@ class Greeting:
 
     def receive_eof(self) -> None:
         """See :class:`.ports.Endpoint`."""
-        self.receive(b"")
+        if self._refused:
+            self.wire.abort()
+        else:
+            self.receive(b"")
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer, and let go of the peer when it has the answer, or soon.
+
+        All in the pump: a task for each of those who are refused would be what a flood
+        of them costs. Closed at once, with input unread, the answer could be lost.
+        """
+        self._refused = True
+        response = refusal.response()
+        try:
+            sent = self.wire.send(response)
+        except OSError:
+            sent = 0
+        if sent < len(response):
+            self.wire.abort()
+            return
+        self._alarms.arm(self, Alarm.HANDSHAKE, trio.current_time() + REFUSAL_TIMEOUT_S)
+        self.wire.shut_write()
 
     def on_writable(self) -> None:
         """See :class:`.ports.Endpoint`."""
@@ -111,4 +133,7 @@ class Greeting:
 
     def on_alarm(self, alarm: Alarm, now: float) -> None:
         """See :class:`.ports.Rings`."""
-        self._reception.on_refused(self, too_slow())
+        if self._refused:
+            self.wire.abort()
+        else:
+            self.refuse(too_slow())

@@ -42,6 +42,9 @@ class Refusal(PresenceError):
         return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
 
+REFUSAL_TIMEOUT_S = 2.0
+"""How long a peer has to take its answer and go."""
+
 RETRY_S = 5
 """When those may come back who are refused for what the server is doing, in seconds."""
 

@@ -10,8 +10,8 @@ import structlog.testing
 import trio
 import trio.testing
 
-from presence_server.transport.gateway import REFUSAL_TIMEOUT_S
 from presence_server.transport.head import MAX_HEAD_BYTES
+from presence_server.transport.refusal import REFUSAL_TIMEOUT_S
 from tests.transport.frames import upgrade_request
 from tests.transport.house import House, Visitor, join, visit
 

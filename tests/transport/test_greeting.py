@@ -14,6 +14,7 @@ import structlog.testing
 import trio
 import trio.testing
 
+from presence_server.transport import greeting
 from presence_server.transport.acceptor import accept_forever
 from presence_server.transport.pump import Pump, pump_is_available
 from presence_server.transport.visitors import VisitorLimits
@@ -75,6 +76,29 @@ async def test_what_is_refused_gets_its_answer_and_an_end(data: bytes, status: i
         address = await listen(house, nursery)
         visitor = await knock(house, address, data)
         assert (await visitor.rest()).startswith(b"HTTP/1.1 %d " % status)
+
+
+async def test_who_is_refused_is_no_task_either_and_is_let_go_though_it_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(greeting, "REFUSAL_TIMEOUT_S", 0.05)
+    house = House(pump=Pump)
+    async with house.open() as nursery:
+        address = await listen(house, nursery)
+        before = tasks_of(nursery)
+        visitors = [await knock(house, address, b"nonsense\r\n\r\n") for _ in range(10)]
+        assert house.pump is not None
+        while len(house.pump) < 10:
+            await trio.testing.wait_all_tasks_blocked()
+        assert tasks_of(nursery) == before
+        for visitor in visitors:
+            # What it says after its answer is passed over.
+            await visitor.send(b"GET / HTTP/1.1\r\n\r\n")
+            answer = await visitor.rest()
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            assert answer.count(b"Content-Length: ") == 1
+        while len(house.pump):
+            await trio.testing.wait_all_tasks_blocked(0.01)
 
 
 async def test_a_head_byte_by_byte_is_a_session_like_any_other() -> None:
