@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+from presence_server.core.decode import Update
 from presence_server.core.effects import InsertRow, Publish, SaveRows
 from presence_server.core.events import ClockSet, CursorTick, Save, Tick
 from presence_server.core.messages import HeartbeatAck
-from presence_server.core.model import BoardLimits, Cursor
+from presence_server.core.model import BoardLimits, Cursor, PresenceStatus
 from presence_server.core.room import Room
 
 from .world import EPOCH_MS, World
@@ -68,6 +69,26 @@ def test_cursors_gather_for_longer_but_not_for_ever(board: World) -> None:
     board.wait(2)
     assert board.rows[ada.session_id].cursor == Cursor(59, 1)
     assert board.published == tuple(board.room.current_users())
+
+
+def test_only_a_cursor_that_moves_takes_the_short_way(board: World) -> None:
+    ada = board.connect("ada")
+    board.wait(1)
+    board.update(ada, cursor=Cursor(1, 1))  # It sets the alarm to save.
+    room, ways = board.room, {}
+    for what, update in {
+        "moves": Update(cursor=Cursor(2, 2)),
+        "stays": Update(cursor=Cursor(2, 2)),
+        "goes away": Update(cursor=None),
+        "says more": Update(cursor=Cursor(3, 3), status=PresenceStatus.ONLINE),
+        "writes": Update(cursor=Cursor(3, 3), metadata=b"{}"),
+        "does not move": Update(status=PresenceStatus.ONLINE),
+    }.items():
+        ways[what] = room.move(ada.number, ada.session_id, update, board.now) is not None
+    assert [what for what, is_short in ways.items() if is_short] == ["moves", "goes away"]
+    move = Update(cursor=Cursor(4, 4))
+    assert room.move(ada.number, "another", move, board.now) is None
+    assert room.move(ada.number + 1, ada.session_id, move, board.now) is None
 
 
 def test_a_server_that_goes_down_is_handed_what_was_gathered(board: World) -> None:
