@@ -111,6 +111,28 @@ class TestFlushing:
             assert CountingPump.sends == 2
 
 
+class TestInput:
+    async def test_that_a_wake_cannot_work_through_is_known_to_wait(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pump_module, "MAX_EVENTS", 2)
+        house = House(pump=Pump)
+        async with house.open():
+            assert house.pump is not None
+            batch, waits = house.registry.batch, list[bool]()
+            crowd = [Scripted(house.pump) for _ in range(5)]
+            for one in crowd:
+                one.peer.send(b"x")
+            while any(one.heard == [] for one in crowd):
+                await trio.lowlevel.checkpoint()
+                waits.append(batch.input_waits)
+            assert True in waits
+            await trio.testing.wait_all_tasks_blocked()
+            assert not batch.input_waits
+            for one in crowd:
+                one.wire.abort()
+
+
 class TestResting:
     async def test_a_wire_that_wants_nothing_reads_nothing_until_it_does(self) -> None:
         house = House(pump=Pump)
