@@ -217,10 +217,7 @@ class Room:
         ):
             return None
         session.last_seen = session.last_activity = session.noted_seen = now
-        user.cursor = cursor
-        user.seen = None
-        state.cursors.moved(session.profile.user_id, cursor, now)
-        state.journal.moved(user)
+        state.move_cursor(user, cursor, now)
         return state.cursors.due
 
     def _hear(self, event: Heard | HeartbeatReceived, now: float) -> None:

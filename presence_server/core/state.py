@@ -15,7 +15,7 @@ from .decode import Update
 from .effects import Broadcast, Effect
 from .journal import Journal
 from .messages import UserObject
-from .model import BoardLimits, LeaveReason, PresenceStatus
+from .model import BoardLimits, Cursor, LeaveReason, PresenceStatus
 from .roster import Phase, Session, User
 from .timers import Timers
 
@@ -104,15 +104,19 @@ class BoardState:
             self.journal.changed(user, session)
         self.journal.heard(user, session)
         if update.cursor is not UNSET and update.cursor != user.cursor:
-            user.cursor = update.cursor
-            user.seen = None
-            self.cursors.moved(user.profile.user_id, user.cursor, now)
-            self.journal.moved(user)
+            self.move_cursor(user, update.cursor, now)
         if update.metadata is not UNSET and update.metadata != user.metadata:
             user.metadata = update.metadata
             user.seen = None
             user.metadata_told = False
             self.journal.user_changed(user)
+
+    def move_cursor(self, user: User, cursor: Cursor | None, now: float) -> None:
+        """The cursor of a user is elsewhere, or gone: board, store and cache are to hear of it."""
+        user.cursor = cursor
+        user.seen = None
+        self.cursors.moved(user.profile.user_id, cursor, now)
+        self.journal.moved(user)
 
     def tell_if_changed(self, user: User, now: float) -> None:
         """Broadcast status, connected and metadata if the board was told otherwise."""
