@@ -28,8 +28,8 @@ log = structlog.get_logger(__name__)
 
 LINGER_S = 2.0
 """How long input is discarded after our close frame went out."""
-SLOW_LINGER_S = 5.0
-"""How long a slow consumer has to take its close frame."""
+CLOSE_TIMEOUT_S = 4.0
+"""How long closing takes at most: a peer that does not take our close frame is let go then."""
 REST_S = 0.05
 """How long nothing is read of a peer that sends more than it may."""
 _PING = b"\x89\x00"
@@ -179,7 +179,7 @@ class Connection:
             self._protocol.send_close(code, reason)
         # Else the peer's close frame came in the same helping; its answer is under way.
         self._write_protocol_output()
-        self._start_closing(self._limits.write_timeout_s)
+        self._start_closing()
 
     def rest(self) -> None:
         """Read nothing for a moment: a flood is held up by the peer's own system, and costs
@@ -231,7 +231,7 @@ class Connection:
         """Close for a violation that the framing layer cannot see; the session is detached."""
         self._protocol.fail(code)
         self._write_protocol_output()
-        self._start_closing(self._limits.write_timeout_s)
+        self._start_closing()
         self._end(None)
 
     def crash(self, error: Exception) -> None:
@@ -325,7 +325,7 @@ class Connection:
             received = protocol.close_rcvd
             # Before a broken wire is let go of, which would make a drop of it.
             self._end(None if received is None or protocol.parser_exc else received.code)
-            self._start_closing(self._limits.write_timeout_s)
+            self._start_closing()
 
     def _on_message(self, opcode: Opcode, data: bytes) -> None:
         if opcode is Opcode.TEXT:
@@ -338,7 +338,7 @@ class Connection:
             if data:
                 self.write(data)
 
-    def _start_closing(self, patience_s: float) -> None:
+    def _start_closing(self) -> None:
         """Nothing more goes in or out; once the outbox is empty, half-close and linger."""
         if self._closing:
             return
@@ -346,13 +346,14 @@ class Connection:
         if self.is_broken:
             self._wire.abort()
         elif self._outbox is not None:
-            self._alarms.arm(self, Alarm.CLOSE, trio.current_time() + patience_s)
+            self._alarms.arm(self, Alarm.CLOSE, trio.current_time() + CLOSE_TIMEOUT_S)
         else:
             self._finish_writing()
 
     def _finish_writing(self) -> None:
         if not self._shut:
             self._shut = True
+            # Unless the end of the closing comes earlier: an alarm can only be moved forward.
             self._alarms.arm(self, Alarm.CLOSE, trio.current_time() + LINGER_S)
             self._wire.shut_write()
 
@@ -365,7 +366,7 @@ class Connection:
         self._protocol.send_close(CloseCode.SLOW_CONSUMER)
         for data in self._protocol.data_to_send():
             outbox.append(data)
-        self._start_closing(SLOW_LINGER_S)
+        self._start_closing()
         self._alarms.arm(self, Alarm.SLOW, trio.current_time())
 
     def _check_progress(self, now: float) -> None:

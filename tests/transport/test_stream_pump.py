@@ -8,7 +8,7 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.core.model import BoardLimits
-from presence_server.transport.connection import LINGER_S, SLOW_LINGER_S, ConnectionLimits
+from presence_server.transport.connection import CLOSE_TIMEOUT_S, LINGER_S, ConnectionLimits
 from tests.transport.frames import close, event, frame, upgrade_request
 from tests.transport.house import House, Visitor, join, visit
 
@@ -186,7 +186,7 @@ async def test_a_peer_that_never_reads_is_let_go_and_its_session_detached(
         for status in ("away", "idle"):
             await watcher.say("presence:update", status=status)
             await watcher.next_of("presence:update")
-        await trio.sleep(10 + SLOW_LINGER_S + 1)
+        await trio.sleep(10 + CLOSE_TIMEOUT_S + 1)
         assert house.gateway.connections == 1
         assert house.store.closed == []
         changed = await watcher.next_of("presence:update")
