@@ -21,7 +21,7 @@ from presence_server.settings import Settings, load_settings, setting_kinds
 from presence_server.settings.sources import FROM_FILES, SHORT_NAMES
 from presence_server.storage import migrate
 from presence_server.telemetry import Metrics
-from presence_server.transport import head, http, tokens
+from presence_server.transport import connection, head, http, tokens
 from presence_server.transport.tokens import InvalidToken
 from tests.command import assert_command_parses
 from tests.docs.documents import ROOT, Document
@@ -72,6 +72,7 @@ def test_the_limits_that_are_fixed_are_these() -> None:
         budget.BAD_MESSAGES,
         budget.BAD_MESSAGES_WINDOW_S,
         4400,
+        connection.CLOSE_TIMEOUT_S,
     ]
     assert f"`net.core.somaxconn` of at least {listening.BACKLOG}" in OPERATIONS.prose
 
