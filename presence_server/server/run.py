@@ -44,6 +44,9 @@ FLUSH_DEADLINE_S = 1.5
 LAST_RESORT_S = 1.9
 """After the drain: what hangs by then, such as a frozen database's connection, is left open."""
 
+AT_ONCE_S = 0.5
+"""After a second signal: time for last writes to a store that is well."""
+
 
 async def main(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends it at once.
@@ -209,7 +212,7 @@ async def _stop_on_signal(
         log.info("signal", name=signal.Signals(number).name)
         if stop.is_set():
             scope.cancel()
-            _exit_after(LAST_RESORT_S)
+            _exit_after(AT_ONCE_S)
         else:
             stop.set()
             _exit_after(drain_s + LAST_RESORT_S)

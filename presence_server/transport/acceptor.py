@@ -31,7 +31,8 @@ async def accept_forever(
 
     Args:
         listener: non-blocking.
-        greet: owns the socket from then on, which is non-blocking.
+        greet: owns the socket from then on, which is non-blocking. What it raises ends
+            that connection, and no other.
     """
     paused = False
     while True:
@@ -55,7 +56,11 @@ async def accept_forever(
             sock.setblocking(False)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            greet(sock, address[0])
+            try:
+                greet(sock, address[0])
+            except Exception:
+                log.exception("connection failed before its handshake")
+                sock.close()
 
 
 def turn_away(sock: socket.socket, refusal: Refusal) -> None:

@@ -58,7 +58,16 @@ class Deadlines:
             with self._batch:
                 while (due := self._timers.pop_due(now)) is not None:
                     number, alarm = due
-                    try:
-                        self._targets[number].on_alarm(alarm, now)
-                    except Exception:
-                        log.exception("deadline handler failed", alarm=alarm.name)
+                    _ring(self._targets[number], alarm, now)
+
+
+def _ring(target: Rings, alarm: Alarm, now: float) -> None:
+    try:
+        target.on_alarm(alarm, now)
+    except Exception as error:
+        # Its deadlines are what bounds a connection, so it does not go on without.
+        log.error("deadline handler failed", alarm=alarm.name)  # noqa: TRY400 - crash() shows it
+        try:
+            target.crash(error)
+        except Exception:
+            log.exception("deadline handler failed twice", alarm=alarm.name)

@@ -156,15 +156,13 @@ class Gateway:
             self._nursery.start_soon(self._greet_in_task, sock, tls, visit)
             return
         wire = self._pump.wire(sock)
-        greeting = Greeting(
-            wire,
-            visit,
-            self._deadlines,
-            self._limits.handshake_timeout_s,
-            self,
-        )
+        greeting = Greeting(wire, visit, self._deadlines, self._limits.handshake_timeout_s, self)
         self._greetings += 1
-        self._pump.add(wire, greeting)
+        try:
+            self._pump.add(wire, greeting)
+        except OSError:
+            greeting.on_gone()
+            raise
 
     def _arrive(self, host: str | None) -> Visit:
         if self._greetings >= self._limits.max_connections:
@@ -180,8 +178,8 @@ class Gateway:
         if isinstance(outcome, Plain):
             self._release(greeting, outcome)
             return
-        self._greetings -= 1
         link, connection = self._open(outcome, greeting.wire, greeting.visit)
+        self._greetings -= 1
         greeting.wire.endpoint = connection
         self._start(link, connection, outcome)
 
@@ -199,7 +197,9 @@ class Gateway:
     async def _serve_socket(self, request: Plain, sock: socket.socket, visit: Visit) -> None:
         try:
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-            await self._http.serve(stream, stream.socket, request.data, request.body_left)
+            await self._http.serve(
+                stream, stream.socket, request.data, request.body_left, visit.key
+            )
         except OSError:
             pass  # The peer went away.
         except Exception:
@@ -245,14 +245,18 @@ class Gateway:
         try:
             outcome = await self._read_request(stream, visit)
             if outcome is not None and not isinstance(outcome, Accepted):
-                await self._serve_or_refuse(outcome, stream, sock)
+                await self._serve_or_refuse(outcome, stream, sock, visit)
         finally:
             self._greetings -= 1
         if isinstance(outcome, Accepted):
             wire = StreamWire(stream, self._registry.batch)
             link, connection = self._open(outcome, wire, visit)
             wire.endpoint = connection
-            self._start(link, connection, outcome)
+            with self._registry.batch:
+                try:
+                    self._start(link, connection, outcome)
+                except Exception as error:
+                    connection.crash(error)
             await wire.run()
         await trio.aclose_forcefully(stream)
 
@@ -368,9 +372,10 @@ class Gateway:
         outcome: Plain | Refusal,
         stream: trio.abc.Stream,
         sock: trio.socket.SocketType | None,
+        visit: Visit,
     ) -> None:
         if isinstance(outcome, Plain) and sock is not None:
-            await self._http.serve(stream, sock, outcome.data, outcome.body_left)
+            await self._http.serve(stream, sock, outcome.data, outcome.body_left, visit.key)
             return
         if isinstance(outcome, Plain):
             outcome = Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "WebSockets only")

@@ -109,6 +109,9 @@ class Rings(Protocol):
     def on_alarm(self, alarm: Alarm, now: float) -> None:
         """It is time, or earlier; check."""
 
+    def crash(self, error: Exception) -> None:
+        """That brought up a bug: let go of this peer, and of nobody else."""
+
 
 class TransportMetrics(Protocol):
     """Numbers of the transport: plain attributes, so that counting costs nothing."""

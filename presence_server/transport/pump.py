@@ -130,10 +130,14 @@ class Pump:
         return SocketWire(sock, self)
 
     def add(self, wire: SocketWire, endpoint: Endpoint) -> None:
-        """Take over a socket: the pump reads and closes it from here on."""
+        """Take over a socket: the pump reads and closes it from here on.
+
+        Raises:
+            OSError: the system watches no more sockets; this one stays the caller's.
+        """
+        self._epoll.register(wire.fd, _IN)
         wire.endpoint = endpoint
         self._wires[wire.fd] = wire
-        self._epoll.register(wire.fd, _IN)
 
     def modify(self, fd: int, interest: int) -> None:
         """Change what a socket is watched for."""

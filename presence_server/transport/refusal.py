@@ -33,6 +33,8 @@ class Refusal(PresenceError):
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
             "X-Content-Type-Options: nosniff",
+            "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
+            "Referrer-Policy: no-referrer",
             "Connection: close",
         ]
         if self.status is HTTPStatus.UPGRADE_REQUIRED:

@@ -220,6 +220,10 @@ class SessionLink:
         self._part(Parting.LEFT)
         self.close(CloseCode.UNAUTHORIZED)
 
+    def crash(self, error: Exception) -> None:
+        """See :class:`ports.Rings`."""
+        self.connection.crash(error)
+
     # --- inside ---------------------------------------------------------------
 
     def _on_message(self, data: bytes, now: float) -> None:

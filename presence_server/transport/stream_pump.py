@@ -112,10 +112,14 @@ class StreamWire:
                     # What the peer said before is read to its end by the reader.
                     return
             if self._wants_shut:
-                if isinstance(self._stream, trio.abc.HalfCloseableStream):
-                    await self._half_close(self._stream)
+                await self._half_close()
                 return
 
-    async def _half_close(self, stream: trio.abc.HalfCloseableStream) -> None:
-        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await stream.send_eof()
+    async def _half_close(self) -> None:
+        stream = self._stream
+        if isinstance(stream, trio.SSLStream):
+            # TLS has no half-close of its own, and who said goodbye waits for this end.
+            stream = stream.transport_stream
+        if isinstance(stream, trio.abc.HalfCloseableStream):
+            with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await stream.send_eof()

@@ -25,9 +25,9 @@ from trio_websocket import wrap_client_stream
 
 from presence_server.server import Address
 from tests import programs
+from tests.certificates import self_signed
 from tests.server.kit import PATIENCE_S, Client
 from tests.server.raw import Answer
-from tests.server.test_tls import self_signed
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 HOST = "127.0.0.1"

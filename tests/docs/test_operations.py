@@ -69,6 +69,7 @@ def test_the_limits_that_are_fixed_are_these() -> None:
         profile.MAX_AVATAR_URL,
         tokens.MAX_TOKEN_CHARACTERS,
         http.MAX_CONCURRENT,
+        http.MAX_PER_ADDRESS,
         budget.BAD_MESSAGES,
         budget.BAD_MESSAGES_WINDOW_S,
         4400,

@@ -23,10 +23,14 @@ from presence_server.rooms.room_task import RoomTask
 from presence_server.server import Address
 from presence_server.server.ports import ServerPorts
 from presence_server.storage.repository import Repository
+from presence_server.transport.connection import Connection
+from presence_server.transport.ports import Alarm
+from presence_server.transport.pump import Pump
 from presence_server.transport.session import SessionLink
+from presence_server.transport.visitors import Visitors as Addresses
 from tests.hostile.kit import undisturbed
 from tests.server.kit import PATIENCE_S, Client, Visitors, running_server, visiting
-from tests.server.raw import ask, plain
+from tests.server.raw import ask, plain, talk
 
 pytestmark = pytest.mark.e2e
 
@@ -70,11 +74,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
+async def house(folder: Path, *, ping_interval_s: float = 20) -> AsyncIterator[House]:
     """Bystanders must have noticed nothing in the end."""
     with structlog.testing.capture_logs() as log:
         async with (
-            running_server(folder, auth__admin_token="admin") as address,
+            running_server(
+                folder, auth__admin_token="admin", limits__ping_interval_s=ping_interval_s
+            ) as address,
             undisturbed(address, count=10),
             visiting(address) as visitors,
         ):
@@ -98,6 +104,42 @@ async def test_in_a_handler_ends_that_connection(tmp_path: Path, monkeypatch: Pa
             assert (await found.victim.close_code())[0] == 1011
         (entry,) = found.logged("connection crashed")
         assert names_the_bug(entry)
+        await found.joins_again()
+
+
+async def test_in_a_deadline_ends_that_connection(tmp_path: Path, monkeypatch: Patch) -> None:
+    original = Connection.on_alarm
+
+    def selective(self: Connection, alarm: Alarm, now: float) -> None:
+        link = self._handler
+        is_late = isinstance(link, SessionLink) and link.profile.user_id == "late"
+        if is_late and alarm is Alarm.KEEPALIVE:
+            broken()
+        original(self, alarm, now)
+
+    async with house(tmp_path, ping_interval_s=0.2) as found:
+        with monkeypatch.context() as patch:
+            patch.setattr(Connection, "on_alarm", selective)
+            late = await found.visitors.join("late", board_id="victim")
+            assert (await late.close_code())[0] == 1011
+        (entry,) = found.logged("connection crashed")
+        assert names_the_bug(entry)
+        (entry,) = found.logged("deadline handler failed")
+        assert entry["alarm"] == "KEEPALIVE"
+
+
+@pytest.mark.parametrize("where", [(Addresses, "arrive"), (Pump, "add")])
+async def test_in_accepting_ends_that_connection(
+    where: tuple[type, str], tmp_path: Path, monkeypatch: Patch
+) -> None:
+    async with house(tmp_path) as found:
+        with monkeypatch.context() as patch:
+            patch.setattr(*where, broken)
+            async with (await talk(found.address)).stream as stream:
+                with trio.fail_after(PATIENCE_S):
+                    assert await stream.receive_some() == b""
+        (entry,) = found.logged("connection failed before its handshake")
+        assert entry["exc_info"]
         await found.joins_again()
 
 

@@ -20,6 +20,7 @@ import trio
 from websockets.frames import Opcode
 
 from presence_server.server.run import FLUSH_DEADLINE_S, LAST_RESORT_S
+from tests.certificates import self_signed
 from tests.server.kit import PATIENCE_S, Client, visiting
 from tests.server.process import ServerProcess, server_process
 from tests.server.raw import talk
@@ -31,7 +32,6 @@ from tests.server.test_drain import (
     deaf_peer,
     open_sessions,
 )
-from tests.server.test_tls import self_signed
 from tests.servers import PostgresServer, start_postgres
 from tests.transport.frames import frame
 from tests.transport.house import Visitor
@@ -141,8 +141,8 @@ async def test_a_store_that_stalls_does_not_keep_the_server(
                 await server.signal(signal.SIGTERM)
                 assert signals == 1 or (await ada.close_code())[0] == 1012
             assert await server.exit_code() == 0
-        # Closing its connections would have taken longer.
-        assert said(server) >= GIVEN_UP
+        # Closing its connections would have taken longer; after a second signal, the writes too.
+        assert said(server) >= GIVEN_UP - ({"writes given up"} if signals == 2 else set())
 
 
 async def test_a_database_file_that_is_locked_does_not_keep_the_server(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import structlog.testing
 import trio
 import trio.testing
@@ -16,7 +17,13 @@ class Bell:
 
     def __init__(self) -> None:
         self.rung: list[tuple[Alarm, float]] = []
-        self.fails = False
+        self.fails = self.fails_again = False
+        self.crashed: list[Exception] = []
+
+    def crash(self, error: Exception) -> None:
+        self.crashed.append(error)
+        if self.fails_again:
+            raise error
 
     def on_alarm(self, alarm: Alarm, now: float) -> None:
         self.rung.append((alarm, now))
@@ -79,18 +86,21 @@ async def test_a_connection_that_is_gone_is_not_rung(
     assert (gone.rung, len(other.rung)) == ([], 1)
 
 
-async def test_a_bug_in_one_connection_does_not_stop_the_clock(
-    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+@pytest.mark.parametrize("fails_again", [False, True])
+async def test_a_bug_in_one_connection_ends_that_one_and_does_not_stop_the_clock(
+    fails_again: bool, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     deadlines, broken, other = Deadlines(Batch()), Bell(), Bell()
-    broken.fails = True
+    broken.fails, broken.fails_again = True, fails_again
     nursery.start_soon(deadlines.run)
     deadlines.arm(broken, Alarm.CLOSE, 1)
     deadlines.arm(other, Alarm.CLOSE, 1)
     with structlog.testing.capture_logs() as logs:
         await trio.sleep(2)
-    assert [entry["event"] for entry in logs] == ["deadline handler failed"]
-    assert len(other.rung) == 1
+    events = ["deadline handler failed", "deadline handler failed twice"]
+    assert [entry["event"] for entry in logs] == events[: 1 + fails_again]
+    assert [str(error) for error in broken.crashed] == ["a bug in a connection"]
+    assert (len(other.rung), other.crashed) == (1, [])
 
 
 async def test_what_rings_together_flushes_once(

@@ -16,7 +16,16 @@ from hypercorn.typing import (
     Scope,
 )
 
-from presence_server.transport.http import READ_TIMEOUT_S, WRITE_TIMEOUT_S, HttpServer, ReplayStream
+from presence_server.transport.http import (
+    ANSWER_TIMEOUT_S,
+    HURRIED_TIMEOUT_S,
+    MAX_CONCURRENT,
+    MAX_PER_ADDRESS,
+    READ_TIMEOUT_S,
+    TURN_TIMEOUT_S,
+    HttpServer,
+    ReplayStream,
+)
 from tests.transport.house import Visitor
 
 Clock = trio.testing.MockClock
@@ -105,7 +114,96 @@ async def test_a_peer_that_never_reads_is_given_up(
     _ours, theirs = trio.testing.lockstep_stream_pair()
     begin = trio.current_time()
     await HttpServer(Web()).serve(theirs, sock, REQUEST)
-    assert trio.current_time() == pytest.approx(begin + WRITE_TIMEOUT_S)
+    assert trio.current_time() == pytest.approx(begin + ANSWER_TIMEOUT_S)
+
+
+async def test_a_peer_that_takes_its_answer_a_byte_at_a_time_is_given_up_too(
+    autojump_clock: Clock, nursery: trio.Nursery, sock: trio.socket.SocketType
+) -> None:
+    ours, theirs = trio.testing.lockstep_stream_pair()
+
+    async def dripping(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await send(HTTPResponseStartEvent(type="http.response.start", status=200, headers=[]))
+        for _ in range(1000):
+            await send(HTTPResponseBodyEvent(type="http.response.body", body=b"x", more_body=True))
+
+    async def sip() -> None:
+        while await ours.receive_some(1):  # noqa: ASYNC110 - it is slow, and waits for nothing
+            await trio.sleep(0.5)
+
+    begin = trio.current_time()
+    nursery.start_soon(sip)
+    await HttpServer(dripping).serve(theirs, sock, REQUEST)
+    assert trio.current_time() == pytest.approx(begin + ANSWER_TIMEOUT_S)
+
+
+async def test_peers_that_never_read_have_less_time_while_others_wait_for_their_turn(
+    autojump_clock: Clock, nursery: trio.Nursery, sock: trio.socket.SocketType
+) -> None:
+    server = HttpServer(Web())
+    for number in range(2 * MAX_CONCURRENT):
+        _ours, silent = trio.testing.lockstep_stream_pair()
+        nursery.start_soon(server.serve, silent, sock, REQUEST, 0, f"10.0.0.{number % 64}")
+    begin = trio.current_time()
+    await trio.testing.wait_all_tasks_blocked()
+    ours, theirs = trio.testing.memory_stream_pair()
+    nursery.start_soon(server.serve, theirs, sock, REQUEST, 0, "10.0.1.1")
+    assert (await read_all(ours)).endswith(BODY)
+    assert trio.current_time() == pytest.approx(begin + 2 * HURRIED_TIMEOUT_S)
+
+
+async def test_peers_of_one_address_that_never_read_are_felt_by_no_other_address(
+    autojump_clock: Clock, nursery: trio.Nursery, sock: trio.socket.SocketType
+) -> None:
+    server = HttpServer(Web())
+    for _ in range(2 * MAX_CONCURRENT):
+        _ours, silent = trio.testing.lockstep_stream_pair()
+        nursery.start_soon(server.serve, silent, sock, REQUEST, 0, "10.0.0.1")
+    begin = trio.current_time()
+    await trio.testing.wait_all_tasks_blocked()
+    ours, theirs = trio.testing.memory_stream_pair()
+    nursery.start_soon(server.serve, theirs, sock, REQUEST, 0, "10.0.0.2")
+    assert (await read_all(ours)).endswith(BODY)
+    assert trio.current_time() == begin
+
+
+async def test_a_request_that_gets_no_turn_is_given_up(
+    autojump_clock: Clock, nursery: trio.Nursery, sock: trio.socket.SocketType
+) -> None:
+    async def hanging(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await trio.sleep_forever()
+
+    server = HttpServer(hanging)
+    for _ in range(MAX_PER_ADDRESS):
+        _ours, theirs = trio.testing.memory_stream_pair()
+        nursery.start_soon(server.serve, theirs, sock, REQUEST)
+    await trio.testing.wait_all_tasks_blocked()
+    ours, theirs = trio.testing.memory_stream_pair()
+    begin = trio.current_time()
+    await server.serve(theirs, sock, REQUEST)
+    assert await read_all(ours) == b""
+    assert trio.current_time() == pytest.approx(begin + TURN_TIMEOUT_S)
+
+
+async def test_turns_are_given_back(autojump_clock: Clock, sock: trio.socket.SocketType) -> None:
+    server = HttpServer(Web())
+    for _ in range(2 * MAX_CONCURRENT):
+        ours, theirs = trio.testing.memory_stream_pair()
+        await server.serve(theirs, sock, REQUEST)
+        assert (await read_all(ours)).endswith(BODY)
+
+
+async def test_a_peer_that_half_closes_behind_its_request_gets_its_answer(
+    autojump_clock: Clock, nursery: trio.Nursery, sock: trio.socket.SocketType
+) -> None:
+    async def slow(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await trio.sleep(1)
+        await Web()(scope, receive, send)
+
+    ours, theirs = trio.testing.memory_stream_pair()
+    await ours.send_eof()
+    nursery.start_soon(HttpServer(slow).serve, theirs, sock, REQUEST)
+    assert (await read_all(ours)).endswith(BODY)
 
 
 async def test_a_peer_that_never_reads_does_not_hold_up_the_shutdown(
@@ -154,7 +252,7 @@ async def test_a_bug_in_the_application_stays_in_its_request(
 
 
 class TestReplay:
-    async def test_gives_what_was_read_first_and_then_the_body_and_then_the_end(
+    async def test_gives_what_was_read_first_and_then_the_body_and_then_nothing(
         self, autojump_clock: Clock, sock: trio.socket.SocketType
     ) -> None:
         ours, theirs = trio.testing.memory_stream_pair()
@@ -165,7 +263,33 @@ class TestReplay:
         assert await replay.receive_some(4) == b"first"
         assert await replay.receive_some(4) == b"seco"
         assert await replay.receive_some(4) == b"nd"
-        assert await replay.receive_some(4) == b""
+        with trio.move_on_after(1000) as patience:
+            await replay.receive_some(4)
+        assert patience.cancelled_caught
+
+    async def test_gives_the_end_in_the_middle_of_a_body(
+        self, autojump_clock: Clock, sock: trio.socket.SocketType
+    ) -> None:
+        ours, theirs = trio.testing.memory_stream_pair()
+        replay = ReplayStream(theirs, sock, b"", 6)
+        await ours.send_all(b"seco")
+        await ours.send_eof()
+        assert await replay.receive_some() == b"seco"
+        assert await replay.receive_some() == b""
+
+    async def test_ends_for_who_reads_when_it_is_closed(
+        self, autojump_clock: Clock, nursery: trio.Nursery, sock: trio.socket.SocketType
+    ) -> None:
+        ours, theirs = trio.testing.memory_stream_pair()
+        replay = ReplayStream(theirs, sock, b"", 0)
+        await ours.send_eof()
+
+        async def close_later() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            await replay.aclose()
+
+        nursery.start_soon(close_later)
+        assert await replay.receive_some() == b""
 
     async def test_writes_through_and_half_closes(
         self, autojump_clock: Clock, sock: trio.socket.SocketType

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
+from typing import NoReturn
+
 import pytest
 import trio
 import trio.testing
@@ -9,7 +13,9 @@ from websockets.frames import Opcode
 
 from presence_server.core.model import BoardLimits
 from presence_server.transport.connection import CLOSE_TIMEOUT_S, LINGER_S, ConnectionLimits
-from tests.transport.frames import close, event, frame, upgrade_request
+from presence_server.transport.session import SessionLink
+from tests.certificates import self_signed
+from tests.transport.frames import close, event, frame, read_frames, upgrade_request
 from tests.transport.house import House, Visitor, join, visit
 
 Clock = trio.testing.MockClock
@@ -135,6 +141,53 @@ async def test_frames_may_come_with_the_request(autojump_clock: Clock) -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert not house.board_is_live()
         assert house.gateway.connections == 0
+
+
+async def test_a_bug_in_what_comes_with_the_request_ends_that_connection(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> NoReturn:
+        raise RuntimeError("injected")
+
+    house = House()
+    async with house.open() as nursery:
+        monkeypatch.setattr(SessionLink, "on_binary", broken)
+        ours, theirs = trio.testing.memory_stream_pair()
+        nursery.start_soon(house.gateway.greet_stream, theirs, None)
+        ada = Visitor(ours)
+        await ada.upgrade("/ws/boards/demo?user_id=ada", frame(Opcode.BINARY, b"x"))
+        assert await ada.end() == 1011
+        await ours.aclose()
+        await trio.sleep(LINGER_S)
+        assert house.gateway.connections == 0
+        assert house.deadlines.alarms == 0
+
+
+async def test_over_tls_a_goodbye_ends_the_connection_at_once(
+    autojump_clock: Clock, tmp_path: Path
+) -> None:
+    certfile, keyfile = self_signed(tmp_path)
+    shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shown.load_cert_chain(certfile, keyfile)
+    trust = ssl.create_default_context(cafile=certfile)
+    house = House()
+    async with house.open() as nursery:
+        ours, theirs = trio.testing.memory_stream_pair()
+        server = trio.SSLStream(theirs, shown, server_side=True, https_compatible=True)
+        nursery.start_soon(house.gateway.greet_stream, server, None)
+        client = trio.SSLStream(ours, trust, server_hostname="127.0.0.1", https_compatible=True)
+        await client.send_all(upgrade_request("/ws/boards/demo?user_id=ada"))
+        before = trio.current_time()
+        await client.send_all(close(1000))
+        assert read_frames((await rest_of(client)).partition(b"\r\n\r\n")[2])[-1].close.code == 1000
+        assert trio.current_time() == before
+
+
+async def rest_of(stream: trio.abc.ReceiveStream) -> bytes:
+    data = b""
+    while more := await stream.receive_some():
+        data += more
+    return data
 
 
 async def test_a_write_that_breaks_does_not_lose_the_goodbye_behind_it(
