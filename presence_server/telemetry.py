@@ -101,6 +101,10 @@ def configure_logging(
     )
 
 
+SESSION_SHOWN = 8
+"""How many characters of a session id a log shows."""
+
+
 def redact(
     _logger: object, _method: str, event: MutableMapping[str, object]
 ) -> Mapping[str, object]:
@@ -108,6 +112,9 @@ def redact(
     for key, value in event.items():
         if key.lower() in _SECRET_KEYS:
             event[key] = "[redacted]"
+        elif key == "session" and isinstance(value, str):
+            # Enough to tell sessions apart; the whole of it resumes one.
+            event[key] = value[:SESSION_SHOWN]
         elif isinstance(value, str):
             for pattern, replacement in _SECRETS:
                 value = pattern.sub(replacement, value)

@@ -165,6 +165,18 @@ class TestSecrets:
         (problem,) = problems(environ)
         assert "hunter2" not in problem
 
+    def test_of_the_admin_routes_cannot_be_empty(self, tmp_path: Path) -> None:
+        name = "PRESENCE_AUTH__ADMIN_TOKEN"
+        empty = write(tmp_path / "token", "\n")
+        assert problems({f"{name}_FILE": str(empty)}) == [
+            f"auth.admin_token: must not be empty (from {name}_FILE)"
+        ]
+        assert problems({name: " "}) == [f"auth.admin_token: must not be empty (from {name})"]
+        toml = write(tmp_path / "c.toml", '[auth]\nadmin_token = ""')
+        (problem,) = problems(toml=toml)
+        assert problem.startswith("auth.admin_token: must not be empty")
+        assert load_settings(environ={name: ""}).auth.admin_token is None
+
     def test_under_32_bytes_are_refused_and_pem_keys_are_not(self) -> None:
         assert problems({"PRESENCE_AUTH__JWT_SECRET": SECRET[:-1]}) == [
             "auth.jwt_secret: a secret needs at least 32 bytes (from PRESENCE_AUTH__JWT_SECRET)"

@@ -89,6 +89,17 @@ class TestLogs:
         assert lines[2] == ""
         assert "\x1b[2J" not in stream.getvalue()
 
+    @pytest.mark.parametrize("style", ["json", "console"])
+    def test_have_no_session_id_that_resumes_anything(
+        self, style: Literal["json", "console"]
+    ) -> None:
+        stream = io.StringIO()
+        configure_logging(style=style, stream=stream)
+        structlog.get_logger("a").info("closed", session="0123456789abcdefghijkl")
+        structlog.get_logger("a").info("closed", session=None)
+        assert "01234567" in stream.getvalue()
+        assert "012345678" not in stream.getvalue()
+
     def test_with_a_traceback_on_the_console_are_indented_below(self) -> None:
         stream = io.StringIO()
         configure_logging(style="console", stream=stream)

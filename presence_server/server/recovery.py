@@ -30,6 +30,7 @@ class Recovery:
         self._registry = registry
         self._service = service
         self._crashed: set[str] = set()
+        self._waits = False
         self._wake = trio.Event()
         registry.on_crash = self._note_crash
 
@@ -68,8 +69,12 @@ class Recovery:
         """Bring back the sessions of one board or all; False if the store is down."""
         try:
             stored = await self._service.open_sessions(board_id)
-        except StorageError:
-            return False  # The service says so in the log, once.
+        except StorageError as error:
+            if not self._waits:
+                log.warning("recovery waits", error=str(error))
+            self._waits = True
+            return False
+        self._waits = False
         boards: dict[str, list[tuple[PresenceRecord, UserProfile]]] = defaultdict(list)
         for record, profile in stored:
             boards[record.board_id].append((record, profile))

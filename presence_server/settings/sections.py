@@ -226,6 +226,13 @@ class AuthSettings(Section):
         False, description='Allow auth.mode = "none" on an address that others can reach.'
     )
 
+    @field_validator("admin_token")
+    @classmethod
+    def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().strip():
+            raise ValueError("must not be empty")  # Or nothing at all would open the routes.
+        return value
+
     @field_validator("jwt_secret")
     @classmethod
     def _secret(cls, value: SecretStr | None) -> SecretStr | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import sqlalchemy as sa
 
 from presence_server.core.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
@@ -16,6 +17,7 @@ _RECORD = tuple(
     for column in presence.c
 )
 _PROFILE = (user_profile.c.display_name, user_profile.c.avatar_url, user_profile.c.color)
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _WITH_PROFILE = presence.outerjoin(user_profile, presence.c.user_id == user_profile.c.user_id)
 
 
@@ -53,7 +55,17 @@ def history(board_id: str, since_ms: int | None, limit: int) -> sa.Select[tuple[
 
 
 def to_open_session(row: sa.RowMapping) -> OpenSession:
+    """One row, which others may have written: only what is whole goes into a room.
+
+    Raises:
+        ValueError: it is not what this server writes.
+    """
     x, y, metadata = row["cursor_x"], row["cursor_y"], row["metadata"]
+    for name in ("last_heartbeat_at", "connected_at"):
+        if not isinstance(row[name], int):
+            raise ValueError(f"{name} is no time")  # noqa: TRY004 - of the row, not of the call
+    if metadata is not None:
+        _OBJECT.decode(metadata)
     record = PresenceRecord(
         board_id=row["board_id"],
         user_id=row["user_id"],

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from presence_server.core.model import PresenceRecord
@@ -28,6 +29,8 @@ from .sqlite import SqliteStatements
 from .statements import Prepared, Statements
 from .tables import presence, server_key
 from .url import Dialect, StoreUrl
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -92,7 +95,7 @@ class Repository:
 
         async def work(connection: AsyncConnection) -> list[OpenSession]:
             result = await connection.execute(reads.open_sessions(board_id))
-            return [reads.to_open_session(row) for row in result.mappings()]
+            return [found for row in result.mappings() if (found := _readable(row)) is not None]
 
         return await self._run(work, write=False)
 
@@ -175,3 +178,12 @@ class Repository:
 
     def _transaction(self, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
         return self._connections.transaction(write=write)
+
+
+def _readable(row: sa.RowMapping) -> OpenSession | None:
+    """One row that is broken must not keep all boards from coming back."""
+    try:
+        return reads.to_open_session(row)
+    except ValueError as error:
+        log.error("row_unreadable", board=row["board_id"], error=str(error))  # noqa: TRY400
+        return None

@@ -33,6 +33,7 @@ CLOSE_TIMEOUT_S = 4.0
 REST_S = 0.05
 """How long nothing is read of a peer that sends more than it may."""
 _PING = b"\x89\x00"
+_CLOSE = 0x88
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
@@ -120,8 +121,6 @@ class Connection:
         """How much waits for the peer."""
         return 0 if self._outbox is None else self._outbox.size
 
-    # --- out ------------------------------------------------------------------
-
     def write(self, data: bytes) -> None:
         """Send whole frames, now or as soon as the peer takes them."""
         if not self._is_clear:
@@ -188,8 +187,6 @@ class Connection:
             self._wire.want_read(False)
             self._alarms.arm(self, Alarm.READ, trio.current_time() + REST_S)
 
-    # --- in -------------------------------------------------------------------
-
     def receive(self, data: bytes) -> None:
         """Bytes from the peer."""
         if self._closing:
@@ -217,6 +214,9 @@ class Connection:
                     payload = apply_mask(data[start:end], data[start - 4 : start])
                     self.write(pong_frame(payload))
             else:
+                if data[position] == _CLOSE:
+                    # Between fragments, too, says RFC 6455 5.4; the library calls that an error.
+                    self._protocol.current_size = None
                 self._feed(data[position:end])
                 self._owed = max(0, end - size)
             position = end

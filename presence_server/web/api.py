@@ -49,11 +49,6 @@ def create_api(ports: WebPorts) -> Blueprint:
     """The routes under ``/api``."""
     api = Blueprint("api", __name__, url_prefix="/api")
 
-    @api.get("/boards")
-    async def boards() -> Response:
-        _require_admin(ports.admin_token)
-        return json_response(ports.boards())
-
     @api.get("/boards/<any_text:board_id>/presence")
     async def presence(board_id: str) -> Response:
         _require_board_id(board_id)
@@ -64,9 +59,21 @@ def create_api(ports: WebPorts) -> Blueprint:
             PresenceAnswer(board_id, users, view.count, view.capacity, view.queue_length)
         )
 
+    if ports.admin_token:
+        # Without one they do not exist, by whatever method: there is nothing to guess.
+        _add_admin_routes(api, ports, ports.admin_token)
+    return api
+
+
+def _add_admin_routes(api: Blueprint, ports: WebPorts, admin_token: str) -> None:
+    @api.get("/boards")
+    async def boards() -> Response:
+        _require_admin(admin_token)
+        return json_response(ports.boards())
+
     @api.get("/boards/<any_text:board_id>/history")
     async def history(board_id: str) -> Response:
-        _require_admin(ports.admin_token)
+        _require_admin(admin_token)
         _require_board_id(board_id)
         since = _whole_number("since", None, 0, MAX_SINCE_MS)
         limit = _whole_number("limit", DEFAULT_HISTORY, 1, MAX_HISTORY)
@@ -78,13 +85,11 @@ def create_api(ports: WebPorts) -> Blueprint:
 
     @api.delete("/boards/<any_text:board_id>/users/<any_text:user_id>")
     async def kick(board_id: str, user_id: str) -> Response:
-        _require_admin(ports.admin_token)
+        _require_admin(admin_token)
         _require_board_id(board_id)
         if not ports.kick(board_id, user_id):
             raise HttpError(404, "NOT_FOUND", "the user is not on the board")
         return json_response(KickAnswer(board_id, user_id))
-
-    return api
 
 
 def _token() -> str | None:
@@ -95,10 +100,7 @@ def _token() -> str | None:
     return request.args.get("token")
 
 
-def _require_admin(expected: str | None) -> None:
-    if expected is None:
-        # As if the route did not exist: there is nothing to guess here.
-        raise HttpError(404, "NOT_FOUND", "there is nothing here")
+def _require_admin(expected: str) -> None:
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
     # Compared even if the scheme is wrong, and in constant time.
     same = hmac.compare_digest(shown.strip().encode(), expected.encode())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import structlog.testing
 
 from presence_server.core.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
 from presence_server.presence.bridge import Bridge
@@ -164,6 +165,16 @@ async def test_a_row_without_a_profile_shows_the_user_id(
     (found,) = await bridge.call(repository.list_active_presence, None)
     assert found.profile.display_name == "user-0"
     assert found.profile.color.startswith("#")
+
+
+async def test_a_row_that_somebody_else_broke_is_left_out_and_the_others_come_back(
+    bridge: Bridge, repository: Repository
+) -> None:
+    broken = record(1, metadata=b"[1]")
+    await bridge.call(repository.insert_presence, [record(), broken, record(2)])
+    with structlog.testing.capture_logs() as logs:
+        assert set(await rows(bridge, repository)) == {"session-0", "session-2"}
+    assert [(entry["event"], entry["board"]) for entry in logs] == [("row_unreadable", "b")]
 
 
 async def test_history_is_newest_first_limited_and_of_one_board(

@@ -49,6 +49,14 @@ async def test_closing_by_the_peer_is_answered_and_told_once(code: int | None, h
     assert held.handler.heard == [f"end {heard}", "gone"]
 
 
+async def test_closing_by_the_peer_may_come_between_the_parts_of_a_message() -> None:
+    """RFC 6455, 5.4: control frames may be injected in the middle of a fragmented message."""
+    held = Held()
+    held.connection.receive(text("one", fin=False) + close(1000))
+    assert held.handler.heard == ["end 1000"]
+    assert held.last_close() == 1000
+
+
 async def test_closing_by_us_says_code_and_reason_and_is_not_told() -> None:
     held = Held()
     held.connection.close(CloseCode.SERVER_RESTART, "later")

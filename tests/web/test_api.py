@@ -70,10 +70,16 @@ class TestPresence:
 
 
 class TestAdminRoutes:
-    @pytest.mark.parametrize(("method", "path"), ADMIN_ROUTES)
-    async def test_are_not_there_without_a_configured_token(self, method: str, path: str) -> None:
-        response = await client_of(FakePorts()).open(path, method=method, json=None, headers=ADMIN)
-        assert response.status_code == 404
+    @pytest.mark.parametrize("path", [path for _, path in ADMIN_ROUTES])
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
+    @pytest.mark.parametrize("admin_token", [None, ""])
+    async def test_are_not_there_without_a_configured_token(
+        self, method: str, path: str, admin_token: str | None
+    ) -> None:
+        client = client_of(FakePorts(admin_token=admin_token))
+        for headers in (ADMIN, Headers({"Authorization": "Bearer "}), Headers()):
+            response = await client.open(path, method=method, json=None, headers=headers)
+            assert response.status_code == 404
 
     @pytest.mark.parametrize(("method", "path"), ADMIN_ROUTES)
     @pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic s3cret", "s3cret", "Bearer é"])

@@ -128,8 +128,11 @@ def schema_of(document: Json, method: str, path: str, status: str) -> Json:
     )
 
 
-async def test_describes_every_route_of_the_application_and_no_other() -> None:
-    app = create_app(FakePorts())
+@pytest.mark.parametrize("admin_token", [None, "s3cret"])
+async def test_describes_every_route_of_the_application_and_no_other(
+    admin_token: str | None,
+) -> None:
+    app = create_app(FakePorts(admin_token=admin_token))
     document = await document_of(app.test_client())
     assert str(document["openapi"]).startswith("3.1.")
     expected = {
@@ -143,7 +146,8 @@ async def test_describes_every_route_of_the_application_and_no_other() -> None:
         for method in part(operations)
     }
     assert described == expected
-    assert ("delete", "/api/boards/{board_id}/users/{user_id}") in described
+    kick = ("delete", "/api/boards/{board_id}/users/{user_id}")
+    assert (kick in described) == (admin_token is not None)
 
 
 async def test_is_whole_every_reference_and_every_path_parameter_is_explained() -> None:
