@@ -18,6 +18,8 @@ _TIME_BYTES = 6
 _TAG_BYTES = 16
 _SIZE = _RANDOM_BYTES + _TIME_BYTES + _TAG_BYTES
 _TEXT_SIZE = (_SIZE * 8 + 5) // 6
+_MOST_AHEAD_MS = 1000
+"""How far a crowd may push its own queueing times into the future."""
 
 
 class QueueTickets:
@@ -33,10 +35,16 @@ class QueueTickets:
         self._key = key
         self._started_ms = started_ms
         self._honored_until_ms = started_ms + grace_ms
+        self._issued_ms = 0
 
     def issue(self, board_id: str, user_id: str, now_ms: int) -> str:
-        """A fresh, unguessable id for a user who joins a board's queue now."""
-        body = secrets.token_bytes(_RANDOM_BYTES) + now_ms.to_bytes(_TIME_BYTES, "big")
+        """A fresh, unguessable id for a user who joins a board's queue now.
+
+        Two who come within one millisecond get two: their order is that of the line.
+        """
+        since_ms = max(now_ms, min(self._issued_ms + 1, now_ms + _MOST_AHEAD_MS))
+        self._issued_ms = since_ms
+        body = secrets.token_bytes(_RANDOM_BYTES) + since_ms.to_bytes(_TIME_BYTES, "big")
         return (
             base64.urlsafe_b64encode(body + self._tag(body, board_id, user_id))
             .decode("ascii")

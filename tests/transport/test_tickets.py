@@ -27,6 +27,22 @@ def test_tickets_are_unguessable_and_never_the_same(tickets: QueueTickets) -> No
     assert len({tickets.issue("demo", "ada", NOW) for _ in range(100)}) == 100
 
 
+def test_those_who_come_in_the_same_millisecond_keep_their_order(tickets: QueueTickets) -> None:
+    issued = [tickets.issue("demo", "ada", NOW - 5000) for _ in range(10)]
+    after_restart = QueueTickets(KEY, NOW, 30_000)
+    times = [after_restart.read(ticket, "demo", "ada", NOW) for ticket in issued]
+    assert times == [NOW - 5000 + place for place in range(10)]
+
+
+def test_a_crowd_does_not_run_ahead_of_the_clock(tickets: QueueTickets) -> None:
+    for _ in range(1500):
+        ticket = tickets.issue("demo", "ada", NOW - 5000)
+    after_restart = QueueTickets(KEY, NOW, 30_000)
+    assert after_restart.read(ticket, "demo", "ada", NOW) == NOW - 4000
+    ticket = tickets.issue("demo", "ada", NOW - 3000)
+    assert after_restart.read(ticket, "demo", "ada", NOW) == NOW - 3000
+
+
 @pytest.mark.parametrize(("board", "user"), [("other", "ada"), ("demo", "eve"), ("demoa", "da")])
 def test_a_ticket_is_good_for_its_board_and_user_only(
     tickets: QueueTickets, board: str, user: str
