@@ -11,6 +11,7 @@ from typing import NoReturn
 import structlog
 import trio
 
+from .descriptors import are_few_left, is_among_the_last
 from .head import MAX_HEAD_BYTES
 from .refusal import Refusal
 
@@ -26,7 +27,7 @@ async def accept_forever(
 ) -> NoReturn:
     """Hand each connection to ``greet``, with the address of its peer, until cancelled.
 
-    When descriptors have run out it waits until some are free: those who wait in the
+    When few descriptors are left it waits until more are free: those who wait in the
     listener's backlog are then accepted.
 
     Args:
@@ -34,7 +35,7 @@ async def accept_forever(
         greet: owns the socket from then on, which is non-blocking. What it raises ends
             that connection, and no other.
     """
-    paused = False
+    pause = _Pause()
     while True:
         await trio.lowlevel.wait_readable(listener)
         for _ in range(MAX_ACCEPTS):
@@ -45,22 +46,42 @@ async def accept_forever(
             except OSError as error:
                 if error.errno not in _OUT_OF_RESOURCES:
                     continue  # That one peer is gone again.
-                if not paused:
-                    log.warning("accepting paused", error=error.strerror)
-                paused = True
-                await trio.sleep(ACCEPT_PAUSE_S)
+                await pause.take(str(error.strerror))
                 break
-            if paused:
-                log.info("accepting again")
-                paused = False
+            pause.end()
             sock.setblocking(False)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            is_last = is_among_the_last(sock.fileno())
             try:
                 greet(sock, address[0])
             except Exception:
                 log.exception("connection failed before its handshake")
                 sock.close()
+            if is_last:
+                # Who waits would take each that becomes free, before a store that lost its
+                # files or its connection could.
+                while are_few_left(listener.fileno()):
+                    await pause.take("few descriptors are left")
+                break
+
+
+class _Pause:
+    """Accepting stops for a while. Said once, however often it takes."""
+
+    def __init__(self) -> None:
+        self._is_on = False
+
+    async def take(self, why: str) -> None:
+        if not self._is_on:
+            log.warning("accepting paused", error=why)
+        self._is_on = True
+        await trio.sleep(ACCEPT_PAUSE_S)
+
+    def end(self) -> None:
+        if self._is_on:
+            log.info("accepting again")
+            self._is_on = False
 
 
 def turn_away(sock: socket.socket, refusal: Refusal) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import socket
 from collections.abc import AsyncIterator
-from typing import cast
 from unittest.mock import Mock
 
 import pytest
@@ -15,7 +12,6 @@ import trio
 import trio.testing
 
 from presence_server.transport import greeting
-from presence_server.transport.acceptor import accept_forever
 from presence_server.transport.pump import Pump, pump_is_available
 from presence_server.transport.visitors import VisitorLimits
 from tests.transport.frames import upgrade_request
@@ -188,73 +184,3 @@ class TestLimits:
             for _ in range(2):
                 await knock(house, address, b"GET / HT")
             assert (await (await knock(house, address)).rest()).startswith(b"HTTP/1.1 429 ")
-
-
-class Listener:
-    """A listening socket whose descriptors can run out."""
-
-    def __init__(self) -> None:
-        self._sock = socket.create_server(("127.0.0.1", 0))
-        self._sock.setblocking(False)
-        self.address = self._sock.getsockname()
-        self.error: OSError | None = None
-        self.refused = trio.Event()
-
-    def fileno(self) -> int:
-        return self._sock.fileno()
-
-    def accept(self) -> tuple[socket.socket, object]:
-        if self.error is not None:
-            self.refused.set()
-            raise self.error
-        return self._sock.accept()
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-async def test_out_of_descriptors_it_waits_and_goes_on_and_says_each_once() -> None:
-    listener = Listener()
-    send, receive = trio.open_memory_channel[str](10)
-
-    def greet(sock: socket.socket, host: str) -> None:
-        sock.close()
-        send.send_nowait(host)
-
-    listener.error = OSError(errno.EMFILE, "Too many open files")
-    with structlog.testing.capture_logs() as logs, contextlib.closing(listener):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(accept_forever, cast("socket.socket", listener), greet)
-            async with await trio.open_tcp_stream(*listener.address):
-                for _ in range(3):
-                    await listener.refused.wait()
-                    listener.refused = trio.Event()
-                listener.error = None
-                assert await receive.receive() == "127.0.0.1"
-            nursery.cancel_scope.cancel()
-    assert [entry["event"] for entry in logs] == ["accepting paused", "accepting again"]
-
-
-async def test_a_peer_that_was_gone_before_it_was_accepted_is_passed_over() -> None:
-    listener = Listener()
-    send, receive = trio.open_memory_channel[str](10)
-
-    def greet(sock: socket.socket, host: str) -> None:
-        sock.close()
-        send.send_nowait(host)
-
-    accept = listener.accept
-    errors = [OSError(errno.ECONNABORTED, "gone")]
-
-    def accept_once_in_vain() -> tuple[socket.socket, object]:
-        if errors:
-            raise errors.pop()
-        return accept()
-
-    listener.accept = accept_once_in_vain  # type: ignore[method-assign]
-    with contextlib.closing(listener):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(accept_forever, cast("socket.socket", listener), greet)
-            async with await trio.open_tcp_stream(*listener.address):
-                assert await receive.receive() == "127.0.0.1"
-            nursery.cancel_scope.cancel()
