@@ -58,8 +58,8 @@ def waiting_bytes(subject: Subject, peer: socket.socket) -> int:
     return int(fields[4].partition(":")[0], 16) if fields else 0
 
 
-def stalled_client(subject: Subject, board_id: str, user_id: str) -> socket.socket:
-    """A client that has asked to join and never reads.
+def small_socket(subject: Subject, source: str = "127.0.0.1") -> socket.socket:
+    """A connection over which little is on its way at once.
 
     Its segments are those of an Ethernet: for the 64 KiB ones of a loopback the server's system
     takes some megabytes before the server notices anything.
@@ -68,7 +68,14 @@ def stalled_client(subject: Subject, board_id: str, user_id: str) -> socket.sock
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)
     sock.settimeout(LIMIT_S)
+    sock.bind((source, 0))
     sock.connect((subject.host, subject.port))
+    return sock
+
+
+def stalled_client(subject: Subject, board_id: str, user_id: str) -> socket.socket:
+    """A client that has asked to join and never reads."""
+    sock = small_socket(subject)
     sock.sendall(upgrade_request(board_path(board_id, user_id=user_id), subject.host))
     return sock
 
@@ -149,6 +156,33 @@ def too_big() -> Iterator[Outcome]:
             yield Outcome(f"65 KiB and 64 MiB more, {how}: to closed", seconds, 5)
 
 
+def slow_pages() -> Iterator[Outcome]:
+    """Ask for a big answer again and again, and take none of it."""
+    settings = {"limits.messages_per_s": 10_000, "board.capacity": 100}
+    with running_server(settings) as subject, contextlib.ExitStack() as stack:
+        for number in range(60):
+            path = board_path("b", user_id=f"user-{number}")
+            client = RawClient(subject.host, subject.port, path)
+            client.next_of("board:joined")
+            client.send("presence:update", metadata={"note": "x" * 1900})
+            client.next_of("presence:update")
+        for address, where in (("127.0.0.2", "another address"), (subject.host, "the same")):
+            for _ in range(300):
+                sock = stack.enter_context(small_socket(subject, address))
+                sock.sendall(b"GET /api/boards/b/presence HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.5)
+            began = time.monotonic()
+            sock = stack.enter_context(socket.create_connection((subject.host, subject.port)))
+            sock.settimeout(LIMIT_S)
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = sock.recv(100)
+            seconds = time.monotonic() - began
+            assert b" 200 " in answer or where == "the same", answer
+            told = "answered" if answer else "closed unanswered"
+            what = f"300 pages not read from {where}: /healthz {told}"
+            yield Outcome(what, seconds, 1 if where == "another address" else None)
+
+
 def flood() -> Iterator[Outcome]:
     """10 000 messages a second from one socket."""
     with running_server() as subject:
@@ -222,7 +256,7 @@ def expiry() -> Iterator[Outcome]:
         yield Outcome("token expired: from exp to closed", told - expires, 5)
 
 
-ROWS = (slow_reader, too_big, flood, descriptors, drain, expiry)
+ROWS = (slow_reader, too_big, slow_pages, flood, descriptors, drain, expiry)
 
 
 def _secret(folder: str) -> str:

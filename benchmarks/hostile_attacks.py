@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import selectors
 import socket
 import time
 import zlib
@@ -63,6 +64,27 @@ def connects(subject: Subject, seconds: float) -> None:
             return
 
 
+def pages(subject: Subject, seconds: float) -> None:
+    """300 requests for a page in flight, all the time."""
+    stop_at = time.monotonic() + seconds
+    with selectors.DefaultSelector() as selector:
+        for _ in range(300):
+            selector.register(_ask(subject, "/"), selectors.EVENT_READ)
+        while time.monotonic() < stop_at:
+            for key, _ in selector.select(0.1):
+                sock = key.fileobj
+                assert isinstance(sock, socket.socket)
+                with contextlib.suppress(OSError):
+                    if sock.recv(1 << 18):
+                        continue
+                selector.unregister(sock)
+                sock.close()
+                selector.register(_ask(subject, "/"), selectors.EVENT_READ)
+        for key in list(selector.get_map().values()):
+            assert isinstance(key.fileobj, socket.socket)
+            key.fileobj.close()
+
+
 def too_big(subject: Subject, seconds: float) -> None:
     """65 KiB in one message, and 64 MiB more whatever the answer."""
     with _joined(subject) as sock:
@@ -88,7 +110,17 @@ def bomb(subject: Subject, seconds: float) -> None:
 
 ATTACKS: dict[str, Callable[[Subject, float], None]] = {
     attack.__name__: attack
-    for attack in (calm, slow_reader, messages, pings, half_open, connects, too_big, bomb)
+    for attack in (
+        calm,
+        slow_reader,
+        messages,
+        pings,
+        half_open,
+        connects,
+        pages,
+        too_big,
+        bomb,
+    )
 }
 
 
@@ -106,6 +138,12 @@ def _call(subject: Subject, receive_buffer: int | None = None) -> socket.socket:
     sock.settimeout(30)
     sock.bind((ATTACKER, 0))
     sock.connect((subject.host, subject.port))
+    return sock
+
+
+def _ask(subject: Subject, path: str) -> socket.socket:
+    sock = _call(subject)
+    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     return sock
 
 
