@@ -85,6 +85,27 @@ def pages(subject: Subject, seconds: float) -> None:
             key.fileobj.close()
 
 
+def tabs(subject: Subject, seconds: float) -> None:
+    """Two thousand tabs of one user at once on the full board; all drop, and come again."""
+    for _ in _until(seconds):
+        with contextlib.ExitStack() as stack:
+            for _ in range(2000):
+                sock = stack.enter_context(_call(subject))
+                with contextlib.suppress(OSError):
+                    sock.send(upgrade_request(board_path("board", user_id="mallory"), "x"))
+            time.sleep(1)
+
+
+def boards(subject: Subject, seconds: float) -> None:
+    """A board each time, as fast as they go, left behind with a session that dropped."""
+    for number, _ in enumerate(_until(seconds, pause_s=0)):
+        with contextlib.suppress(OSError), _call(subject) as sock:
+            path = board_path(f"board-{number}", user_id="mallory")
+            sock.sendall(upgrade_request(path, "x"))
+            while b"board:joined" not in sock.recv(4096):
+                pass
+
+
 def too_big(subject: Subject, seconds: float) -> None:
     """65 KiB in one message, and 64 MiB more whatever the answer."""
     with _joined(subject) as sock:
@@ -118,17 +139,19 @@ ATTACKS: dict[str, Callable[[Subject, float], None]] = {
         half_open,
         connects,
         pages,
+        tabs,
+        boards,
         too_big,
         bomb,
     )
 }
 
 
-def _until(seconds: float) -> Iterator[None]:
+def _until(seconds: float, pause_s: float = 0.05) -> Iterator[None]:
     stop_at = time.monotonic() + seconds
     while time.monotonic() < stop_at:
         yield
-        time.sleep(0.05)
+        time.sleep(pause_s)
 
 
 def _call(subject: Subject, receive_buffer: int | None = None) -> socket.socket:

@@ -91,7 +91,13 @@ def heartbeat_ack(now_ms: int) -> HeartbeatAck:
 
 def board_full(limits: BoardLimits) -> Error:
     """No seat, and no place in the queue."""
-    return Error(ErrorPayload(ErrorCode.BOARD_FULL, "the board is full", limits.queue_retry_ms))
+    return Error(ErrorPayload(ErrorCode.BOARD_FULL, "the board is full", limits.retry_after_ms))
+
+
+def too_many_sessions(limits: BoardLimits, setting: str) -> Error:
+    """One session more of somebody who has as many as ``setting`` allows."""
+    text = f"too many sessions: {setting}"
+    return Error(ErrorPayload(ErrorCode.RATE_LIMITED, text, limits.retry_after_ms))
 
 
 def not_joined() -> Error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from . import announce, line
 from .effects import AddMember, Bind, Broadcast, Close, CloseRow, InsertRow, RemoveMember, Send
-from .errors import CloseCode
+from .errors import CloseCode, retry_reason
 from .events import Connect
-from .model import PresenceRecord, UserProfile
+from .model import BoardLimits, LeaveReason, PresenceRecord, UserProfile
 from .roster import Phase, Session, User
 from .state import Alarm, BoardState
 
@@ -15,22 +15,33 @@ def connect(state: BoardState, event: Connect, now: float) -> None:
     """Resume, seat, queue or refuse whoever is at the door."""
     if event.resume is not None and _resume(state, event, event.resume, now):
         return
+    if not event.may_begin:
+        _refuse_session(state, event, "limits.connections_per_ip")
+        return
     user_id = event.profile.user_id
+    user, place = state.users.get(user_id), state.queue.get(user_id)
+    holder = user or place
+    leaving = [] if holder is None else _making_way(holder.sessions, state.limits)
+    if leaving is None:
+        _refuse_session(state, event, "limits.sessions_per_user")
+        return
     session = Session(event.session_id, event.profile, now, state.now_ms(now))
     session.connection = event.connection
-    user = state.users.get(user_id)
     if user is not None:
         _seat(state, user, session, now)
-    elif state.queue.get(user_id) is not None:
+    elif place is not None:
         _queue(state, event, session, now)
     elif state.free_seats() > 0 and not any(state.queue.attached()):
         user = state.users[user_id] = User(event.profile)
         _seat(state, user, session, now)
-    elif state.limits.queue_enabled and len(state.queue) < state.limits.queue_limit:
+    elif event.may_queue and state.has_place_in_line():
         _queue(state, event, session, now)
     else:
         state.out.append(Send(event.connection, announce.board_full(state.limits)))
         state.out.append(Close(event.connection, CloseCode.BOARD_FULL))
+    # Only now, when the newcomer shares seat or place: neither may go with the last of them.
+    for old in leaving:
+        state.end(old, LeaveReason.RECLAIMED, now)
 
 
 def admit_next(state: BoardState, now: float) -> None:
@@ -91,6 +102,27 @@ def restore(
         for tab in tabs:
             _seat(state, user, tab, now)
         state.line_moved = True
+
+
+def _refuse_session(state: BoardState, event: Connect, setting: str) -> None:
+    reason = retry_reason(state.limits.retry_after_ms)
+    state.out.append(Send(event.connection, announce.too_many_sessions(state.limits, setting)))
+    state.out.append(Close(event.connection, CloseCode.RATE_LIMITED, reason))
+
+
+def _making_way(sessions: dict[str, Session], limits: BoardLimits) -> list[Session] | None:
+    """Which sessions of a user end so that one more may begin: those dropped longest ago.
+
+    None if too many are connected. Without a bound one user could open so many that
+    everything about that user, and so the whole server, became slow.
+    """
+    excess = len(sessions) + 1 - limits.sessions_per_user
+    if excess <= 0:
+        return []
+    dropped = [(s.dropped_at, s.session_id) for s in sessions.values() if s.dropped_at is not None]
+    if len(dropped) < excess:
+        return None
+    return [sessions[session_id] for _, session_id in sorted(dropped)[:excess]]
 
 
 def _queue(state: BoardState, event: Connect, session: Session, now: float) -> None:

@@ -69,6 +69,11 @@ class CloseCode(enum.IntEnum):
     SLOW_CONSUMER = 4508
 
 
+def retry_reason(retry_after_ms: int) -> str:
+    """The reason of a close frame that says when to come back (protocol section 5)."""
+    return f'{{"retry_after_ms": {retry_after_ms}}}'
+
+
 RECONNECT: dict[int, Reconnect] = {
     CloseCode.CLEAN_LEAVE: Reconnect.NO,
     CloseCode.PAGE_LEFT: Reconnect.RESUME,

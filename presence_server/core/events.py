@@ -32,7 +32,9 @@ class Connect(Struct, frozen=True):
     ``session_id`` is fresh and unguessable, for use unless ``resume`` names a
     session of this user that is still there. ``ticket_id`` is the id to use instead
     if the session has to queue; ``queued_at_ms`` is since when, for somebody who
-    stood in the line before the server was restarted.
+    stood in the line before the server was restarted. Without ``may_begin`` they may
+    come back to a session and not begin one, without ``may_queue`` not wait for a seat: the
+    server has no place for more of that.
     """
 
     connection: int
@@ -41,6 +43,8 @@ class Connect(Struct, frozen=True):
     resume: str | None = None
     ticket_id: str | None = None
     queued_at_ms: int | None = None
+    may_begin: bool = True
+    may_queue: bool = True
 
 
 class RowCommitted(Struct, frozen=True):

@@ -82,5 +82,7 @@ class BoardLimits(msgspec.Struct, frozen=True):
     """The same for signs of life and cursors, which the next ones make out of date."""
     queue_notice_interval_s: float = 1.0
     """At most one ``board:queued`` per session in this time."""
-    queue_retry_ms: int = 5000
-    """``retry_after_ms`` of ``BOARD_FULL``."""
+    sessions_per_user: int = 100
+    """Sessions of one user on the board, those included whose connection dropped."""
+    retry_after_ms: int = 5000
+    """When somebody whom there is no place for may ask again."""

@@ -104,6 +104,10 @@ class Room:
         """Whether the user is seated or queued here."""
         return user_id in self._state.users or self._state.queue.get(user_id) is not None
 
+    def has_session(self, session_id: str) -> bool:
+        """Whether a session lives here, attached or detached, seated or queued."""
+        return session_id in self._state.sessions
+
     @property
     def look_by(self) -> float:
         """When to ask for :meth:`next_deadline` again: never after it, and cheap to read."""

@@ -87,6 +87,10 @@ class BoardState:
         """Never negative: whom a lowered ``board.capacity`` has no seat for is not restored."""
         return self.limits.capacity - len(self.users)
 
+    def has_place_in_line(self) -> bool:
+        """Whether the board's queue takes one more user."""
+        return self.limits.queue_enabled and len(self.queue) < self.limits.queue_limit
+
     def attached(self, connection: int, session_id: str) -> Session | None:
         """The session a connection speaks for, unless it lives on another one by now."""
         session = self.sessions.get(session_id)

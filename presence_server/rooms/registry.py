@@ -45,6 +45,7 @@ class Registry:
         self._metrics = metrics
         self._epoch_ms = epoch_ms
         self._rooms: dict[str, RoomTask] = {}
+        self._waiting = 0
         self._nursery: trio.Nursery | None = None
         self.on_crash: Callable[[str], None] | None = None
 
@@ -53,6 +54,11 @@ class Registry:
 
     def __iter__(self) -> Iterator[RoomTask]:
         return iter(list(self._rooms.values()))
+
+    @property
+    def waiting(self) -> int:
+        """Users who wait for a seat, on all boards together."""
+        return self._waiting
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the rooms' nurseries until cancelled."""
@@ -82,6 +88,7 @@ class Registry:
                 self._metrics,
                 self._epoch_ms,
                 self._ended,
+                self._count_waiting,
             )
             self._rooms[board_id] = room
             self._nursery.start_soon(room.run, name=f"board {board_id}")
@@ -91,6 +98,9 @@ class Registry:
         """Hand the store everything it does not have yet: the server is going down."""
         for room in self:
             room.apply(Save())
+
+    def _count_waiting(self, change: int) -> None:
+        self._waiting += change
 
     def _ended(self, room: RoomTask) -> None:
         if self._rooms.get(room.board_id) is room:

@@ -70,6 +70,7 @@ class RoomTask:
         metrics: its numbers.
         epoch_ms: the wall clock, as milliseconds since the epoch at scheduling time 0.
         on_end: called once, synchronously, when the room is empty or has crashed.
+        on_waiting: told how many more users wait here, or (negative) fewer.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class RoomTask:
         metrics: RoomMetrics,
         epoch_ms: Callable[[], int],
         on_end: Callable[[RoomTask], None],
+        on_waiting: Callable[[int], None],
     ) -> None:
         self.room = Room(board_id, limits, epoch_ms())
         self._store = store
@@ -88,6 +90,8 @@ class RoomTask:
         self._metrics = metrics
         self._epoch_ms = epoch_ms
         self._on_end = on_end
+        self._on_waiting = on_waiting
+        self._waiting = 0
         self._peers: dict[int, Peer] = {}
         self._asked_at: dict[int, float] = {}
         self._fanout = Fanout()
@@ -146,6 +150,7 @@ class RoomTask:
                 self._end()
             else:
                 self._set_alarms()
+                self._tell_waiting(self.room.queue_length)
         except Exception as error:
             self._crash("room crashed", error)
             return
@@ -296,10 +301,16 @@ class RoomTask:
         if abs(epoch_ms - self.room.epoch_ms) > _CLOCK_SLACK_MS:
             self.apply(ClockSet(epoch_ms))
 
+    def _tell_waiting(self, waiting: int) -> None:
+        if waiting != self._waiting:
+            self._on_waiting(waiting - self._waiting)
+            self._waiting = waiting
+
     # --- the end --------------------------------------------------------------
 
     def _end(self) -> None:
         self._alive = False
+        self._tell_waiting(0)
         self._ended.set()
         self._on_end(self)
 

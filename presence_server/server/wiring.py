@@ -15,6 +15,7 @@ from ..settings import Settings
 from ..telemetry import Metrics
 from ..transport.connection import ConnectionLimits
 from ..transport.deadlines import Deadlines
+from ..transport.entrance import EntranceLimits
 from ..transport.gateway import Gateway, GatewayLimits
 from ..transport.http import HttpServer
 from ..transport.identity import Anonymous
@@ -61,7 +62,7 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
         connections=lambda: gateway.connections,
         boards=lambda: len(registry),
         users=lambda: sum(task.room.seats_taken for task in registry),
-        queue_length=lambda: sum(task.room.queue_length for task in registry),
+        queue_length=lambda: registry.waiting,
         store_up=lambda: service.database_status == "ok",
         cache_up=lambda: service.cache_status == "ok",
         store_backlog=lambda: service.waiting_writes,
@@ -95,6 +96,11 @@ def gateway_limits(settings: Settings) -> GatewayLimits:
             connects_per_s=limits.connects_per_s,
             connects_burst=limits.connects_burst,
             trusted_proxies=settings.server.trusted_networks,
+        ),
+        entrance=EntranceLimits(
+            max_waiting=settings.queue.total_limit,
+            detached_per_ip=limits.connections_per_ip,
+            detached_s=settings.board.timeout_s,
         ),
         handshake_timeout_s=limits.handshake_timeout_s,
         messages_per_s=limits.messages_per_s,

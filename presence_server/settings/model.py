@@ -110,6 +110,7 @@ class Settings(BaseSettings):
             queue_limit=queue.limit,
             queue_grace_s=queue.grace_s,
             commit_wait_s=self.database.join_wait_s,
+            sessions_per_user=self.limits.sessions_per_user,
         )
 
 

@@ -191,6 +191,9 @@ class QueueSettings(Section):
 
     enabled: bool = Field(True, description="Whether there is a queue; without it: BOARD_FULL.")
     limit: int = Field(1000, ge=0, le=1_000_000, description="Users who may wait for one board.")
+    total_limit: int = Field(
+        10_000, ge=0, le=10_000_000, description="Users who may wait for all boards together."
+    )
     grace_s: Grace = Field(
         30, description="Seconds a dropped connection keeps its place in the queue."
     )
@@ -308,7 +311,13 @@ class LimitsSettings(Section):
     )
     burst: Count = Field(100, description="Messages at once, per connection.")
     max_connections: Count = Field(15_000, description="Connections to this server.")
-    connections_per_ip: Count = Field(10_000, description="Connections from one address.")
+    connections_per_ip: Count = Field(
+        10_000,
+        description="Connections from one address, and as many sessions that it dropped.",
+    )
+    sessions_per_user: Count = Field(
+        100, description="Sessions of one user on one board, those that dropped included."
+    )
     connects_per_s: float = Field(
         1000, gt=0, le=1_000_000, description="New connections a second from one address."
     )

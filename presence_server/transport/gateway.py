@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -15,17 +14,17 @@ import structlog
 import trio
 
 from ..core.budget import MessageBudget
-from ..core.errors import CloseCode
-from ..core.events import Connect
+from ..core.errors import CloseCode, retry_reason
 from ..rooms.registry import Registry
 from .acceptor import accept_forever, turn_away
 from .connection import Connection, ConnectionLimits
 from .deadlines import Deadlines
 from .denial import DeniedLink
+from .entrance import Entrance, EntranceLimits
 from .greeting import Greeting, bad_request, too_slow
 from .head import MAX_HEAD_BYTES, BadRequest, HeadReader, parse_head
 from .http import HttpServer
-from .identity import Authority, Denied, Handshake
+from .identity import Authority, Denied
 from .ports import TransportMetrics, Wire
 from .pump import Pump
 from .refusal import REFUSAL_TIMEOUT_S, Refusal, draining, full
@@ -43,6 +42,7 @@ class GatewayLimits(msgspec.Struct, frozen=True):
 
     connection: ConnectionLimits
     visitors: VisitorLimits
+    entrance: EntranceLimits
     handshake_timeout_s: float
     messages_per_s: float
     burst: int
@@ -84,9 +84,8 @@ class Gateway:
         self._authority = authority
         self._limits = limits
         self._metrics = metrics
-        self._tickets = tickets
-        self._now_ms = now_ms
-        self._surroundings = Surroundings(authority, deadlines, metrics, now_ms)
+        self._entrance = Entrance(registry, tickets, limits.entrance, now_ms)
+        self._surroundings = Surroundings(authority, deadlines, metrics, now_ms, self._note_drop)
         self._visitors = Visitors(limits.visitors)
         self._links: dict[int, tuple[SessionLink | DeniedLink, Visit]] = {}
         self._greetings = 0
@@ -130,8 +129,7 @@ class Gateway:
         self._draining = True
         with self._registry.batch:
             for link, _ in list(self._links.values()):
-                reason = msgspec.json.encode({"retry_after_ms": retry_after_ms()}).decode()
-                link.let_go(CloseCode.SERVER_RESTART, reason)
+                link.let_go(CloseCode.SERVER_RESTART, retry_reason(retry_after_ms()))
         self._tell_if_empty()
 
     async def wait_until_empty(self) -> None:
@@ -181,7 +179,7 @@ class Gateway:
         link, connection = self._open(outcome, greeting.wire, greeting.visit)
         self._greetings -= 1
         greeting.wire.endpoint = connection
-        self._start(link, connection, outcome)
+        self._start(link, connection, outcome, greeting.visit)
 
     def on_gone(self, greeting: Greeting) -> None:
         """See :class:`.greeting.Reception`."""
@@ -254,7 +252,7 @@ class Gateway:
             wire.endpoint = connection
             with self._registry.batch:
                 try:
-                    self._start(link, connection, outcome)
+                    self._start(link, connection, outcome, visit)
                 except Exception as error:
                     connection.crash(error)
             await wire.run()
@@ -326,37 +324,23 @@ class Gateway:
         return link, connection
 
     def _start(
-        self, link: SessionLink | DeniedLink, connection: Connection, accepted: Accepted
+        self,
+        link: SessionLink | DeniedLink,
+        connection: Connection,
+        accepted: Accepted,
+        visit: Visit,
     ) -> None:
-        handshake = accepted.handshake
         connection.write(accepted.response)
         if isinstance(link, DeniedLink):
             link.start(connection)
             return
-        room = self._registry.open(handshake.board_id)
-        # Most boards are not full, and a place in the line costs a signature.
-        event = self._connect_event(link, handshake, may_queue=not room.room.has_free_seat)
-        link.start(connection, room, event)
+        self._entrance.enter(link, connection, accepted.handshake, visit)
         if accepted.rest:
             connection.receive(accepted.rest)
 
-    def _connect_event(
-        self, link: SessionLink, handshake: Handshake, *, may_queue: bool
-    ) -> Connect:
-        board_id, user_id, resume = handshake.board_id, link.profile.user_id, handshake.resume
-        now_ms = self._now_ms()
-        since_ms = self._tickets.read(resume, board_id, user_id, now_ms)
-        ticket_id = resume if since_ms is not None else None
-        if ticket_id is None and may_queue:
-            ticket_id = self._tickets.issue(board_id, user_id, now_ms)
-        return Connect(
-            link.connection_id,
-            secrets.token_urlsafe(16),
-            link.profile,
-            resume,
-            ticket_id,
-            since_ms,
-        )
+    def _note_drop(self, connection_id: int, session_id: str) -> None:
+        _, visit = self._links[connection_id]
+        self._entrance.note_drop(session_id, visit)
 
     def _forget(self, link: SessionLink | DeniedLink) -> None:
         _, visit = self._links.pop(link.connection_id)

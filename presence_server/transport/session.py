@@ -13,7 +13,7 @@ import trio
 
 from ..core.budget import MessageBudget, Verdict
 from ..core.decode import decode, read_update
-from ..core.errors import BadMessage, CloseCode, ErrorCode
+from ..core.errors import BadMessage, CloseCode, ErrorCode, retry_reason
 from ..core.events import Connect, Heard, HeartbeatReceived, Parted, Parting
 from ..core.messages import (
     AuthRefresh,
@@ -56,12 +56,14 @@ class Surroundings(msgspec.Struct, frozen=True):
         alarms: rings when that has ended.
         metrics: the transport's numbers.
         now_ms: the wall clock, in milliseconds since the epoch.
+        on_drop: told of a connection, and its session that is kept.
     """
 
     authority: Authority
     alarms: Alarms
     metrics: TransportMetrics
     now_ms: Callable[[], int]
+    on_drop: Callable[[int, str], None]
 
 
 class SessionLink:
@@ -124,6 +126,11 @@ class SessionLink:
         self._room = room
         self._watch_expiry()
         room.connect(self, event)
+
+    @property
+    def session_id(self) -> str | None:
+        """The session it speaks for; None before the room gave it one."""
+        return self._session_id
 
     # --- what the room says ---------------------------------------------------
 
@@ -286,8 +293,7 @@ class SessionLink:
             return
         log.info("closed for flooding", board=self._board_id, session=self._session_id)
         self._part(Parting.DROPPED)
-        reason = msgspec.json.encode({"retry_after_ms": retry_after_ms}).decode()
-        self.close(CloseCode.RATE_LIMITED, reason)
+        self.close(CloseCode.RATE_LIMITED, retry_reason(retry_after_ms))
 
     def _send(self, message: ServerMessage) -> None:
         if self._room is not None:
@@ -301,6 +307,9 @@ class SessionLink:
         room = self._room
         if room is None:
             return
-        if self._session_id is not None:
-            room.apply(Parted(self.connection_id, self._session_id, how))
+        session_id = self._session_id
+        if session_id is not None:
+            room.apply(Parted(self.connection_id, session_id, how))
+            if how is Parting.DROPPED and room.room.has_session(session_id):
+                self._surroundings.on_drop(self.connection_id, session_id)
         room.forget(self.connection_id)

@@ -92,8 +92,8 @@ class CheckedWorld(World):
     def _before(self, event: Event) -> None:
         """Move the reference and note what must follow."""
         match event:
-            case Connect(number, session_id, profile, resume):
-                self._connect(number, session_id, profile.user_id, resume)
+            case Connect():
+                self._connect(event)
             case Parted(number, session_id, how):
                 self._parted(number, session_id, how)
             case Kick(user_id):
@@ -127,11 +127,15 @@ class CheckedWorld(World):
             case _:
                 pass
 
-    def _connect(self, number: int, session_id: str, user_id: str, resume: str | None) -> None:
-        ref = self.ref
-        old = None if resume is None else ref.sessions.get(resume)
+    def _connect(self, event: Connect) -> None:
+        ref, number = self.ref, event.connection
+        old = None if event.resume is None else ref.sessions.get(event.resume)
         previous = old.connection if old is not None else None
-        outcome = ref.connect(number, session_id, user_id, resume, self.now)
+        leaving = ref.making_way(event.profile.user_id) or []
+        outcome = ref.connect(event, self.now)
+        if outcome in ("seated", "queued"):
+            for session in leaving:
+                self._must_end(session, LeaveReason.RECLAIMED)
         if outcome == "resumed":
             assert old is not None
             if previous is not None:
@@ -140,7 +144,10 @@ class CheckedWorld(World):
                 self._welcome.append(number)
                 old.id_known = True
         elif outcome == "seated":
-            self._inserts.append(session_id)
+            self._inserts.append(event.session_id)
+        elif outcome == "too many":
+            self._closes[number] = CloseCode.RATE_LIMITED
+            self._answers.append((number, ErrorCode.RATE_LIMITED))
         elif outcome == "refused":
             self._closes[number] = CloseCode.BOARD_FULL
             self._answers.append((number, ErrorCode.BOARD_FULL))

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from presence_server.core.decode import Update
+from presence_server.core.events import Connect
 from presence_server.core.model import BoardLimits, Cursor, PresenceRecord, PresenceStatus
 
 ONLINE, IDLE, AWAY = PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY
@@ -122,24 +123,37 @@ class Reference:
         session = self.sessions.get(session_id)
         return session if session is not None and session.connection == connection else None
 
-    def connect(
-        self, connection: int, session_id: str, user_id: str, resume: str | None, now: float
-    ) -> str:
-        """What must come of it: resumed, seated, queued or refused."""
-        old = None if resume is None else self.sessions.get(resume)
+    def making_way(self, user_id: str) -> list[RefSession] | None:
+        """Which sessions of a user go for a further one; None if it may not come."""
+        mine = [s for s in self.sessions.values() if s.user_id == user_id]
+        dropped = [s for s in mine if s.dropped_at is not None]
+        dropped.sort(key=lambda s: (s.dropped_at, s.session_id))
+        count = max(0, len(mine) - self.limits.sessions_per_user + 1) if mine else 0
+        return dropped[:count] if len(dropped) >= count else None
+
+    def connect(self, event: Connect, now: float) -> str:
+        """What must come of it: resumed, seated, queued, too many sessions or refused."""
+        user_id = event.profile.user_id
+        old = None if event.resume is None else self.sessions.get(event.resume)
         if old is not None and old.user_id == user_id:
-            old.connection = connection
+            old.connection = event.connection
             old.last_seen = now
             old.dropped_at, old.page_left, old.resumed = None, False, True
             return "resumed"
-        session = RefSession(session_id, user_id, connection, now, now)
+        if not event.may_begin or self.making_way(user_id) is None:
+            return "too many"
+        session = RefSession(event.session_id, user_id, event.connection, now, now)
         if user_id in self.seated:
             self.seat(session, now)
         elif user_id in self.queue:
             self.enqueue(session)
         elif self.free() > 0 and not self.waiting():
             self.seat(session, now)
-        elif self.limits.queue_enabled and len(self.queue) < self.limits.queue_limit:
+        elif (
+            self.limits.queue_enabled
+            and event.may_queue
+            and len(self.queue) < self.limits.queue_limit
+        ):
             self.enqueue(session)
         else:
             return "refused"

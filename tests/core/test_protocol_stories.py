@@ -104,7 +104,7 @@ class TestQueue:
         assert cyd.closed == CloseCode.BOARD_FULL
         (error,) = cyd.inbox
         assert isinstance(error, Error)
-        assert error.payload.retry_after_ms == world.limits.queue_retry_ms
+        assert error.payload.retry_after_ms == world.limits.retry_after_ms
 
     def test_full_for_new_users_still_takes_another_tab_of_one_who_waits(self) -> None:
         world = World(BoardLimits(capacity=1, queue_limit=1))

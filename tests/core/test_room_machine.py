@@ -72,6 +72,7 @@ def limits_from(number: int) -> BoardLimits:
         "queue_grace_s": (30.0, 1.5),
         "commit_wait_s": (0.25, 1.5),
         "cursor_interval_ms": (50.0, 700.0),
+        "sessions_per_user": (100, 2, 1),
     }
     chosen = dict(zip(names, _pick(number, *names.values()), strict=True))
     return BoardLimits(**chosen)  # type: ignore[arg-type]
@@ -82,7 +83,7 @@ class BoardMachine(RuleBasedStateMachine):
 
     world: CheckedWorld
 
-    @initialize(number=st.integers(0, 4 * 4 * 4 * 2**7 * 3 * 3 - 1))
+    @initialize(number=st.integers(0, 4 * 4 * 4 * 2**7 * 3 * 3 * 3 - 1))
     def open_board(self, number: int) -> None:
         self.world = CheckedWorld(limits_from(number), now=1000.0)
 
@@ -93,14 +94,15 @@ class BoardMachine(RuleBasedStateMachine):
             wires = [wire for wire in wires if wire.closed is None]
         return wires[(number // 8) % len(wires)] if wires else None
 
-    @rule(number=st.integers(0, 5 * 8 - 1), who=st.integers(0, 15))
+    @rule(number=st.integers(0, 5 * 8 - 1), who=st.integers(0, 31))
     def connect(self, number: int, who: int) -> None:
         user, way = divmod(number, 8)
         resume = None
         if way >= 5:
             wires = list(self.world.wires.values())
             resume = wires[-1 - who % len(wires)].session_id if wires else "unheard-of"
-        self.world.connect(USERS[user], resume=resume)
+        # Now and then the server is full of something.
+        self.world.connect(USERS[user], resume, may_begin=who < 30, may_queue=who % 16 < 14)
 
     @rule(who=st.integers(0, 63))
     def come_back(self, who: int) -> None:

@@ -256,11 +256,23 @@ class World:
 
     # --- what people do -------------------------------------------------------
 
-    def connect(self, user_id: str, resume: str | None = None, **profile: str) -> Wire:
+    def connect(
+        self,
+        user_id: str,
+        resume: str | None = None,
+        *,
+        may_begin: bool = True,
+        may_queue: bool = True,
+        **profile: str,
+    ) -> Wire:
         """Somebody comes to the door."""
         self._next += 1
-        wire = self.wires[self._next] = Wire(self._next, user_id)
-        self.apply(Connect(self._next, f"s{self._next}", clean_profile(user_id, **profile), resume))
+        number = self._next
+        wire = self.wires[number] = Wire(number, user_id)
+        who = clean_profile(user_id, **profile)
+        self.apply(
+            Connect(number, f"s{number}", who, resume, may_begin=may_begin, may_queue=may_queue)
+        )
         return wire
 
     def return_with_ticket(self, user_id: str, ticket: str, queued_at_ms: int) -> Wire:

@@ -54,7 +54,7 @@ async def converse(head: bytes, helpings: Sequence[bytes]) -> bytes | None:
         link, connection = house.gateway._open(outcome, wire, visit)
         wire.connection = connection
         with house.registry.batch:
-            house.gateway._start(link, connection, outcome)
+            house.gateway._start(link, connection, outcome, visit)
         for data in helpings:
             await trio.testing.wait_all_tasks_blocked()
             with house.registry.batch:

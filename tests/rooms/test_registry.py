@@ -59,3 +59,21 @@ async def test_a_room_that_ends_leaves_no_task(nursery: trio.Nursery) -> None:
 async def test_no_room_without_a_nursery_to_hold_it() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         FakeBoard().registry.open("b")
+
+
+async def test_those_who_wait_are_counted_over_all_boards(nursery: trio.Nursery) -> None:
+    board = FakeBoard(BoardLimits(capacity=1))
+    await nursery.start(board.registry.run)
+    seated = [board.connect("ada", board=name) for name in ("one", "two")]
+    waiting = [board.connect(user, board="one") for user in ("bob", "cyd")]
+    board.connect("bob", board="two")
+    assert board.registry.waiting == 3
+    board.part(waiting[1], Parting.LEFT, board="one")
+    assert board.registry.waiting == 2
+    board.part(seated[0], Parting.LEFT, board="one")
+    await settle()
+    assert board.registry.waiting == 1
+    room = board.registry.get("two")
+    assert room is not None
+    room._crash("room crashed", RuntimeError("a bug"))
+    assert board.registry.waiting == 0

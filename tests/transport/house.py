@@ -15,6 +15,7 @@ from presence_server.core.model import BoardLimits
 from presence_server.rooms.registry import Registry
 from presence_server.transport.connection import ConnectionLimits
 from presence_server.transport.deadlines import Deadlines
+from presence_server.transport.entrance import EntranceLimits
 from presence_server.transport.gateway import Gateway, GatewayLimits
 from presence_server.transport.http import HttpServer
 from presence_server.transport.identity import Anonymous, Authority
@@ -48,6 +49,7 @@ class House:
         burst: int = 100,
         max_connections: int = 100,
         visitors: VisitorLimits | None = None,
+        entrance: EntranceLimits | None = None,
         authority: Authority | None = None,
         now_ms: Callable[[], int] = lambda: EPOCH_MS,
     ) -> None:
@@ -67,6 +69,7 @@ class House:
             GatewayLimits(
                 connection=connection or ConnectionLimits(),
                 visitors=visitors or VisitorLimits(),
+                entrance=entrance or EntranceLimits(),
                 handshake_timeout_s=handshake_timeout_s,
                 messages_per_s=messages_per_s,
                 burst=burst,

@@ -1,0 +1,146 @@
+"""Sessions there is no place for: of one user, of one address, of everybody who waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from presence_server.core.effects import Close, CloseRow, InsertRow
+from presence_server.core.errors import CloseCode, ErrorCode
+from presence_server.core.messages import Error
+from presence_server.core.model import BoardLimits
+
+from .watching import errors, reasons, told
+from .world import Wire, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World(BoardLimits(capacity=2, sessions_per_user=3))
+
+
+def test_the_refusal_says_when_to_come_back(world: World) -> None:
+    wire = world.connect("ada", may_begin=False)
+    reason = '{"retry_after_ms": 5000}'
+    assert Close(wire.number, CloseCode.RATE_LIMITED, reason) in world.log[-1][2]
+
+
+def is_refused(wire: Wire, setting: str) -> bool:
+    (error,) = wire.inbox
+    assert isinstance(error, Error)
+    assert error.payload.code is ErrorCode.RATE_LIMITED
+    assert error.payload.retry_after_ms == BoardLimits().retry_after_ms
+    return setting in error.payload.message and wire.closed == CloseCode.RATE_LIMITED
+
+
+class TestSessionsOfOneUser:
+    def test_are_refused_beyond_the_limit_while_all_are_connected(self, world: World) -> None:
+        tabs = [world.connect("ada") for _ in range(3)]
+        fourth = world.connect("ada")
+        assert is_refused(fourth, "limits.sessions_per_user")
+        assert all(tab.closed is None for tab in tabs)
+        assert len(world.open_rows()) == 3
+
+    def test_of_others_are_not_counted(self, world: World) -> None:
+        for _ in range(3):
+            world.connect("ada")
+        assert world.connect("bob").has_joined()
+
+    def test_that_dropped_make_way_the_longest_gone_first(self, world: World) -> None:
+        watcher = world.connect("bob")
+        first, second, third = (world.connect("ada") for _ in range(3))
+        world.drop(second)
+        world.wait(1)
+        world.drop(first)
+        fourth = world.connect("ada")
+        assert fourth.has_joined()
+        assert world.open_rows() == {w.session_id for w in (watcher, first, third, fourth)}
+        assert world.connect("ada", second.session_id).session_id != second.session_id
+        assert reasons(watcher) == [], "the user was there all the time"
+        assert told(watcher, "ada") == []
+
+    def test_of_whom_the_only_one_dropped_takes_over_seat_and_place(self) -> None:
+        world = World(BoardLimits(capacity=1, sessions_per_user=1))
+        ada = world.connect("ada")
+        bob, cyd = world.connect("bob"), world.connect("cyd")
+        world.drop(ada)
+        world.drop(bob)
+        again = world.connect("ada")
+        assert again.has_joined()
+        assert world.connect("bob").position == 1
+        assert cyd.position == 2
+        assert world.listed() == ["ada"]
+
+    def test_take_the_seat_before_the_old_one_goes(self) -> None:
+        world = World(BoardLimits(capacity=1, sessions_per_user=1), auto=False)
+        ada = world.connect("ada")
+        world.commit(ada)
+        world.drop(ada)
+        again = world.connect("ada")
+        effects = world.log[-1][2]
+        order = [type(e) for e in effects if isinstance(e, InsertRow | CloseRow)]
+        assert order == [InsertRow, CloseRow]
+        world.commit(again)
+        assert again.has_joined()
+
+    def test_in_the_queue_are_as_many(self, world: World) -> None:
+        for name in ("bob", "cyd"):
+            world.connect(name)
+        waiting = [world.connect("ada") for _ in range(3)]
+        assert [wire.position for wire in waiting] == [1, 1, 1]
+        assert is_refused(world.connect("ada"), "limits.sessions_per_user")
+        world.drop(waiting[0])
+        assert world.connect("ada").position == 1
+        assert is_refused(world.resume(waiting[0]), "limits.sessions_per_user")
+
+    def test_more_than_a_lowered_limit_go_when_they_dropped(self, world: World) -> None:
+        for _ in range(3):
+            world.connect("ada")
+        world.wait(1)
+        world.restart(BoardLimits(sessions_per_user=2))
+        assert len(world.open_rows()) == 3
+        ada = world.connect("ada")
+        assert ada.has_joined()
+        assert len(world.open_rows()) == 2
+
+    def test_may_be_come_back_to_however_many_there_are(self, world: World) -> None:
+        tabs = [world.connect("ada") for _ in range(3)]
+        world.drop(tabs[0])
+        back = world.resume(tabs[0])
+        assert back.session_id == tabs[0].session_id
+        assert back.has_joined()
+
+
+class TestSomebodyWhoMayNotBegin:
+    def test_is_told_which_setting_says_so(self, world: World) -> None:
+        assert is_refused(world.connect("ada", may_begin=False), "limits.connections_per_ip")
+        assert world.room.is_empty
+
+    def test_may_come_back(self, world: World) -> None:
+        ada = world.connect("ada")
+        world.drop(ada)
+        back = world.connect("ada", ada.session_id, may_begin=False)
+        assert back.session_id == ada.session_id
+        assert back.has_joined()
+
+    def test_may_not_come_as_somebody_elses_session(self, world: World) -> None:
+        ada = world.connect("ada")
+        world.drop(ada)
+        eve = world.connect("eve", ada.session_id, may_begin=False)
+        assert is_refused(eve, "limits.connections_per_ip")
+
+
+class TestSomebodyWhoMayNotQueue:
+    def test_gets_a_seat_that_is_free(self, world: World) -> None:
+        assert world.connect("ada", may_queue=False).has_joined()
+
+    def test_is_told_that_the_board_is_full(self, world: World) -> None:
+        for name in ("ada", "bob"):
+            world.connect(name)
+        cyd = world.connect("cyd", may_queue=False)
+        assert errors(cyd) == [ErrorCode.BOARD_FULL]
+        assert cyd.closed == CloseCode.BOARD_FULL
+
+    def test_joins_a_place_that_the_user_has(self, world: World) -> None:
+        for name in ("ada", "bob", "cyd"):
+            world.connect(name)
+        assert world.connect("cyd", may_queue=False).position == 1
