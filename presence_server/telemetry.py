@@ -44,9 +44,19 @@ _SECRET_KEYS = frozenset(
     {"authorization", "body", "cookie", "jwt", "password", "payload", "secret", "token"}
 )
 _SECRETS = (
-    (re.compile(r"(?i)\b(token|jwt|secret|password|session_id)=[^&\s\"']+"), r"\1=[redacted]"),
+    # In a query, as an argument or attribute in a repr, and in JSON or a dict.
+    (
+        re.compile(
+            r"(?i)((?:token|jwt|secret|password|session_id)(?:=|[\"']:\s?))"
+            r"(?:\"[^\"\n]*\"?|'[^'\n]*'?|[^&\s\"',)}\]]+)"
+        ),
+        r"\1[redacted]",
+    ),
     (re.compile(r"(?i)\b(bearer)[ .]+[\w.~+/=-]+"), r"\1 [redacted]"),
-    (re.compile(r"(://[^/\s:@]*):[^/\s@]+@"), r"\1:[redacted]@"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[redacted]"),  # A JWT, wherever it stands.
+    (re.compile(r"(://[^/\s:@]*):[^\s@]+@"), r"\1:[redacted]@"),
+    # What PostgreSQL says of a row that is there already.
+    (re.compile(r"(Key \([^)]*\))=\([^)]*\)"), r"\1=([redacted])"),
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -110,16 +120,27 @@ def redact(
 ) -> Mapping[str, object]:
     """Cut tokens, secrets and passwords out of an event, tracebacks included."""
     for key, value in event.items():
-        if key.lower() in _SECRET_KEYS:
-            event[key] = "[redacted]"
-        elif key == "session" and isinstance(value, str):
-            # Enough to tell sessions apart; the whole of it resumes one.
-            event[key] = value[:SESSION_SHOWN]
-        elif isinstance(value, str):
-            for pattern, replacement in _SECRETS:
-                value = pattern.sub(replacement, value)
-            event[key] = value
+        event[key] = _without_secrets(key, value)
     return event
+
+
+def _without_secrets(key: object, value: object) -> object:
+    name = key.lower() if isinstance(key, str) else ""
+    if name in _SECRET_KEYS:
+        return "[redacted]"
+    if name == "session" and isinstance(value, str):
+        # Enough to tell sessions apart; the whole of it resumes one.
+        return value[:SESSION_SHOWN]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {k: _without_secrets(k, v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets("", item) for item in value]
+    text = value if isinstance(value, str) else repr(value)
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def one_line(

@@ -172,6 +172,14 @@ class TestToken:
         assert claims["exp"] - claims["iat"] == 60
         assert "picture" not in claims
 
+    @pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1", "1e400", "99999999999"])
+    def test_holds_for_a_time_that_there_is(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seconds: str
+    ) -> None:
+        monkeypatch.setenv("PRESENCE_AUTH__JWT_SECRET", SECRET)
+        assert run(["token", "--user", "u", "--board", "b", "--expires-in", seconds]) == 2
+        assert "--expires-in" in capsys.readouterr().err
+
     def test_may_name_its_key(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

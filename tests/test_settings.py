@@ -96,6 +96,14 @@ class TestPrecedence:
         environ["PRESENCE_DATABASE__URL"] = "sqlite:///x.db"
         assert load_settings(environ=environ).database.url == "sqlite:///x.db"
 
+    def test_of_a_table_is_that_of_the_whole_table(self, tmp_path: Path) -> None:
+        leaked, new = "x" * 32, "y" * 32
+        text = f'[auth]\nmode = "jwt"\njwt_keys = {{leaked = "{leaked}"}}'
+        toml = write(tmp_path / "c.toml", text)
+        environ = {"PRESENCE_AUTH__JWT_KEYS": json.dumps({"new": new})}
+        assert set(load_settings(toml, environ=environ).auth.keys_by_kid) == {"new"}
+        assert set(load_settings(toml, environ={}).auth.keys_by_kid) == {"leaked"}
+
     def test_empty_variable_is_not_set(self) -> None:
         environ = {"REDIS_URL": "", "PRESENCE_BOARD__CAPACITY": ""}
         assert load_settings(environ=environ) == load_settings(environ={})
@@ -176,6 +184,12 @@ class TestSecrets:
         (problem,) = problems(toml=toml)
         assert problem.startswith("auth.admin_token: must not be empty")
         assert load_settings(environ={name: ""}).auth.admin_token is None
+
+    @pytest.mark.parametrize("token", [" padded ", "pässword", "two\nlines", "\ttab"])
+    def test_of_the_admin_routes_can_be_sent_in_a_header(self, token: str) -> None:
+        (problem,) = problems({"PRESENCE_AUTH__ADMIN_TOKEN": token})
+        assert problem.startswith("auth.admin_token: must be of visible ASCII characters")
+        assert token not in problem
 
     def test_under_32_bytes_are_refused_and_pem_keys_are_not(self) -> None:
         assert problems({"PRESENCE_AUTH__JWT_SECRET": SECRET[:-1]}) == [

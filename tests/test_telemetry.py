@@ -133,6 +133,13 @@ class TestLogs:
             "GET /ws/boards/a?session_id=hunter2",
             "redis://:hunter2@cache",
             "postgresql://me:hunter2@db/x",
+            "redis://:un/hunter2@cache",
+            "AuthRefreshPayload(token='hunter2')",
+            "Handshake(query={'session_id': 'hunter2', 'user_id': 'ada'})",
+            '{"type": "auth:refresh", "payload": {"token": "hunter2"}}',
+            "auth.jwt_secret=hunter2 admin_token=hunter2",
+            "no key fits eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.hunter2",
+            "DETAIL:  Key (board_id, session_id)=(demo, hunter2) already exists.",
         ],
     )
     def test_hold_no_secret_of_a_text(self, text: str) -> None:
@@ -148,6 +155,28 @@ class TestLogs:
         configure_logging(stream=stream)
         structlog.get_logger("a").info("x", token="hunter2", payload={"a": "hunter2"})
         assert "hunter2" not in stream.getvalue()
+
+    def test_hold_no_secret_inside_of_a_value(self) -> None:
+        stream = io.StringIO()
+        configure_logging(stream=stream)
+        structlog.get_logger("a").info(
+            "x",
+            query={"token": "hunter2", "user_id": "ada"},
+            heads=[("authorization", "Bearer hunter2")],
+            head=b"GET /?token=hunter2 HTTP/1.1",
+            error=ValueError("token=hunter2"),
+        )
+        event = json.loads(stream.getvalue())
+        assert "hunter2" not in stream.getvalue()
+        assert event["query"]["user_id"] == "ada"
+
+    def test_leave_alone_what_is_none(self) -> None:
+        stream = io.StringIO()
+        configure_logging(stream=stream)
+        structlog.get_logger("a").info("token expired", count=3, ratio=0.5, ok=True, user=None)
+        event = json.loads(stream.getvalue())
+        assert event["event"] == "token expired"
+        assert (event["count"], event["ratio"], event["ok"], event["user"]) == (3, 0.5, True, None)
 
 
 def read(metrics: Metrics) -> dict[str, float]:

@@ -10,6 +10,8 @@ import click
 from ..settings import AuthSettings, SettingsError
 from .options import config_option, read_settings
 
+MAX_EXPIRES_S = 100 * 366 * 86400
+
 
 @click.command()
 @click.option("--user", required=True, metavar="ID", help="Whom the token names.")
@@ -26,8 +28,8 @@ from .options import config_option, read_settings
 @click.option("--color", metavar="#RRGGBB", help="Colour to show.")
 @click.option(
     "--expires-in",
-    type=click.FloatRange(min=1),
-    default=3600.0,
+    type=click.IntRange(min=1, max=MAX_EXPIRES_S),
+    default=3600,
     show_default=True,
     metavar="SECONDS",
     help="How long the token holds.",
@@ -40,7 +42,7 @@ def token(
     name: str | None,
     picture: str | None,
     color: str | None,
-    expires_in: float,
+    expires_in: int,
     kid: str | None,
     config_path: Path | None,
 ) -> None:
@@ -53,7 +55,7 @@ def token(
         "sub": user,
         "boards": list(boards),
         "iat": now,
-        "exp": now + int(expires_in),
+        "exp": now + expires_in,
         "name": name,
         "picture": picture,
         "color": color,

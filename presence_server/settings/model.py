@@ -152,6 +152,7 @@ def setting_kinds() -> dict[str, sources.Kind]:
 
 def _build(layers: list[sources.Layer]) -> Settings:
     """Merge the layers, the first one wins, and validate the result."""
+    values = sources.combined(layers)
 
     class Loaded(Settings):
         @classmethod
@@ -161,7 +162,7 @@ def _build(layers: list[sources.Layer]) -> Settings:
             *_builtin: PydanticBaseSettingsSource,
             **_by_name: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return tuple(InitSettingsSource(settings_cls, layer.values) for layer in layers)
+            return (InitSettingsSource(settings_cls, values),)
 
     problems = [problem for layer in layers for problem in layer.problems]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from pydantic import (
 from .keys import Algorithm, TokenKey, read_key, read_public_key, read_secret
 
 YEAR_S = 366 * 86400.0
+_HEADER_TEXT = re.compile(r"[\x20-\x7e]+")
 
 Duration = Annotated[float, Field(gt=0, le=YEAR_S)]
 Grace = Annotated[float, Field(ge=0, le=YEAR_S)]
@@ -232,8 +234,11 @@ class AuthSettings(Section):
     @field_validator("admin_token")
     @classmethod
     def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().strip():
+        text = None if value is None else value.get_secret_value()
+        if text is not None and not text.strip():
             raise ValueError("must not be empty")  # Or nothing at all would open the routes.
+        if text is not None and (text != text.strip() or not _HEADER_TEXT.fullmatch(text)):
+            raise ValueError("must be of visible ASCII characters: it is sent in a header")
         return value
 
     @field_validator("jwt_secret")

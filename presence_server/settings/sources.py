@@ -75,6 +75,21 @@ def nest(flat: Mapping[str, object]) -> dict[str, object]:
     return values
 
 
+def combined(layers: Iterable[Layer]) -> dict[str, object]:
+    """The values of all layers; of a setting that several name the first wins, whole.
+
+    Tables, too: of the keys that sign tokens those of a later layer must not stay.
+    """
+    values: dict[str, object] = {}
+    for layer in layers:
+        for section, keys in layer.values.items():
+            known = values.setdefault(section, {} if isinstance(keys, dict) else keys)
+            if isinstance(known, dict) and isinstance(keys, dict):
+                for key, value in keys.items():
+                    known.setdefault(key, value)
+    return values
+
+
 def read_toml(path: Path) -> Layer:
     """The layer of a TOML file; a file that cannot be read is a problem."""
     try:

@@ -51,6 +51,7 @@ def open_engine(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=postgres_creator(url, limits),
+        hide_parameters=True,
         pool_size=limits.connections,
         max_overflow=0,
         pool_timeout=limits.operation_s,
@@ -83,6 +84,7 @@ def _open_sqlite(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
     engine = create_async_engine(
         sa.URL.create("sqlite+aiosqlite", database=_path(url)),
         connect_args={"timeout": limits.busy_s},
+        hide_parameters=True,
         pool_size=limits.connections,
         max_overflow=0,
         pool_timeout=limits.operation_s,
@@ -98,6 +100,7 @@ def open_sync_sqlite(url: StoreUrl, limits: EngineLimits) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=_path(url)),
         connect_args={"timeout": limits.busy_s},
+        hide_parameters=True,
         pool_size=1,
         max_overflow=0,
         execution_options=_NO_SCHEMA,

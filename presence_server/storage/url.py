@@ -65,6 +65,9 @@ def _parse_postgres(url: str) -> StoreUrl:
         raise StorageError(
             f"database.url: not a URL ({error}); use postgresql://user:password@host:port/database"
         ) from None
+    if "@" in parts.path:
+        # What was meant as one has a slash in it, and would be shown as a database.
+        raise StorageError("database.url: write a / in a user or password as %2F")
     if not dsn.startswith("postgresql://") or not (host or "host=" in parts.query):
         raise StorageError(
             "database.url: names no host; use postgresql://user:password@host:port/database"

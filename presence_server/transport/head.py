@@ -21,6 +21,9 @@ _MAX_LENGTH_DIGITS = 18
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(rb"/[\x21-\x7e]*")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+_HOST = re.compile(rf"(?:\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::\d{{1,5}})?")
+"""A name or an address, and a port. The web application's router raises for some others."""
 
 
 class BadRequest(PresenceError):
@@ -107,8 +110,9 @@ def parse_head(data: bytes) -> RequestHead:
     method, target = _request_line(lines[0])
     headers = [_header(line) for line in lines[1:]]
     head = RequestHead(method, target, headers)
-    if len(head.get_all("host")) != 1:
-        raise BadRequest("exactly one Host header is needed")
+    hosts = head.get_all("host")
+    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        raise BadRequest("exactly one Host header is needed, with a name or an address")
     lengths, encodings = head.get_all("content-length"), head.get_all("transfer-encoding")
     if len(lengths) > 1 or len(encodings) > 1 or (lengths and encodings):
         raise BadRequest("the length of the body is ambiguous")

@@ -30,15 +30,16 @@ _HEADERS = {
         " style-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none';"
         " base-uri 'none'; form-action 'self'"
     ),
-    "Referrer-Policy": "same-origin",
+    # An address may have held a token.
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
 
 class AnyText(BaseConverter):
-    """Any characters, slashes too: ids are checked by us, who answer 400, not 404."""
+    """Any characters, slashes and line ends too: ids are checked by us, who answer 400, not 404."""
 
-    regex = ".+?"
+    regex = "(?s:.+?)"
     part_isolating = False
 
 

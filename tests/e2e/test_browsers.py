@@ -7,7 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, Request, expect, sync_playwright
+
+from tests.keys import SECRET, token
 
 from .browser_kit import MortalBrowser, Person, ServerProcess, launch, serving
 from .relay import Relay
@@ -308,3 +310,27 @@ def test_somebody_kicked_is_told(serve: Serve, meet: Meet, shoot: Shoot) -> None
     bob.expect_people("bob")
     assert [left["reason"] for left in bob.told("user:left")] == ["kicked"]
     shoot(ada, "kicked")
+
+
+@pytest.mark.parametrize("mark", ["#", "?"])
+def test_a_token_leaves_the_address_of_the_page_and_outlasts_a_reload(
+    serve: Serve, browser: Browser, mark: str
+) -> None:
+    server = serve(auth__mode="jwt", auth__jwt_secret=SECRET)
+    mine = token("ada", name="Ada", exp=4_000_000_000)
+    context = browser.new_context()
+    asked: list[Request] = []
+    context.on("request", lambda request: asked.append(request))  # noqa: PLW0108 - it wants a function
+    ada = Person(context, f"{server.url}/boards/demo{mark}token={mine}")
+    for _ in range(2):
+        ada.expect_state("live")
+        ada.expect_people("ada")
+        assert ada.page.url == f"{server.url}/boards/demo"
+        ada.page.reload()
+    ada.expect_state("live")
+    first, *others = [[request.url, *request.all_headers().values()] for request in asked]
+    assert others
+    assert not any(mine in text for told in others for text in told)
+    assert any(mine in text for text in first) is (mark == "?")
+    context.close()
+    ada.expect_no_complaints()

@@ -54,3 +54,9 @@ def test_a_postgres_url_may_name_a_socket_folder_instead_of_a_host() -> None:
 def test_anything_else_is_refused_in_one_line_that_names_the_setting(url: str) -> None:
     with pytest.raises(StorageError, match=r"^database\.url: .*use [^\n]*$"):
         parse_url(url)
+
+
+def test_a_slash_in_a_password_is_refused_without_showing_it() -> None:
+    with pytest.raises(StorageError, match=r"^database\.url: [^\n]*%2F$") as caught:
+        parse_url("postgresql://me:1/hunter2@db/x")
+    assert "hunter2" not in str(caught.value)

@@ -118,6 +118,36 @@ def test_a_request_needs_one_host() -> None:
         parse_head(b"GET / HTTP/1.1\r\n\r\n")
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("", ".", "..", "a..b", ".a", "a" * 64, f"a.{'b' * 64}", "a b", "a/b", "a@b", "a:b"),
+        *("a:123456", "[::1", "[x]", "é", "a,b", "a%41"),
+    ],
+)
+def test_a_host_that_is_no_name_or_address_is_refused(host: str) -> None:
+    with pytest.raises(BadRequest, match="Host"):
+        parse_head(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "x",
+        "a.b.",
+        "A-b_c:8000",
+        "127.0.0.1:1",
+        "[::1]",
+        "[::ffff:1.2.3.4]:443",
+        "xn--e1afmkfd",
+        "a" * 63,
+    ],
+)
+def test_a_host_that_is_one_is_taken(host: str) -> None:
+    head = parse_head(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert head.get("host") == host
+
+
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\nHost: x\n\n", GOOD.replace(b"\r\n", b"\n")])
 def test_bare_line_feeds_end_no_line(data: bytes) -> None:
     with pytest.raises(BadRequest):

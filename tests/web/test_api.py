@@ -138,6 +138,8 @@ class TestAdminRoutes:
             ("%2Fa", "/a"),
             ("a%20%C3%A9", "a é"),
             ("users/x/users/y", "users/x/users/y"),
+            ("a%0Ab", "a\nb"),
+            ("%0D%0A", "\r\n"),
         ],
     )
     async def test_kick_users_of_any_name(self, path: str, user: str) -> None:

@@ -3,6 +3,7 @@
 
 const KEY = 'presence:identity';
 const STATUS_KEY = 'presence:status';
+const TOKEN_KEY = 'presence:token';
 const OVERRIDES = /** @type {const} */ (['user_id', 'display_name', 'avatar_url', 'color']);
 
 const FIRST = ['Amber', 'Brave', 'Calm', 'Clever', 'Gentle', 'Jolly', 'Lucky', 'Quiet', 'Quick', 'Sunny', 'Swift', 'Warm'];
@@ -56,6 +57,25 @@ export function loadStatus() {
 /** @param {string} status */
 export function saveStatus(status) {
   attempt(() => sessionStorage.setItem(STATUS_KEY, status));
+}
+
+/**
+ * The token of the page's address, `?token=` or better `#token=`, which no server is sent. It is
+ * taken out of the address, which is shown, copied and kept in the history, and outlasts a reload.
+ *
+ * @returns {string | undefined}
+ */
+export function takeToken() {
+  const address = new URL(location.href);
+  const fragment = new URLSearchParams(address.hash.slice(1));
+  const token = fragment.get('token') ?? address.searchParams.get('token');
+  if (token === null) return attempt(() => sessionStorage.getItem(TOKEN_KEY)) ?? undefined;
+  fragment.delete('token');
+  address.searchParams.delete('token');
+  address.hash = String(fragment);
+  history.replaceState(history.state, '', address);
+  attempt(() => sessionStorage.setItem(TOKEN_KEY, token));
+  return token;
 }
 
 /** @returns {Identity | null} */

@@ -1,7 +1,7 @@
 // The demo board: /boards/{board_id}, and the board "demo" at /.
 
 import { BOARD_HEIGHT, BOARD_WIDTH, CursorLayer } from './board-cursors.js';
-import { loadIdentity, loadStatus, saveIdentity, saveStatus } from './board-identity.js';
+import { loadIdentity, loadStatus, saveIdentity, saveStatus, takeToken } from './board-identity.js';
 import { Screens } from './board-screens.js';
 import { PresenceClient } from './presence-client.js';
 import './presence-bar.js';
@@ -18,6 +18,7 @@ const MAX_SCROLLED_SCALE = 0.62;
 const query = new URLSearchParams(location.search);
 const board = boardOf(location.pathname);
 const identity = loadIdentity(query);
+const token = takeToken();
 const screens = new Screens();
 const cursors = new CursorLayer(find('#cursors'));
 /** @type {PresenceClient} */
@@ -43,7 +44,7 @@ function boardOf(path) {
 }
 
 function newClient() {
-  return new PresenceClient({ board, ...identity, token: query.get('token') ?? undefined });
+  return new PresenceClient({ board, ...identity, token });
 }
 
 /** @param {PresenceClient} mine  the one whose board is shown from now on */
