@@ -36,12 +36,11 @@ PROXIES = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("ca
 _PORTS = range(20_000, 32_000)
 """Out of the range that connections take theirs from: another test may have thousands."""
 
-_CADDY_OPTIONS = """{
+_CADDY_OPTIONS = """
+{
 \tadmin off
 \tskip_install_trust
 \tauto_https disable_redirects
-}
-
 """
 
 
@@ -199,8 +198,12 @@ def changed(text: str, changes: Mapping[str, str]) -> str:
 
 def _caddyfile(proxy: Proxy, folder: Path, upstream: str) -> str:
     text = (DEPLOY / "Caddyfile").read_text()
-    names = {"presence.example.com {": f"https://{proxy.authority} {{", "127.0.0.1:8000": upstream}
-    return _CADDY_OPTIONS + changed(text, names)
+    names = {
+        "\n{\n": _CADDY_OPTIONS,
+        "presence.example.com {": f"https://{proxy.authority} {{",
+        "127.0.0.1:8000": upstream,
+    }
+    return changed(text, names)
 
 
 def _nginx_conf(proxy: Proxy, folder: Path, upstream: str) -> str:
@@ -228,8 +231,9 @@ def _nginx_conf(proxy: Proxy, folder: Path, upstream: str) -> str:
 def _command(name: str, config: Path, folder: Path) -> list[str]:
     if name == "caddy":
         return [str(programs.caddy()), "run", "--adapter", "caddyfile", "--config", str(config)]
-    directives = "daemon off;"
-    return [str(programs.nginx()), "-p", str(folder), "-c", str(config), "-g", directives]
+    nginx = [str(programs.nginx()), "-p", str(folder), "-c", str(config)]
+    # What is not about requests goes where it was built to go, the same file on Debian.
+    return [*nginx, "-e", f"{folder}/error.log", "-g", "daemon off;"]
 
 
 async def _until_it_listens(proxy: Proxy, process: trio.Process) -> None:

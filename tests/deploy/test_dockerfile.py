@@ -115,6 +115,12 @@ def test_it_lets_nobody_in_until_it_is_told_who_may() -> None:
     settings({**environment(), "PRESENCE_AUTH__ALLOW_ANONYMOUS": "true"})
 
 
+def test_it_listens_for_all_with_the_example_for_production_too() -> None:
+    environ = {**environment(), "PRESENCE_AUTH__JWT_SECRET": "x" * 32}
+    production = load_settings(ROOT / "config" / "production.toml", environ=environ)
+    assert production.server.host == "0.0.0.0"
+
+
 @pytest.mark.e2e
 async def test_the_health_check_tells_a_server_from_none(tmp_path: Path) -> None:
     check = all_of("HEALTHCHECK")[0].partition("CMD ")[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from presence_server.server import Address
 from presence_server.settings import Settings
 from tests.deploy.proxy import DEPLOY, HOST, PROXIES, Proxy, free_port, proxied
 from tests.server.kit import PATIENCE_S
@@ -23,6 +25,15 @@ pytestmark = pytest.mark.e2e
 
 ANN, BEN = "127.0.0.2", "127.0.0.3"
 """Where visitors come from; loopback has millions of addresses."""
+
+QUERY = "user_id=ada&token=s3cret-1&session_id=s3cret-2"
+SUBPROTOCOLS = ["presence.v1", "bearer.s3cret-3"]
+HEADERS = {
+    "Authorization": "Bearer s3cret-4",
+    "Cookie": "session=s3cret-5",
+    "Referer": "https://presence.example.com/boards/demo?token=s3cret-6",
+}
+"""All the places where a request can have what lets a reader of the log in."""
 
 
 @pytest.fixture(params=PROXIES)
@@ -170,23 +181,65 @@ async def test_what_operators_see_is_not_for_visitors(name: str, tmp_path: Path)
             assert here.status == 200
 
 
+async def test_browsers_are_told_never_to_come_without_tls_again(name: str, tmp_path: Path) -> None:
+    async with house(name, tmp_path) as (_, proxy, _):
+        for path, status in (("/boards/demo", 200), ("/nothing", 404), ("/metrics", 404)):
+            answer = await proxy.get(path)
+            assert answer.status == status
+            assert answer.headers["strict-transport-security"] == "max-age=31536000", path
+
+
 async def test_the_logs_hold_no_token_and_no_session(name: str, tmp_path: Path) -> None:
     async with house(name, tmp_path) as (_, proxy, nursery):
-        query = "user_id=ada&token=s3cret-1&session_id=s3cret-2"
-        ada = await proxy.connect(
-            nursery,
-            query,
-            subprotocols=["presence.v1", "bearer.s3cret-3"],
-            Authorization="Bearer s3cret-4",
-        )
+        ada = await proxy.connect(nursery, QUERY, subprotocols=SUBPROTOCOLS, **HEADERS)
         await ada.send("board:leave")
         await ada.close_code()
-        await proxy.get(f"/api/boards/demo/presence?{query}", Authorization="Bearer s3cret-5")
-        with trio.fail_after(PATIENCE_S):
-            # The proxy writes when it likes.
-            while not {"/ws/boards/demo", "/api/boards/demo"} <= _paths(proxy.logs()):  # noqa: ASYNC110
-                await trio.sleep(0.05)
+        await proxy.get(f"/api/boards/demo/presence?{QUERY}", **HEADERS)
+        await _both_are_logged(proxy)
         assert "s3cret" not in proxy.logs()
+
+
+async def test_the_logs_hold_none_while_there_is_no_server_either(
+    name: str, tmp_path: Path
+) -> None:
+    """The proxies have another log for failures, which would have whole requests."""
+    changes = {"lb_try_duration 5s": "lb_try_duration 0s"} if name == "caddy" else {}
+    async with proxied(name, tmp_path, _nowhere(), **changes) as proxy:
+        offered = ", ".join(SUBPROTOCOLS)
+        upgrade = await proxy.upgrade(QUERY, Sec_WebSocket_Protocol=offered, **HEADERS)
+        answer = await proxy.get(f"/api/boards/demo/presence?{QUERY}", **HEADERS)
+        assert (upgrade.status, answer.status) == (502, 502)
+        await _both_are_logged(proxy)
+        assert "s3cret" not in proxy.logs()
+        assert name != "caddy" or '"logger":"http.log.error' in proxy.logs()
+
+
+@pytest.mark.nginx
+async def test_the_logs_of_nginx_hold_none_when_its_connections_are_used_up(tmp_path: Path) -> None:
+    # Two for its ports, one for its master, one for a visitor, and none to the server.
+    few = {"worker_connections 32768": "worker_connections 4"}
+    few |= {"worker_processes auto": "worker_processes 1"}
+    async with proxied("nginx", tmp_path, _nowhere(), **few) as proxy:
+        answer = None
+        with trio.fail_after(PATIENCE_S):
+            while answer is None:
+                # Until it has noticed that who was there before has left.
+                with contextlib.suppress(OSError):
+                    answer = await proxy.upgrade(QUERY, **HEADERS)
+        assert answer.status == 500
+        assert "s3cret" not in proxy.logs()
+
+
+def _nowhere() -> Address:
+    """Where nobody listens."""
+    return Address(HOST, free_port(), "http")
+
+
+async def _both_are_logged(proxy: Proxy) -> None:
+    """Wait for the lines about the WebSocket and the API: a proxy writes when it likes."""
+    with trio.fail_after(PATIENCE_S):
+        while not {"/ws/boards/demo", "/api/boards/demo"} <= _paths(proxy.logs()):  # noqa: ASYNC110
+            await trio.sleep(0.05)
 
 
 def _paths(log: str) -> set[str]:
@@ -194,10 +247,12 @@ def _paths(log: str) -> set[str]:
 
 
 @pytest.mark.nginx
-async def test_nginx_sends_http_to_https(tmp_path: Path) -> None:
+async def test_nginx_sends_http_to_https_at_its_own_name(tmp_path: Path) -> None:
     """Caddy does so by itself, on port 80, which a test cannot have."""
     async with house("nginx", tmp_path) as (server, proxy, _):
         there = server.address._replace(port=proxy.http_port)
+        # "Host: x" it says, of whoever's choosing.
         answer = await ask(there, plain("GET /boards/demo HTTP/1.1", "Connection: close"))
         assert answer.status == 301
-        assert answer.headers["location"] == "https://x/boards/demo"
+        assert answer.headers["location"] == f"https://{HOST}/boards/demo"
+        assert "strict-transport-security" not in answer.headers
