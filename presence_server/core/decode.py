@@ -7,7 +7,6 @@ slowly and carefully, to say exactly what is wrong; bad messages are few, since
 
 from __future__ import annotations
 
-import json
 import re
 from typing import NoReturn
 
@@ -36,11 +35,19 @@ STATUS_WORDS = {
 
 _KNOWN_TYPES = frozenset({"heartbeat", "presence:update", "auth:refresh", "board:leave"})
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_json_decoder = msgspec.json.Decoder(Raw)
+_fields_decoder = msgspec.json.Decoder(dict[str, Raw])
 _metadata_decoder = msgspec.json.Decoder(dict[str, object])
 _metadata_encoder = msgspec.json.Encoder()
 _PATH = re.compile(r"`\$\.?(?P<path>[^`]*)`$")
 _BACKSLASH = ord("\\")
+_NUL = b"\\u0000"
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
+)
 _TOO_DEEP = "the message is nested too deeply"
+_NOT_STORED = "strings must not contain NUL or lone surrogates"
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -66,10 +73,10 @@ def decode(text: bytes) -> ClientMessage:
         raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         _explain(text, str(error))
-    # JSON carries NUL only as an escape, so this rules it out without a walk; and most
-    # messages have no escape at all, which one look for a byte tells.
-    if _BACKSLASH in text and b"\\u0000" in text:
-        _refuse_unstorable(_parse(text))
+    # JSON carries NUL only as an escape; and most messages have no escape at all, which
+    # one look for a byte tells. Lone surrogates the decoder refuses.
+    if _BACKSLASH in text and _NUL in _without_escaped_backslashes(text):
+        _invalid(_NOT_STORED)
     return message
 
 
@@ -117,12 +124,16 @@ def _read_metadata(raw: Raw) -> bytes | None:
 
 def _explain(text: bytes, error: str) -> NoReturn:
     """Raise the error for a text that the decoder refused with ``error``."""
-    value = _parse(text)
-    if not isinstance(value, dict):
+    plain = _without_escaped_backslashes(text)
+    storable = _LONE_SURROGATE.sub(b".", plain)
+    fields = _fields(storable)
+    if fields is None:
         _invalid("the message must be an object with type and payload")
-    _refuse_unstorable(value)
-    kind = value.get("type")
-    if not isinstance(kind, str):
+    if storable != plain or _NUL in plain:
+        _invalid(_NOT_STORED)
+    try:
+        kind = msgspec.json.decode(fields.get("type", b"null"), type=str)
+    except msgspec.MsgspecError:
         _invalid("type must be a string")
     if kind not in _KNOWN_TYPES:
         raise BadMessage(ErrorCode.UNKNOWN_EVENT, f"type {kind[:64]!r} is not known")
@@ -130,37 +141,22 @@ def _explain(text: bytes, error: str) -> NoReturn:
     _invalid(f"{found['path'] if found else 'payload'}: {_reason(error)}")
 
 
-def _parse(text: bytes) -> object:
-    """The value of ``text``, read by a parser that lets lone surrogates through."""
+def _without_escaped_backslashes(text: bytes) -> bytes:
+    """The text with each pair of backslashes made two dots: those left begin other escapes."""
+    return text.replace(b"\\\\", b"..")
+
+
+def _fields(text: bytes) -> dict[str, Raw] | None:
+    """The fields of an object, unread; None for other JSON."""
     try:
-        # As text: given bytes, json would guess at UTF-16 and forgive a BOM.
-        value: object = json.loads(
-            text.decode(), parse_constant=_no_constant, parse_int=float, parse_float=float
-        )
+        _json_decoder.decode(text)
+        return _fields_decoder.decode(text)
     except RecursionError:
         raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP) from None
-    except ValueError:
+    except msgspec.ValidationError:
+        return None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise BadMessage(ErrorCode.INVALID_JSON, "the message is not JSON") from None
-    return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _refuse_unstorable(value: object) -> None:
-    """Raise for a NUL or a lone surrogate in any string of ``value``, at any depth."""
-    pending: list[object] = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, str):
-            if "\0" in item or any("\ud800" <= c <= "\udfff" for c in item):
-                _invalid("strings must not contain NUL or lone surrogates")
-        elif isinstance(item, dict):
-            pending.extend(item.keys())
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
 
 
 def _reason(error: str) -> str:

@@ -134,6 +134,13 @@ class PendingWrites:
             self._finished[key] = None
             self._bound_finished()
 
+    def newest_callbacks(self) -> list[Callable[[], None]]:
+        """Take those of the join that came last, when all before it were taken."""
+        for writes in reversed(self._joining.values()):
+            taken, writes.on_committed = writes.on_committed, []
+            return taken
+        return []
+
     def waiting_callbacks(self) -> list[Callable[[], None]]:
         """Take the callbacks of all joins not written yet, those in flight included."""
         taken: list[Callable[[], None]] = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import NoReturn, TypeVar, TypeVarTuple
 
 import structlog
@@ -37,7 +38,8 @@ class CachePublisher:
         self._counters = counters
         self._live: dict[str, bytes] = {}
         self._dirty: dict[str, None] = {}
-        self._emptied: dict[str, float] = {}
+        self._emptied: OrderedDict[str, float] = OrderedDict()
+        """Boards that are to be deleted, and until when; the oldest come first."""
         self._identity: str | None = None
         self._wake = trio.Event()
         self._next_refresh = -float("inf")
@@ -49,13 +51,19 @@ class CachePublisher:
         if users_json is None:
             self._live.pop(board_id, None)
             self._dirty.pop(board_id, None)
-            # What could not be deleted by then has expired by itself.
-            self._emptied[board_id] = trio.current_time() + self._ttl_s
+            self._note_emptied(board_id, trio.current_time())
         else:
             self._emptied.pop(board_id, None)
             self._live[board_id] = users_json
             self._dirty[board_id] = None
         self._wake.set()
+
+    def _note_emptied(self, board_id: str, now: float) -> None:
+        self._emptied.pop(board_id, None)
+        self._emptied[board_id] = now + self._ttl_s
+        # What could not be deleted until then has expired by itself.
+        while next(iter(self._emptied.values())) <= now:
+            self._emptied.popitem(last=False)
 
     async def current_users(self, board_id: str) -> bytes:
         """The board's list; ``[]`` when it is unknown or the cache is down."""
@@ -165,7 +173,7 @@ class CachePublisher:
             raise CacheUnavailable("redis.url: Redis does not answer in time") from None
 
 
-def _chunks(boards: dict[str, object] | dict[str, None] | dict[str, float]) -> Iterator[list[str]]:
+def _chunks(boards: Iterable[str]) -> Iterator[list[str]]:
     names = list(boards)
     for start in range(0, len(names), _CHUNK):
         yield names[start : start + _CHUNK]

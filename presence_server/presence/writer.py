@@ -66,7 +66,8 @@ class StoreWriter:
     def joined(self) -> None:
         """There is a new join: it is written at once, or let through if the store is down."""
         if self.health.is_down:
-            self._callbacks.add(self._pending.waiting_callbacks())
+            # Not all that wait: there may be thousands, and each join would walk them.
+            self._callbacks.add(self._pending.newest_callbacks())
         self._wake.set()
 
     def changed(self) -> None:

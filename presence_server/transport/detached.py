@@ -7,7 +7,7 @@ address that connects and drops, a thousand times a second, would fill the serve
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 
 
 class DetachedSessions:
@@ -23,7 +23,7 @@ class DetachedSessions:
     def __init__(self, limit: int, kept_s: float) -> None:
         self._limit = limit
         self._kept_s = kept_s
-        self._sessions: dict[str, tuple[str, float]] = {}
+        self._sessions: OrderedDict[str, tuple[str, float]] = OrderedDict()
         """By session id: its address, and until when it counts. The oldest comes first."""
         self._counts: Counter[str] = Counter()
 
@@ -52,10 +52,10 @@ class DetachedSessions:
 
     def _sweep(self, now: float) -> None:
         while self._sessions:
-            session_id, (address, until) = next(iter(self._sessions.items()))
+            address, until = next(iter(self._sessions.values()))
             if until > now:
                 return
-            del self._sessions[session_id]
+            self._sessions.popitem(last=False)
             self._forget(address)
 
     def _forget(self, address: str) -> None:

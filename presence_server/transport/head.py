@@ -15,6 +15,8 @@ import msgspec
 from ..core.errors import PresenceError
 
 MAX_HEAD_BYTES = 16384
+MAX_HEADERS = 100
+"""Thousands of short ones cost milliseconds each time, and browsers send twenty."""
 _MAX_LENGTH_DIGITS = 18
 """Beyond that two readers may overflow differently, and ``int`` refuses in the end."""
 
@@ -106,6 +108,8 @@ def parse_head(data: bytes) -> RequestHead:
     Raises:
         BadRequest: it is not one of HTTP/1.1, or two readers might read it differently.
     """
+    if data.count(b"\r\n") > MAX_HEADERS + 2:
+        raise BadRequest(f"the request has more than {MAX_HEADERS} headers")
     lines = data.removesuffix(b"\r\n\r\n").split(b"\r\n")
     method, target = _request_line(lines[0])
     headers = [_header(line) for line in lines[1:]]

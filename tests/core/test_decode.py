@@ -214,6 +214,25 @@ def test_nul_and_lone_surrogates_are_refused_in_any_string(text: bytes, string: 
     assert "NUL or lone surrogates" in error.message
 
 
+ESCAPES = (r"\\", r"\"", r"\n", "u0000", "ud800", "x", "é", r"\u0000", r"\u0041")
+SURROGATES = (r"\ud83d", r"\uDBFF", r"\ude00", r"\uDC00", r"\uD7FF", r"\ue000")
+
+
+@given(st.lists(st.sampled_from(ESCAPES + SURROGATES), max_size=12).map("".join), st.booleans())
+def test_nul_and_lone_surrogates_are_told_from_what_only_looks_like_them(
+    string: str, good: bool
+) -> None:
+    kind = "heartbeat" if good else "unheard-of"
+    text = f'{{"type":"{kind}","payload":{{"x":"{string}"}}}}'.encode()
+    value = json.loads(f'"{string}"')
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+        assert "NUL or lone surrogates" in refusal(text).message
+    elif good:
+        decode(text)
+    else:
+        assert refusal(text).code is ErrorCode.UNKNOWN_EVENT
+
+
 def test_a_surrogate_pair_is_a_character() -> None:
     assert read(update(rb'"metadata":{"a":"\ud83d\ude00"}')).metadata == '{"a":"😀"}'.encode()
 

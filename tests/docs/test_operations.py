@@ -63,6 +63,7 @@ def test_the_limits_that_are_fixed_are_these() -> None:
     numbers = [int(number) for number in re.findall(r"\d+", said)]
     assert numbers == [
         head.MAX_HEAD_BYTES // 1024,
+        head.MAX_HEADERS,
         decode.MAX_METADATA_BYTES // 1024,
         profile.MAX_USER_ID,
         profile.MAX_DISPLAY_NAME,

@@ -111,6 +111,16 @@ def test_callbacks_are_handed_out_once_even_from_a_batch_in_flight() -> None:
     assert pending.waiting_callbacks() == []
 
 
+def test_the_newest_callbacks_are_taken_without_a_look_at_the_others() -> None:
+    pending = PendingWrites()
+    for number in range(3):
+        pending.join(record(number), profile(number), nothing)
+    assert len(pending.newest_callbacks()) == 1
+    assert pending.newest_callbacks() == []
+    assert len(pending.waiting_callbacks()) == 2
+    assert PendingWrites().newest_callbacks() == []
+
+
 def test_open_sessions_are_those_of_the_store_with_what_waits_on_top() -> None:
     pending = PendingWrites()
     stored = [OpenSession(record(n), profile(n)) for n in range(4)]

@@ -160,3 +160,16 @@ async def test_flush_waits_for_the_cache(autojump_clock: MockClock, nursery: tri
     publisher.publish("b", b"[1]")
     await publisher.flush()
     assert cache.boards == {"b": b"[1]"}
+
+
+async def test_boards_that_cannot_be_deleted_are_forgotten_once_they_have_expired(
+    autojump_clock: MockClock,
+) -> None:
+    publisher = make(FakeCache())
+    for number in range(3000):
+        publisher.publish(f"board-{number}", None)
+        publisher.publish("again", None)
+        await trio.sleep(1)
+    assert len(publisher._emptied) <= TTL + 1
+    publisher.publish("again", b"[1]")
+    assert "again" not in publisher._emptied

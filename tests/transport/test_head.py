@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from presence_server.transport.head import (
     MAX_HEAD_BYTES,
+    MAX_HEADERS,
     BadRequest,
     HeadReader,
     RequestHead,
@@ -116,6 +117,13 @@ def test_one_length_or_one_encoding_is_fine() -> None:
 def test_a_request_needs_one_host() -> None:
     with pytest.raises(BadRequest, match="Host"):
         parse_head(b"GET / HTTP/1.1\r\n\r\n")
+
+
+def test_more_headers_than_anybody_sends_are_refused_before_they_are_read() -> None:
+    lines = [f"X-{number}: y" for number in range(MAX_HEADERS - 1)]
+    assert len(parse_head(with_headers(*lines)).headers) == MAX_HEADERS
+    with pytest.raises(BadRequest, match="more than 100 headers"):
+        parse_head(with_headers(*lines, "malformed"))
 
 
 @pytest.mark.parametrize(
