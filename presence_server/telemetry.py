@@ -31,10 +31,13 @@ _LIBRARIES = (
     "aiosqlite",
     "alembic",
     "asyncio",
+    "hpack",
     "hypercorn",
+    "push_response",  # of redis-py
     "quart",
     "redis",
     "sqlalchemy",
+    "trio-websocket",
     "trio_asyncio",
     "websockets",
 )

@@ -14,6 +14,7 @@ from presence_server.transport.head import MAX_HEAD_BYTES
 from presence_server.transport.refusal import REFUSAL_TIMEOUT_S
 from tests.transport.frames import upgrade_request
 from tests.transport.house import House, Visitor, join, visit
+from tests.transport.test_refusal import NO_PAGE
 
 Clock = trio.testing.MockClock
 
@@ -26,10 +27,16 @@ class Answer:
         status, *lines = head.decode().split("\r\n")
         self.status = int(status.split(" ")[1])
         self.headers = dict(line.lower().split(": ", 1) for line in lines)
+        assert len(self.headers) == len(lines), "every header once"
 
     @property
     def code(self) -> str:
         return str(json.loads(self.body)["error"]["code"])
+
+    @property
+    def is_no_page(self) -> bool:
+        """Whether it has exactly the policies of a refusal."""
+        return all(self.headers.get(name.lower()) == value for name, value in NO_PAGE.items())
 
 
 async def answer_to(house: House, nursery: trio.Nursery, request: bytes) -> Answer:
@@ -52,6 +59,7 @@ async def answer_to(house: House, nursery: trio.Nursery, request: bytes) -> Answ
         (upgrade_request("/ws/boards/demo", Origin="https://evil.example"), 403),
         (upgrade_request("/elsewhere"), 404),
         (upgrade_request().replace(b"Upgrade: websocket", b"Upgrade: h2c"), 404),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
         (b"GET /ws/boards/demo HTTP/1.1\r\nHost: a\r\n\r\n", 426),
     ],
 )
@@ -64,6 +72,7 @@ async def test_what_is_refused_gets_its_status(
             answer = await answer_to(house, nursery, request_bytes)
         assert answer.status == status
         assert answer.headers["connection"] == "close"
+        assert answer.is_no_page
         assert logs == []
         assert house.gateway.connections == 0
 
@@ -87,6 +96,7 @@ async def test_half_a_head_and_then_silence_times_out(autojump_clock: Clock, dat
             await visitor.send(data)
         answer = Answer(await visitor.rest())
         assert (answer.status, answer.code) == (408, "REQUEST_TIMEOUT")
+        assert answer.is_no_page
         assert trio.current_time() >= begin + 7
 
 
@@ -126,6 +136,7 @@ async def test_over_the_limit_of_connections_says_when_to_come_back(autojump_clo
         bob = await join(house, nursery, "bob")
         answer = await answer_to(house, nursery, upgrade_request())
         assert (answer.status, answer.code) == (429, "TOO_MANY_CONNECTIONS")
+        assert answer.is_no_page
         assert int(answer.headers["retry-after"]) > 0
         await bob.stream.aclose()
         await trio.testing.wait_all_tasks_blocked()
@@ -177,6 +188,7 @@ class TestDraining:
             late = await answer_to(house, nursery, upgrade_request())
             for answer in (Answer(await early.rest()), late):
                 assert (answer.status, answer.code) == (503, "DRAINING")
+                assert answer.is_no_page
                 assert int(answer.headers["retry-after"]) > 0
 
     async def test_with_nobody_there_is_done_at_once(self, autojump_clock: Clock) -> None:

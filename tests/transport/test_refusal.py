@@ -9,7 +9,14 @@ from http import HTTPStatus
 
 import pytest
 
-from presence_server.transport.refusal import Refusal
+from presence_server.transport.refusal import Refusal, draining, full
+
+NO_PAGE = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+"""What keeps an answer from being taken for a page, and its address from being passed on."""
 
 
 class _Socket:
@@ -45,3 +52,19 @@ def test_says_when_to_come_back(seconds: int) -> None:
 def test_of_a_missing_upgrade_names_the_protocol() -> None:
     response = answer(Refusal(HTTPStatus.UPGRADE_REQUIRED, "UPGRADE_REQUIRED", "a socket"))
     assert response.headers["Upgrade"] == "websocket"
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        *(Refusal(HTTPStatus(n), "CODE", "text") for n in (400, 403, 404, 408, 411, 426, 429, 503)),
+        full(),
+        draining(),
+    ],
+    ids=lambda refusal: str(refusal.status.value),
+)
+def test_is_no_page_and_passes_nothing_on_whatever_its_status(refusal: Refusal) -> None:
+    headers = answer(refusal).headers
+    assert {name: headers.get_all(name) for name in NO_PAGE} == {
+        name: [value] for name, value in NO_PAGE.items()
+    }

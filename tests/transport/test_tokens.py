@@ -100,6 +100,30 @@ class TestVerifying:
         with pytest.raises(InvalidToken):
             verifier().verify(f"{header}.{body.rstrip('=')}.{signature}")
 
+    @pytest.mark.parametrize(
+        "sub",
+        [
+            *("\ud800ada", "a\ud800da", "ada\ud800", "\udfffada", "a\udfffda", "ada\udfff"),
+            *("\udbffada", "a\udc00da", "ada\ud83d", "\ud83da\ude00da", "\ude00\ud83dada"),
+            *("ada\ud83d\ud83d\ude00", "ada\ud83d\ude00\ude00", "\ud800", "\ud800\0ada"),
+        ],
+        ids=ascii,
+    )
+    def test_takes_nobody_for_another_whose_name_is_the_same_but_for_half_a_character(
+        self, sub: str
+    ) -> None:
+        body = json.dumps(claims(sub)).encode()
+        assert b"\\ud" in body
+        signed = jwt.api_jws.encode(body, SECRET, "HS256")
+        with pytest.raises(InvalidToken, match="the sub claim is not the name of a user"):
+            verifier().verify(signed)
+
+    def test_takes_a_character_that_json_writes_as_two_halves(self) -> None:
+        body = json.dumps(claims("ada\U0001f600")).encode()
+        assert b"ada\\ud83d\\ude00" in body
+        signed = jwt.api_jws.encode(body, SECRET, "HS256")
+        assert verifier().verify(signed).profile.user_id == "ada\U0001f600"
+
     def test_has_no_leeway(self) -> None:
         with pytest.raises(InvalidToken, match="expired"):
             verifier().verify(token(exp=int(time.time())))
@@ -283,6 +307,7 @@ class TestAuthority:
         [
             ("x", ErrorCode.UNAUTHORIZED),
             (token("eve"), ErrorCode.UNAUTHORIZED),
+            (token("a\ud800da"), ErrorCode.UNAUTHORIZED),
             (token(boards=["other"]), ErrorCode.FORBIDDEN),
         ],
     )

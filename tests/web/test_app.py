@@ -107,12 +107,95 @@ class TestHealth:
         assert await response.get_data() == b"presence_users 3\n"
 
 
+ADMIN = {"Authorization": "Bearer admin"}
+SITE = "https://a.example"
+SELF = "'self'"
+POLICY = {
+    "default-src": [SELF],
+    "img-src": [SELF, "https:", "http:", "data:"],
+    "connect-src": [SELF, "ws:", "wss:"],
+    "style-src": [SELF],
+    "script-src": [SELF],
+    "object-src": ["'none'"],
+    "frame-ancestors": ["'none'"],
+    "base-uri": ["'none'"],
+    "form-action": [SELF],
+}
+
+
+def directives(policy: str) -> dict[str, list[str]]:
+    """Sources by directive; of one that comes twice a browser takes the first."""
+    found: dict[str, list[str]] = {}
+    for part in policy.split(";"):
+        name, *sources = part.split()
+        assert name not in found, name
+        found[name] = sources
+    return found
+
+
 class TestEveryAnswer:
-    @pytest.mark.parametrize("path", ["/", "/static/board.js", "/healthz", "/nothing"])
-    async def test_carries_the_policy(self, path: str) -> None:
-        response = await create_app(FakePorts()).test_client().get(path)
-        policy = response.headers["Content-Security-Policy"]
-        assert "script-src 'self'" in policy
-        assert "frame-ancestors 'none'" in policy
-        assert "unsafe" not in policy
-        assert response.headers["Referrer-Policy"] == "same-origin"
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [
+            ("GET", "/", 200),
+            ("GET", "/boards/demo", 200),
+            ("GET", "/static/board.js", 200),
+            ("GET", "/favicon.ico", 200),
+            ("GET", "/healthz", 200),
+            ("GET", "/readyz", 503),
+            ("GET", "/metrics", 200),
+            ("GET", "/openapi.json", 200),
+            ("GET", "/api/boards/demo/presence", 500),
+            ("GET", "/api/boards/demo/history", 503),
+            ("GET", "/api/boards", 200),
+            ("OPTIONS", "/", 200),
+            ("GET", "/boards/a%20b", 400),
+            ("GET", "/nothing", 404),
+            ("DELETE", "/api/boards/demo/users/nobody", 404),
+            ("POST", "/", 405),
+        ],
+    )
+    async def test_carries_the_whole_policy_and_nothing_beside_it(
+        self, method: str, path: str, status: int
+    ) -> None:
+        ports = FakePorts(
+            admin_token="admin",
+            store_is_up=False,
+            readiness=Readiness("draining", "ok", "ok"),
+            fault=RuntimeError("a bug"),
+        )
+        client = create_app(ports).test_client()
+        response = await client.open(path, method=method, json=None, headers=ADMIN)
+        assert response.status_code == status
+        (policy,) = response.headers.getlist("Content-Security-Policy")
+        assert directives(policy) == POLICY
+        assert response.headers.getlist("Referrer-Policy") == ["no-referrer"]
+        assert response.headers.getlist("X-Content-Type-Options") == ["nosniff"]
+
+    async def test_carries_it_though_the_browser_has_the_page_already(self) -> None:
+        client = create_app(FakePorts()).test_client()
+        etag = (await client.get("/")).headers["ETag"]
+        response = await client.get("/", headers={"If-None-Match": etag})
+        assert response.status_code == 304
+        assert directives(response.headers["Content-Security-Policy"]) == POLICY
+
+    async def test_has_the_same_headers_when_a_route_has_a_bug(self) -> None:
+        ports = FakePorts(allowed_origins=frozenset({SITE}))
+        client = create_app(ports).test_client()
+        seen = []
+        for fault, status in ((None, 200), (RuntimeError("a bug"), 500)):
+            ports.fault = fault
+            response = await client.get("/api/boards/demo/presence", headers={"Origin": SITE})
+            assert response.status_code == status
+            del response.headers["Content-Length"]
+            seen.append(sorted((name.lower(), value) for name, value in response.headers))
+        assert seen[0] == seen[1]
+        assert [name for name, _ in seen[1]] == [
+            "access-control-allow-origin",
+            "cache-control",
+            "content-security-policy",
+            "content-type",
+            "referrer-policy",
+            "vary",
+            "x-content-type-options",
+        ]
