@@ -9,6 +9,7 @@ BAD_MESSAGES = 20
 BAD_MESSAGES_WINDOW_S = 10.0
 ABUSE_AFTER_S = 10.0
 NOTICE_INTERVAL_S = 1.0
+REST_S, MAX_REST_S = 0.05, 0.5
 
 
 class Verdict(enum.Enum):
@@ -68,6 +69,14 @@ class MessageBudget:
             self._told_at = now
             return Verdict.DROP_AND_TELL
         return Verdict.DROP
+
+    def rest_s(self) -> float:
+        """For how long to read nothing after a refusal: the longer, the longer it goes on.
+
+        What is refused costs time, too, and floods come in numbers.
+        """
+        limited_s = self._limited_at - self._limited_since
+        return min(max(REST_S, limited_s / 20), MAX_REST_S)
 
     def retry_after_ms(self) -> int:
         """How long until one message would be accepted, in milliseconds, rounded up."""

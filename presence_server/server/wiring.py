@@ -13,12 +13,12 @@ from ..presence.service import PresenceService, wall_clock_ms
 from ..rooms.registry import Registry
 from ..settings import Settings
 from ..telemetry import Metrics
-from ..transport.connection import ConnectionLimits
 from ..transport.deadlines import Deadlines
 from ..transport.entrance import EntranceLimits
 from ..transport.gateway import Gateway, GatewayLimits
 from ..transport.http import HttpServer
 from ..transport.identity import Anonymous
+from ..transport.limits import ConnectionLimits
 from ..transport.pump import Pump, pump_is_available
 from ..transport.tickets import QueueTickets
 from ..transport.tokens import TokenAuthority, TokenVerifier

@@ -6,22 +6,25 @@ wire at once and waits in the outbox if it does not fit. Nothing here waits.
 
 from __future__ import annotations
 
-import msgspec
 import structlog
 import trio
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-try:
-    from websockets.speedups import apply_mask
-except ImportError:
-    from websockets.utils import apply_mask
-
 from ..core.errors import CloseCode
-from .framing import frame_bounds, is_one_plain_text, is_ping, is_plain_text, pong_frame
+from .framing import (
+    frame_bounds,
+    is_one_plain_text,
+    is_ping,
+    is_plain_text,
+    passed_over,
+    pong_frame,
+    unmask,
+)
+from .limits import ConnectionLimits
 from .outbox import Outbox
-from .pinging import ping_time
+from .pinging import Pinging, Step
 from .ports import Alarm, Alarms, Handler, Wire
 
 log = structlog.get_logger(__name__)
@@ -30,20 +33,8 @@ LINGER_S = 2.0
 """How long input is discarded after our close frame went out."""
 CLOSE_TIMEOUT_S = 4.0
 """How long closing takes at most: a peer that does not take our close frame is let go then."""
-REST_S = 0.05
-"""How long nothing is read of a peer that sends more than it may."""
 _PING = b"\x89\x00"
 _CLOSE = 0x88
-
-
-class ConnectionLimits(msgspec.Struct, frozen=True):
-    """Bounds of one connection (settings section ``limits``). Durations in seconds."""
-
-    max_message_bytes: int = 65536
-    outbox_bytes: int = 1048576
-    write_timeout_s: float = 10.0
-    ping_interval_s: float = 20.0
-    ping_timeout_s: float = 20.0
 
 
 class Connection:
@@ -70,10 +61,10 @@ class Connection:
         "_limits",
         "_outbox",
         "_owed",
-        "_ping_due",
-        "_ping_sent",
+        "_pinging",
         "_progress_at",
         "_protocol",
+        "_resting",
         "_send",
         "_shut",
         "_wire",
@@ -100,6 +91,8 @@ class Connection:
         """What waits; None when nothing does, as with most peers at any time."""
         self._head = b""
         """The beginning of a frame whose length is not known yet."""
+        self._resting = False
+        """It sent more than it may: for a moment nothing is read, and what was is passed over."""
         self._owed = 0
         """How much of a frame that the library reads has not come yet."""
         self._fragments: bytearray | None = None
@@ -110,11 +103,10 @@ class Connection:
         """A write failed: read what is left, then call :meth:`receive_eof`."""
         self._ended = False
         self._shut = False
-        self._ping_sent: float | None = None
         now = trio.current_time()
         self._progress_at = now
-        self._ping_due = ping_time(now, limits.ping_interval_s)
-        alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
+        self._pinging = Pinging(limits.ping_interval_s, limits.ping_timeout_s, now)
+        alarms.arm(self, Alarm.KEEPALIVE, self._pinging.look_at)
 
     @property
     def outbox_bytes(self) -> int:
@@ -180,19 +172,19 @@ class Connection:
         self._write_protocol_output()
         self._start_closing()
 
-    def rest(self) -> None:
-        """Read nothing for a moment: a flood is held up by the peer's own system, and costs
-        no more than what it may send."""
+    def rest(self, seconds: float) -> None:
+        """Read nothing for a while, and drop what was read: a flood waits in the peer's system."""
         if not self._closing:
+            self._resting = True
             self._wire.want_read(False)
-            self._alarms.arm(self, Alarm.READ, trio.current_time() + REST_S)
+            self._alarms.arm(self, Alarm.READ, trio.current_time() + seconds)
 
     def receive(self, data: bytes) -> None:
         """Bytes from the peer."""
         if self._closing:
             return
         if is_one_plain_text(data) and self._fragments is None and not (self._owed or self._head):
-            self._handler.on_text(apply_mask(data[6:], data[2:6]))
+            self._handler.on_text(unmask(data[6:], data[2:6]))
             return
         if self._head:
             data, self._head = self._head + data, b""
@@ -201,25 +193,37 @@ class Connection:
             self._owed -= position
             self._feed(data[:position])
         while position < size and not self._closing:
+            if self._resting:
+                position = self._pass_over(data, position)
             bounds = frame_bounds(data, position)
             if bounds is None:
                 self._head = data[position:]
                 return
-            start, end = bounds
-            if end <= size and self._fragments is None and is_plain_text(data, position, start):
-                self._handler.on_text(apply_mask(data[start:end], data[start - 4 : start]))
-            elif end <= size and is_ping(data, position, start):
-                # Here and not by the library, which would answer any number of them.
-                if self._handler.on_control():
-                    payload = apply_mask(data[start:end], data[start - 4 : start])
-                    self.write(pong_frame(payload))
-            else:
-                if data[position] == _CLOSE:
-                    # Between fragments, too, says RFC 6455 5.4; the library calls that an error.
-                    self._protocol.current_size = None
-                self._feed(data[position:end])
-                self._owed = max(0, end - size)
-            position = end
+            position = self._take(data, position, *bounds)
+
+    def _pass_over(self, data: bytes, position: int) -> int:
+        position, frames, pongs = passed_over(data, position, messages=self._fragments is None)
+        self._handler.on_passed_over(frames)
+        if pongs:
+            self._note_pong()
+        return position
+
+    def _take(self, data: bytes, position: int, start: int, end: int) -> int:
+        """Read the frame at ``position``, of which some may still be missing; where it ends."""
+        size = len(data)
+        if end <= size and self._fragments is None and is_plain_text(data, position, start):
+            self._handler.on_text(unmask(data[start:end], data[start - 4 : start]))
+        elif end <= size and is_ping(data, position, start):
+            # Here and not by the library, which would answer any number of them.
+            if self._handler.on_control():
+                self.write(pong_frame(unmask(data[start:end], data[start - 4 : start])))
+        else:
+            if data[position] == _CLOSE:
+                # Between fragments, too, says RFC 6455 5.4; the library calls that an error.
+                self._protocol.current_size = None
+            self._feed(data[position:end])
+            self._owed = max(0, end - size)
+        return end
 
     def receive_eof(self) -> None:
         """The peer will send nothing more, or the way is broken."""
@@ -264,11 +268,10 @@ class Connection:
             case Alarm.SLOW:
                 self._end(None)
             case Alarm.READ:
+                self._resting = False
                 self._wire.want_read(True)
             case Alarm.CLOSE:
                 self._wire.abort()
-
-    # --- inside ---------------------------------------------------------------
 
     def _write_behind(self, data: bytes) -> None:
         """Write behind what waits; nothing if it ended or broke."""
@@ -308,10 +311,8 @@ class Connection:
             else:
                 self._handler.on_fragment()
         elif opcode is Opcode.PONG or opcode is Opcode.PING:
-            if opcode is Opcode.PONG and self._ping_sent is not None:
-                self._ping_due = ping_time(self._ping_sent, self._limits.ping_interval_s)
-                self._ping_sent = None
-                self._alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
+            if opcode is Opcode.PONG:
+                self._note_pong()
             self._handler.on_control()
 
     def _answer(self) -> None:
@@ -381,18 +382,17 @@ class Connection:
     def _keep_alive(self, now: float) -> None:
         if self._closing:
             return
-        if self._ping_sent is not None:
-            deadline = self._ping_sent + self._limits.ping_timeout_s
-            if now >= deadline:
-                self.receive_eof()
-            else:
-                self._alarms.arm(self, Alarm.KEEPALIVE, deadline)
-        elif now >= self._ping_due:
-            self._ping_sent = now
-            self._alarms.arm(self, Alarm.KEEPALIVE, now + self._limits.ping_timeout_s)
+        step = self._pinging.look(now)
+        if step is Step.GIVE_UP:
+            self.receive_eof()
+            return
+        if step is Step.PING:
             self.write(_PING)
-        else:
-            self._alarms.arm(self, Alarm.KEEPALIVE, self._ping_due)
+        self._alarms.arm(self, Alarm.KEEPALIVE, self._pinging.look_at)
+
+    def _note_pong(self) -> None:
+        self._pinging.answered()
+        self._alarms.arm(self, Alarm.KEEPALIVE, self._pinging.look_at)
 
     def _end(self, code: int | None) -> None:
         if not self._ended:

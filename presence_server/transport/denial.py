@@ -56,6 +56,9 @@ class DeniedLink:
     def on_fragment(self) -> None:
         """See :class:`.ports.Handler`."""
 
+    def on_passed_over(self, frames: int) -> None:
+        """See :class:`.ports.Handler`."""
+
     def on_end(self, code: int | None) -> None:
         """See :class:`.ports.Handler`."""
 

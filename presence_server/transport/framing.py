@@ -7,8 +7,18 @@ and so decides about everything that is not as simple as that.
 
 from __future__ import annotations
 
+try:
+    from websockets.speedups import apply_mask
+except ImportError:
+    from websockets.utils import apply_mask
+
+unmask = apply_mask
+"""The payload of a client's frame: ``unmask(data, mask)``, in C where that was built."""
 _FINAL_TEXT = 0x81
+_FINAL_BINARY = 0x82
 _PING = 0x89
+_PONG = 0x8A
+_CONTROL, _MESSAGES = (_PING, _PONG), (_FINAL_TEXT, _FINAL_BINARY)
 _MASKED = 0x80
 _LENGTH = 0x7F
 
@@ -64,3 +74,39 @@ def is_ping(data: bytes, position: int, start: int) -> bool:
 def pong_frame(payload: bytes) -> bytes:
     """The answer to a ping: its payload, which is shorter than 126 bytes."""
     return b"\x8a%c%b" % (len(payload), payload)
+
+
+def passed_over(data: bytes, position: int, *, messages: bool) -> tuple[int, int, int]:
+    """Go by what may be dropped: messages in one frame, pings and pongs, each whole.
+
+    Args:
+        data: frames of a client.
+        position: where the first one begins.
+        messages: whether messages may go, too: not in the middle of a fragmented one.
+
+    Returns:
+        Where the first frame begins that is anything else, how many were before it, and
+        how many of those were pongs.
+    """
+    frames = pongs = 0
+    size = len(data)
+    while size - position >= 6:
+        first, length = data[position], data[position + 1] - _MASKED
+        if first in _CONTROL:
+            if not 0 <= length < 126:
+                break
+            end = position + 6 + length
+        elif messages and first in _MESSAGES:
+            if not 0 <= length < 127:
+                break
+            end = position + 6 + length
+            if length == 126:
+                end = position + 8 + int.from_bytes(data[position + 2 : position + 4], "big")
+        else:
+            break
+        if end > size:
+            break
+        position = end
+        frames += 1
+        pongs += first == _PONG
+    return position, frames, pongs

@@ -17,7 +17,7 @@ from ..core.budget import MessageBudget
 from ..core.errors import CloseCode, retry_reason
 from ..rooms.registry import Registry
 from .acceptor import accept_forever, turn_away
-from .connection import Connection, ConnectionLimits
+from .connection import Connection
 from .deadlines import Deadlines
 from .denial import DeniedLink
 from .entrance import Entrance, EntranceLimits
@@ -25,6 +25,7 @@ from .greeting import Greeting, bad_request, too_slow
 from .head import MAX_HEAD_BYTES, BadRequest, HeadReader, parse_head
 from .http import HttpServer
 from .identity import Authority, Denied
+from .limits import ConnectionLimits
 from .ports import TransportMetrics, Wire
 from .pump import Pump
 from .refusal import REFUSAL_TIMEOUT_S, Refusal, draining, full

@@ -71,6 +71,9 @@ class Handler(Protocol):
     def on_fragment(self) -> None:
         """A part of a message, and not its last."""
 
+    def on_passed_over(self, frames: int) -> None:
+        """Messages and control frames that were read behind one too many, and dropped."""
+
     def on_end(self, code: int | None) -> None:
         """The peer is gone or was let go; called once, unless the session closed it.
 

@@ -197,6 +197,10 @@ class SessionLink:
         if self._budget.spend(trio.current_time()) is not Verdict.ACCEPT:
             self._refuse(Verdict.CLOSE)
 
+    def on_passed_over(self, frames: int) -> None:
+        """See :class:`ports.Handler`."""
+        self._metrics.messages_received += frames
+
     def on_end(self, code: int | None) -> None:
         """See :class:`ports.Handler`."""
         how = Parting.DROPPED
@@ -281,7 +285,7 @@ class SessionLink:
             self._room.apply(Heard(self.connection_id, self._session_id))
 
     def _refuse(self, verdict: Verdict) -> None:
-        self.connection.rest()
+        self.connection.rest(self._budget.rest_s())
         if verdict is Verdict.DROP:
             return
         is_abuse = verdict is Verdict.CLOSE

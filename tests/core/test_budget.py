@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from presence_server.core.budget import MessageBudget, Verdict
+from presence_server.core.budget import (
+    MAX_REST_S,
+    NOTICE_INTERVAL_S,
+    REST_S,
+    MessageBudget,
+    Verdict,
+)
 
 ACCEPT, TELL, DROP, CLOSE = Verdict.ACCEPT, Verdict.DROP_AND_TELL, Verdict.DROP, Verdict.CLOSE
 
@@ -47,6 +53,22 @@ def test_retry_after_is_when_the_next_message_would_be_accepted() -> None:
     after = budget.retry_after_ms()
     assert 250 <= after <= 251
     assert budget.spend(after / 1000) is ACCEPT
+
+
+def test_the_rest_after_a_refusal_grows_while_it_goes_on() -> None:
+    budget = MessageBudget(1, 1, 0.0)
+    rests = []
+    for tick in range(40):
+        budget.spend(tick / 4)
+        rests.append(budget.rest_s())
+    assert rests[1] == REST_S
+    assert rests == sorted(rests)
+    assert REST_S < rests[-1] <= MAX_REST_S
+    # A pause, and it is short again; and never so long that the row would be broken.
+    for _ in range(3):
+        budget.spend(20.0)
+    assert budget.rest_s() == REST_S
+    assert MAX_REST_S < 2 * NOTICE_INTERVAL_S
 
 
 def test_patience_ends_with_20_bad_messages_within_10_seconds() -> None:

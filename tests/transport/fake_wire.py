@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from presence_server.core.errors import CloseCode
 from presence_server.rooms.batch import Batch
-from presence_server.transport.connection import Connection, ConnectionLimits
+from presence_server.transport.connection import Connection
 from presence_server.transport.deadlines import Deadlines
 from presence_server.transport.head import parse_head
 from presence_server.transport.identity import Handshake
+from presence_server.transport.limits import ConnectionLimits
 from presence_server.transport.upgrade import accept
 from tests.transport.frames import HEAD, Seen, read_frames
 
@@ -69,6 +70,7 @@ class FakeHandler:
     def __init__(self) -> None:
         self.heard: list[bytes | str] = []
         self.fragments = 0
+        self.passed_over = 0
         self.connection: Connection
         self.close_on: bytes | None = None
         self.fail_on: bytes | None = None
@@ -89,6 +91,9 @@ class FakeHandler:
 
     def on_fragment(self) -> None:
         self.fragments += 1
+
+    def on_passed_over(self, frames: int) -> None:
+        self.passed_over += frames
 
     def on_end(self, code: int | None) -> None:
         self.heard.append(f"end {code}")

@@ -13,12 +13,12 @@ from websockets.frames import Opcode
 
 from presence_server.core.model import BoardLimits
 from presence_server.rooms.registry import Registry
-from presence_server.transport.connection import ConnectionLimits
 from presence_server.transport.deadlines import Deadlines
 from presence_server.transport.entrance import EntranceLimits
 from presence_server.transport.gateway import Gateway, GatewayLimits
 from presence_server.transport.http import HttpServer
 from presence_server.transport.identity import Anonymous, Authority
+from presence_server.transport.limits import ConnectionLimits
 from presence_server.transport.pump import Pump
 from presence_server.transport.tickets import QueueTickets
 from presence_server.transport.visitors import VisitorLimits

@@ -7,8 +7,9 @@ import trio
 import trio.testing
 from websockets.frames import Opcode
 
+from presence_server.core.budget import REST_S
 from presence_server.core.errors import CloseCode
-from presence_server.transport.connection import CLOSE_TIMEOUT_S, REST_S
+from presence_server.transport.connection import CLOSE_TIMEOUT_S
 from presence_server.transport.deadlines import Deadlines
 from tests.transport.fake_wire import Held
 from tests.transport.frames import close, frame, text
@@ -270,18 +271,54 @@ class TestRest:
         self, autojump_clock: trio.testing.MockClock, deadlines: Deadlines
     ) -> None:
         held = Held(deadlines)
-        held.connection.rest()
+        held.connection.rest(REST_S)
         assert not held.wire.wants_read
         await trio.sleep(REST_S)
         await trio.testing.wait_all_tasks_blocked()
         assert held.wire.wants_read
+
+    async def test_passes_over_what_was_read_with_it(
+        self, autojump_clock: trio.testing.MockClock, deadlines: Deadlines
+    ) -> None:
+        held = Held(deadlines)
+        held.handler.on_text = lambda data: held.connection.rest(REST_S)  # type: ignore[method-assign]
+        flood = text("a") + text("b" * 200) + frame(Opcode.BINARY) + frame(Opcode.PING, b"x")
+        held.connection.receive(flood * 3 + frame(Opcode.PONG))
+        assert held.handler.passed_over == 12
+        assert held.handler.heard == []
+        assert held.frames() == [], "a ping that was passed over has no pong"
+        await trio.sleep(REST_S)
+        await trio.testing.wait_all_tasks_blocked()
+        del held.handler.on_text
+        held.connection.receive(text("again"))
+        assert held.handler.heard == [b"again"]
+
+    async def test_is_broken_for_a_goodbye_and_what_breaks_the_protocol(
+        self, autojump_clock: trio.testing.MockClock, deadlines: Deadlines
+    ) -> None:
+        for last, code in ((close(1001), 1001), (b"\xc1\x80\0\0\0\0", None)):
+            held = Held(deadlines)
+            held.connection.rest(REST_S)
+            held.connection.receive(text("a") * 100 + last)
+            assert held.handler.heard == [f"end {code}"]
+            assert held.handler.passed_over == 100
+
+    async def test_leaves_a_fragmented_message_whole(
+        self, autojump_clock: trio.testing.MockClock, deadlines: Deadlines
+    ) -> None:
+        held = Held(deadlines)
+        held.connection.receive(frame(Opcode.TEXT, b"one ", fin=False))
+        held.connection.rest(REST_S)
+        held.connection.receive(frame(Opcode.PING) * 5 + frame(Opcode.CONT, b"two"))
+        assert held.handler.passed_over == 5
+        assert held.handler.heard[-1] == b"one two"
 
     async def test_is_nothing_for_a_connection_that_closes(
         self, autojump_clock: trio.testing.MockClock, deadlines: Deadlines
     ) -> None:
         held = Held(deadlines)
         held.connection.close(1000)
-        held.connection.rest()
+        held.connection.rest(REST_S)
         assert held.wire.wants_read
 
 
@@ -309,6 +346,16 @@ class TestKeepalive:
         await trio.sleep(2)
         assert held.wire.aborted
         assert held.handler.heard[-2:] == ["end None", "gone"]
+
+    async def test_an_answer_that_is_passed_over_is_one(
+        self, autojump_clock: trio.testing.MockClock, deadlines: Deadlines
+    ) -> None:
+        held = Held(deadlines, ping_interval_s=20, ping_timeout_s=7)
+        await trio.sleep(20)
+        held.connection.rest(REST_S)
+        held.connection.receive(text("flood") * 10 + frame(Opcode.PONG))
+        await trio.sleep(15)
+        assert not held.handler.is_ended()
 
     async def test_a_late_pong_is_in_time_before_the_timeout(
         self, autojump_clock: trio.testing.MockClock, deadlines: Deadlines

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Opcode
 
-from presence_server.transport.framing import frame_bounds, is_plain_text
+from presence_server.transport.framing import frame_bounds, is_plain_text, passed_over
 from tests.transport.fake_wire import Held
 from tests.transport.frames import frame, text
 
@@ -98,3 +98,45 @@ def test_all_but_the_plain_is_left_to_the_library(head: bytes) -> None:
     bounds = frame_bounds(data, 0)
     assert bounds is not None
     assert not is_plain_text(data, 0, bounds[0])
+
+
+DROPPED = [
+    *(frame(opcode, b"x" * size) for opcode in (Opcode.TEXT, Opcode.BINARY) for size in SIZES[:-1]),
+    *(frame(opcode, b"x" * size) for opcode in (Opcode.PING, Opcode.PONG) for size in SIZES[:5]),
+]
+KEPT = [
+    frame(Opcode.CLOSE, b"\x03\xe8"),
+    frame(Opcode.TEXT, b"a", fin=False),
+    frame(Opcode.CONT, b"a"),
+    b"\x89\xfe\0\x7e" + bytes(130),
+    frame(Opcode.TEXT, b"x" * 65536),
+    b"\x81\x01x",
+    b"\x8a\x00",
+    b"\xc1\x80\0\0\0\0",
+    b"\x83\x80\0\0\0\0",
+    frame(Opcode.TEXT, b"cut")[:-1],
+    frame(Opcode.BINARY, b"x" * 200)[:3],
+    b"\x81",
+    b"",
+]
+
+
+@given(
+    st.lists(st.sampled_from(DROPPED), max_size=5),
+    st.sampled_from(KEPT),
+    st.binary(max_size=3),
+)
+def test_what_may_be_dropped_is_passed_over_and_nothing_else(
+    dropped: list[bytes], kept: bytes, before: bytes
+) -> None:
+    data = before + b"".join(dropped) + kept
+    pongs = sum(1 for one in dropped if one[0] == 0x8A)
+    position, frames, seen_pongs = passed_over(data, len(before), messages=True)
+    assert position == len(before) + sum(map(len, dropped))
+    assert (frames, seen_pongs) == (len(dropped), pongs)
+
+
+def test_in_the_middle_of_a_message_only_control_frames_are_passed_over() -> None:
+    data = frame(Opcode.PING) + frame(Opcode.PONG) + text("a")
+    assert passed_over(data, 0, messages=False) == (12, 2, 1)
+    assert passed_over(data, 0, messages=True) == (len(data), 3, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presence_server.transport.pinging import ping_time
+from presence_server.transport.pinging import LAST_LOOK_S, Pinging, Step, ping_time
 
 
 @given(st.floats(0, 1e7), st.floats(0.01, 3600))
@@ -23,3 +23,34 @@ def test_thousands_of_connections_share_the_moments_of_an_interval() -> None:
 def test_who_answers_in_time_keeps_its_moment() -> None:
     first = ping_time(3.21, 20.0)
     assert ping_time(first, 20.0) == first + 20
+
+
+class TestAPeer:
+    def test_is_pinged_and_given_up_when_its_time_is_up(self) -> None:
+        pinging = Pinging(20, 20, now=0)
+        assert pinging.look(19.9) is Step.WAIT
+        assert pinging.look(20) is Step.PING
+        assert pinging.look(39) is Step.WAIT
+        assert pinging.look(pinging.look_at) is Step.WAIT
+        assert pinging.look_at == 40
+        assert pinging.look(40) is Step.GIVE_UP
+
+    def test_is_pinged_again_at_its_moment_when_it_answered(self) -> None:
+        pinging = Pinging(20, 20, now=0)
+        assert pinging.look(20) is Step.PING
+        pinging.answered()
+        assert pinging.look_at == 40
+        pinging.answered()
+        assert pinging.look_at == 40, "nobody asked for that one"
+        assert pinging.look(40) is Step.PING
+
+    def test_whose_answer_a_server_that_stood_still_did_not_read_gets_a_moment(self) -> None:
+        pinging = Pinging(20, 20, now=0)
+        pinging.look(20)
+        assert pinging.look(300) is Step.WAIT
+        assert pinging.look(300) is Step.WAIT
+        assert pinging.look_at == 300 + LAST_LOOK_S
+        pinging.answered()
+        assert pinging.look(301) is Step.PING
+        assert pinging.look(pinging.look_at) is Step.WAIT
+        assert pinging.look(pinging.look_at) is Step.GIVE_UP

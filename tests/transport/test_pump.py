@@ -15,7 +15,8 @@ from websockets.frames import Opcode
 from presence_server.core.events import Kick
 from presence_server.rooms.batch import Batch
 from presence_server.transport import pump as pump_module
-from presence_server.transport.connection import Connection, ConnectionLimits
+from presence_server.transport.connection import Connection
+from presence_server.transport.limits import ConnectionLimits
 from presence_server.transport.pump import READ_SIZE, Pump, SocketWire, pump_is_available
 from tests.transport.frames import close, event
 from tests.transport.house import House, call, listen

@@ -10,7 +10,7 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.core.model import BoardLimits
-from presence_server.transport.connection import ConnectionLimits
+from presence_server.transport.limits import ConnectionLimits
 from tests.fakes import Commits, FakeStore
 from tests.transport.frames import close, event, frame, text
 from tests.transport.house import House, Visitor, join, visit

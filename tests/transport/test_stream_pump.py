@@ -12,7 +12,8 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.core.model import BoardLimits
-from presence_server.transport.connection import CLOSE_TIMEOUT_S, LINGER_S, ConnectionLimits
+from presence_server.transport.connection import CLOSE_TIMEOUT_S, LINGER_S
+from presence_server.transport.limits import ConnectionLimits
 from presence_server.transport.session import SessionLink
 from tests.certificates import self_signed
 from tests.transport.frames import close, event, frame, read_frames, upgrade_request
