@@ -38,6 +38,12 @@ GC_THRESHOLDS = (10_000, 20, 50)
 SWITCH_INTERVAL_S = 0.0005
 """How long another thread may keep the interpreter while the event loop waits for it."""
 
+CATCH_UP_S = 0.25
+"""What had been said before the signal, and not read yet, is worked through for so long."""
+
+LAST_ANSWERS_S = 1.0
+"""For how long pages are still sent when the last WebSocket is gone."""
+
 FLUSH_DEADLINE_S = 1.5
 """What the last writes get; with the drain before it the end stays within its 2 s."""
 
@@ -183,9 +189,16 @@ async def _drain(parts: Parts, timeout_s: float) -> None:
     def retry_after_ms() -> int:
         return round(random.uniform(0, timeout_s * 1000))  # noqa: S311 - no secret, a spread
 
+    parts.gateway.refuse_newcomers()
+    if parts.pump is not None:
+        # Who left while the server was busy must not come back as somebody who dropped.
+        with trio.move_on_after(CATCH_UP_S):
+            await parts.pump.catch_up()
     parts.gateway.drain(retry_after_ms)
     with trio.move_on_after(timeout_s):
         await parts.gateway.wait_until_empty()
+        with trio.move_on_after(LAST_ANSWERS_S):
+            await parts.gateway.wait_until_answered()
 
 
 async def _run_in(

@@ -34,14 +34,21 @@ class DeniedLink:
         self._on_gone = on_gone
         self.connection: Connection
 
-    def start(self, connection: Connection) -> None:
-        """Say why, and close."""
+    def attach(self, connection: Connection) -> None:
+        """The connection it is on."""
         self.connection = connection
-        connection.write(self._frame)
-        connection.close(self._close_code)
+
+    def start(self) -> None:
+        """Say why, and close."""
+        self.connection.write(self._frame)
+        self.connection.close(self._close_code)
 
     def let_go(self, code: int, reason: str) -> None:
         """It is closing already."""
+
+    def crash(self, error: Exception) -> None:
+        """A bug came up: let go of the peer, and of nobody else."""
+        self.connection.crash(error)
 
     def on_text(self, data: bytes) -> None:
         """See :class:`.ports.Handler`; nothing said after the close is listened to."""

@@ -10,7 +10,6 @@ import trio
 
 from ..core.events import Connect
 from ..rooms.registry import Registry
-from .connection import Connection
 from .detached import DetachedSessions
 from .identity import Handshake
 from .session import SessionLink
@@ -55,14 +54,12 @@ class Entrance:
         self._detached = DetachedSessions(limits.detached_per_ip, limits.detached_s)
         self._now_ms = now_ms
 
-    def enter(
-        self, link: SessionLink, connection: Connection, handshake: Handshake, visit: Visit
-    ) -> None:
+    def enter(self, link: SessionLink, handshake: Handshake, visit: Visit) -> None:
         """Ask the room of the handshake's board for a session."""
         room = self._registry.open(handshake.board_id)
         # Most boards are not full, and a place in the line costs a signature.
         event = self._event(link, handshake, visit, is_full=not room.room.has_free_seat)
-        link.start(connection, room, event)
+        link.start(room, event)
         if handshake.resume is not None and link.session_id == handshake.resume:
             self._detached.resume(handshake.resume)
 

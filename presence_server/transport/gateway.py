@@ -94,6 +94,7 @@ class Gateway:
         self._numbers = itertools.count(1)
         self._draining = False
         self._empty = trio.Event()
+        self._answered = trio.Event()
         self._nursery: trio.Nursery | None = None
 
     @property
@@ -125,17 +126,30 @@ class Gateway:
             for listener in listeners:
                 listener.close()
 
+    def refuse_newcomers(self) -> None:
+        """The beginning of a drain: those who are here stay for a moment."""
+        self._draining = True
+
     def drain(self, retry_after_ms: Callable[[], int]) -> None:
         """Refuse newcomers, and tell everybody when to come back; sessions stay as they are."""
         self._draining = True
         with self._registry.batch:
             for link, _ in list(self._links.values()):
-                link.let_go(CloseCode.SERVER_RESTART, retry_reason(retry_after_ms()))
+                try:
+                    link.let_go(CloseCode.SERVER_RESTART, retry_reason(retry_after_ms()))
+                except Exception as error:
+                    link.crash(error)
         self._tell_if_empty()
 
     async def wait_until_empty(self) -> None:
         """Return once draining is done: the last WebSocket connection is gone."""
         await self._empty.wait()
+
+    async def wait_until_answered(self) -> None:
+        """Return once nobody is left who asked for a page, or for anything yet."""
+        while self._greetings:
+            self._answered = trio.Event()
+            await self._answered.wait()
 
     # --- who comes in ---------------------------------------------------------
 
@@ -178,13 +192,13 @@ class Gateway:
             self._release(greeting, outcome)
             return
         link, connection = self._open(outcome, greeting.wire, greeting.visit)
-        self._greetings -= 1
+        self._greeted()
         greeting.wire.endpoint = connection
         self._start(link, connection, outcome, greeting.visit)
 
     def on_gone(self, greeting: Greeting) -> None:
         """See :class:`.greeting.Reception`."""
-        self._greetings -= 1
+        self._greeted()
         greeting.visit.leave()
 
     def _release(self, greeting: Greeting, request: Plain) -> None:
@@ -204,7 +218,7 @@ class Gateway:
         except Exception:
             log.exception("connection failed during its handshake")
         finally:
-            self._greetings -= 1
+            self._greeted()
             visit.leave()
             sock.close()
 
@@ -246,7 +260,7 @@ class Gateway:
             if outcome is not None and not isinstance(outcome, Accepted):
                 await self._serve_or_refuse(outcome, stream, sock, visit)
         finally:
-            self._greetings -= 1
+            self._greeted()
         if isinstance(outcome, Accepted):
             wire = StreamWire(stream, self._registry.batch)
             link, connection = self._open(outcome, wire, visit)
@@ -320,6 +334,7 @@ class Gateway:
         except Denied as denied:
             link = DeniedLink(number, denied, self._forget)
         connection = Connection(accepted.protocol, wire, link, self._deadlines, limits.connection)
+        link.attach(connection)
         self._links[number] = link, visit
         self._metrics.connections_accepted += 1
         return link, connection
@@ -333,11 +348,17 @@ class Gateway:
     ) -> None:
         connection.write(accepted.response)
         if isinstance(link, DeniedLink):
-            link.start(connection)
+            link.start()
             return
-        self._entrance.enter(link, connection, accepted.handshake, visit)
+        self._entrance.enter(link, accepted.handshake, visit)
         if accepted.rest:
             connection.receive(accepted.rest)
+
+    def _greeted(self) -> None:
+        """One connection less that is not a WebSocket, or not yet."""
+        self._greetings -= 1
+        if not self._greetings:
+            self._answered.set()
 
     def _note_drop(self, connection_id: int, session_id: str) -> None:
         _, visit = self._links[connection_id]

@@ -179,6 +179,12 @@ class Pump:
                 wire.abort()
             self._epoll.close()
 
+    async def catch_up(self) -> None:
+        """Return when all that had come has been worked through."""
+        # Each turn of the scheduler is one wake of :meth:`run`.
+        while self._ready or self._epoll.poll(0, 1):
+            await trio.lowlevel.checkpoint()
+
     def _work(self) -> None:
         """One wake: bounded in events, bytes and time, so that timers stay on time."""
         self._working = True

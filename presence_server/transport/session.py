@@ -118,11 +118,14 @@ class SessionLink:
         self.connection: Connection
         self.write: Callable[[bytes], None]
 
-    def start(self, connection: Connection, room: RoomTask, event: Connect) -> None:
-        """Ask the room for a session."""
+    def attach(self, connection: Connection) -> None:
+        """The connection it is on."""
         self.connection = connection
         # The room writes to the connection directly: this is the hottest call of all.
         self.write = connection.write
+
+    def start(self, room: RoomTask, event: Connect) -> None:
+        """Ask the room for a session."""
         self._room = room
         self._watch_expiry()
         room.connect(self, event)

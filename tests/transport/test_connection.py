@@ -352,6 +352,7 @@ class TestKeepalive:
     ) -> None:
         held = Held(deadlines, ping_interval_s=20, ping_timeout_s=7)
         await trio.sleep(20)
+        await trio.testing.wait_all_tasks_blocked()
         held.connection.rest(REST_S)
         held.connection.receive(text("flood") * 10 + frame(Opcode.PONG))
         await trio.sleep(15)

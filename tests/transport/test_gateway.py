@@ -12,6 +12,7 @@ import trio.testing
 
 from presence_server.transport.head import MAX_HEAD_BYTES
 from presence_server.transport.refusal import REFUSAL_TIMEOUT_S
+from presence_server.transport.session import SessionLink
 from tests.transport.frames import upgrade_request
 from tests.transport.house import House, Visitor, join, visit
 from tests.transport.test_refusal import NO_PAGE
@@ -190,6 +191,41 @@ class TestDraining:
                 assert (answer.status, answer.code) == (503, "DRAINING")
                 assert answer.is_no_page
                 assert int(answer.headers["retry-after"]) > 0
+
+    async def test_goes_on_with_the_others_when_one_brings_up_a_bug(
+        self, autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        let_go = SessionLink.let_go
+
+        def let_go_of_all_but_ada(link: SessionLink, code: int, reason: str) -> None:
+            if link.profile.user_id == "ada":
+                raise RuntimeError("a bug")
+            let_go(link, code, reason)
+
+        monkeypatch.setattr(SessionLink, "let_go", let_go_of_all_but_ada)
+        house = House()
+        async with house.open() as nursery:
+            ada, bob = await join(house, nursery, "ada"), await join(house, nursery, "bob")
+            await ada.next_of("user:joined")
+            with structlog.testing.capture_logs() as logs:
+                house.gateway.drain(lambda: 0)
+            assert [entry["event"] for entry in logs] == ["connection crashed"]
+            assert await ada.end() == 1011
+            assert await bob.end() == 1012
+
+    async def test_waits_for_pages_that_are_being_sent(self, autojump_clock: Clock) -> None:
+        house = House()
+        async with house.open() as nursery:
+            await house.gateway.wait_until_answered()
+            early = await visit(house, nursery)
+            await early.send(b"GET / HT")
+            await trio.testing.wait_all_tasks_blocked()
+            house.gateway.drain(lambda: 0)
+            with trio.move_on_after(1) as patience:
+                await house.gateway.wait_until_answered()
+            assert patience.cancelled_caught
+            await early.stream.aclose()
+            await house.gateway.wait_until_answered()
 
     async def test_with_nobody_there_is_done_at_once(self, autojump_clock: Clock) -> None:
         house = House()

@@ -247,6 +247,29 @@ async def test_a_peer_that_never_reads_is_let_go_and_its_session_detached(
         assert (changed["user_id"], changed["connected"]) == ("ada", False)
 
 
+async def test_a_peer_that_reads_little_at_a_time_is_not_given_up(autojump_clock: Clock) -> None:
+    limits = ConnectionLimits(write_timeout_s=10, ping_interval_s=1000, outbox_bytes=10_000_000)
+    house = House(connection=limits, messages_per_s=1000, burst=1000)
+    async with house.open() as nursery:
+        watcher = await join(house, nursery, "eve")
+        ours, theirs = trio.testing.lockstep_stream_pair()
+        nursery.start_soon(house.gateway.greet_stream, theirs, None)
+        ada = Visitor(ours)
+        await ada.upgrade("/ws/boards/demo?user_id=ada")
+        await watcher.next_of("user:joined")
+        for number in range(40):
+            await watcher.say("presence:update", metadata={"n": number, "x": "y" * 1900})
+            await watcher.next_of("presence:update")
+        # 80 KiB wait, and a minute goes by while they are taken.
+        data = b""
+        while b'"n":39' not in data:
+            await trio.sleep(1)
+            more = await ours.receive_some(1500)
+            assert more, "given up"
+            data += more
+        assert house.gateway.connections == 2
+
+
 async def test_a_server_that_is_cancelled_leaves_sessions_to_be_resumed(
     autojump_clock: Clock,
 ) -> None:
