@@ -12,7 +12,7 @@ import re
 import sys
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import Literal, TextIO
+from typing import Literal, Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -64,10 +64,23 @@ _SECRETS = (
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
+class LogOutput(Protocol):
+    """Where lines go; a file, or what looks like one."""
+
+    def write(self, text: str, /) -> object:
+        """Take a line."""
+
+    def flush(self) -> object:
+        """Pass it on."""
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+
+
 def configure_logging(
     level: str = "info",
     style: Literal["console", "json"] | None = None,
-    stream: TextIO | None = None,
+    stream: LogOutput | None = None,
 ) -> None:
     """Send structlog's and the standard library's events to ``stream`` (stderr).
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from .options import config_option, database_option, read_settings
+
+LAST_LINES_S = 0.5
+"""For how long the last lines of the log are waited for."""
 
 
 @click.command()
@@ -32,8 +36,13 @@ def serve(
     )
     import trio
 
+    from ..log_stream import LogStream
     from ..server import main
     from ..telemetry import configure_logging
 
-    configure_logging(settings.logging.level, settings.logging.format)
-    trio.run(main, settings)
+    stream = LogStream(sys.stderr)
+    configure_logging(settings.logging.level, settings.logging.format, stream)
+    try:
+        trio.run(main, settings)
+    finally:
+        stream.finish(LAST_LINES_S)

@@ -14,6 +14,7 @@ import signal
 import ssl
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -49,6 +50,9 @@ FLUSH_DEADLINE_S = 1.5
 
 LAST_RESORT_S = 1.9
 """After the drain: what hangs by then, such as a frozen database's connection, is left open."""
+
+LAST_LINE_S = 0.05
+"""Time for the thread that writes the log, which may itself be what hangs."""
 
 AT_ONCE_S = 0.5
 """After a second signal: time for last writes to a store that is well."""
@@ -239,6 +243,7 @@ def _exit_after(seconds: float) -> None:
 
     def leave() -> None:
         log.warning("exiting with connections to the stores open")
+        time.sleep(LAST_LINE_S)
         os._exit(0)
 
     timer = threading.Timer(seconds, leave)

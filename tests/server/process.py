@@ -52,7 +52,11 @@ class ServerProcess:
 
 @asynccontextmanager
 async def server_process(**values: object) -> AsyncIterator[ServerProcess]:
-    """Start one on a free port; settings as ``section__key=value``. Killed at the end."""
+    """Start one on a free port; settings as ``section__key=value``. Killed at the end.
+
+    With ``reads_log=False`` nobody reads what it logs once it listens.
+    """
+    reads_log = values.pop("reads_log", True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PRESENCE_")}
     environment |= {"PRESENCE_SERVER__PORT": "0", "PRESENCE_LOGGING__FORMAT": "json"}
     environment |= {f"PRESENCE_{key.upper()}": _text(value) for key, value in values.items()}
@@ -68,7 +72,10 @@ async def server_process(**values: object) -> AsyncIterator[ServerProcess]:
             lines = _Lines(process.stderr)
             with trio.fail_after(PATIENCE_S):
                 server = ServerProcess(process, await lines.address())
-            nursery.start_soon(lines.collect, server)
+            if reads_log:
+                nursery.start_soon(lines.collect, server)
+            else:
+                server.log_ended.set()
             yield server
             nursery.cancel_scope.cancel()
     finally:
