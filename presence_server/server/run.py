@@ -27,6 +27,7 @@ from ..presence.service import PresenceService
 from ..presence.stack import PresenceStack, open_presence
 from ..settings import Settings
 from ..storage.errors import StorageError
+from ..transport.descriptors import make_room_for
 from .listening import Address, address_of, open_listeners, tls_context
 from .notify import ServiceManager
 from .wiring import Parts, wire_parts
@@ -68,6 +69,7 @@ async def main(settings: Settings) -> None:
     """
     _calm_garbage_collector()
     _share_the_interpreter()
+    _make_room(settings.limits.max_connections)
     # Before anything else, or an interrupt could land in the middle of a transition.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, _one_error():
         stop = trio.Event()
@@ -99,6 +101,12 @@ def _share_the_interpreter() -> None:
     thread of the database each may have to wait that long for its turn.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+
+def _make_room(connections: int) -> None:
+    room = make_room_for(connections)
+    if room < connections:
+        log.info("few descriptors", room_for=room, max_connections=connections)
 
 
 async def serve(

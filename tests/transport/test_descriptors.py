@@ -8,7 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from presence_server.transport.descriptors import RESERVE, are_few_left, is_among_the_last
+from presence_server.transport.descriptors import (
+    RESERVE,
+    are_few_left,
+    is_among_the_last,
+    make_room_for,
+)
 
 MAY_OPEN = 400
 
@@ -61,3 +66,44 @@ def test_few_are_left_when_there_is_none_at_all(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(os, "dup", dup)
     assert are_few_left(0)
+
+
+class Limits:
+    """A system's limits on one process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, soft: int, hard: int) -> None:
+        self.now = soft, hard
+        monkeypatch.setattr(resource, "getrlimit", lambda _kind: self.now)
+        monkeypatch.setattr(resource, "setrlimit", self._set)
+
+    def _set(self, _kind: int, limits: tuple[int, int]) -> None:
+        self.now = limits
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "raised"),
+    [
+        (1024, 1_000_000, 31_024),
+        (1024, 4096, 4096),
+        (1024, resource.RLIM_INFINITY, 31_024),
+        (65_536, 1_000_000, 65_536),
+        (1024, 1024, 1024),
+        (100, 1_000_000, 100),
+    ],
+)
+def test_room_is_made_for_the_connections_there_may_be(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, raised: int
+) -> None:
+    limits = Limits(monkeypatch, soft, hard)
+    assert make_room_for(15_000) == raised - min(RESERVE, raised // 4)
+    assert limits.now == (raised, hard)
+
+
+def test_what_the_system_does_not_give_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    Limits(monkeypatch, 1024, 1_000_000)
+
+    def refuse(_kind: int, _limits: tuple[int, int]) -> None:
+        raise ValueError("not allowed")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    assert make_room_for(15_000) == 1024 - RESERVE
