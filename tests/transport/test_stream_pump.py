@@ -224,6 +224,15 @@ async def test_a_stream_without_a_half_close_is_closed_after_a_while(
         assert trio.current_time() == pytest.approx(before + LINGER_S)
 
 
+async def in_lockstep(house: House, nursery: trio.Nursery) -> Visitor:
+    """Ada, who has asked to join on a stream that takes no byte that she does not read."""
+    ours, theirs = trio.testing.lockstep_stream_pair()
+    nursery.start_soon(house.gateway.greet_stream, theirs, None)
+    ada = Visitor(ours)
+    await ada.upgrade("/ws/boards/demo?user_id=ada")
+    return ada
+
+
 async def test_a_peer_that_never_reads_is_let_go_and_its_session_detached(
     autojump_clock: Clock,
 ) -> None:
@@ -231,10 +240,7 @@ async def test_a_peer_that_never_reads_is_let_go_and_its_session_detached(
     house = House(connection=limits)
     async with house.open() as nursery:
         watcher = await join(house, nursery, "eve")
-        ours, theirs = trio.testing.lockstep_stream_pair()
-        nursery.start_soon(house.gateway.greet_stream, theirs, None)
-        ada = Visitor(ours)
-        await ada.upgrade("/ws/boards/demo?user_id=ada")
+        await in_lockstep(house, nursery)
         await watcher.next_of("user:joined")
         # The first is on its way for ever; the second waits behind it.
         for status in ("away", "idle"):
@@ -252,10 +258,7 @@ async def test_a_peer_that_reads_little_at_a_time_is_not_given_up(autojump_clock
     house = House(connection=limits, messages_per_s=1000, burst=1000)
     async with house.open() as nursery:
         watcher = await join(house, nursery, "eve")
-        ours, theirs = trio.testing.lockstep_stream_pair()
-        nursery.start_soon(house.gateway.greet_stream, theirs, None)
-        ada = Visitor(ours)
-        await ada.upgrade("/ws/boards/demo?user_id=ada")
+        ada = await in_lockstep(house, nursery)
         await watcher.next_of("user:joined")
         for number in range(40):
             await watcher.say("presence:update", metadata={"n": number, "x": "y" * 1900})
@@ -264,7 +267,7 @@ async def test_a_peer_that_reads_little_at_a_time_is_not_given_up(autojump_clock
         data = b""
         while b'"n":39' not in data:
             await trio.sleep(1)
-            more = await ours.receive_some(1500)
+            more = await ada.stream.receive_some(1500)
             assert more, "given up"
             data += more
         assert house.gateway.connections == 2
