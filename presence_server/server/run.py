@@ -202,8 +202,8 @@ async def _drain(parts: Parts, timeout_s: float) -> None:
         return round(random.uniform(0, timeout_s * 1000))  # noqa: S311 - no secret, a spread
 
     parts.gateway.refuse_newcomers()
+    # Who left while the server was busy must not come back as somebody who dropped.
     if parts.pump is not None:
-        # Who left while the server was busy must not come back as somebody who dropped.
         with trio.move_on_after(CATCH_UP_S):
             await parts.pump.catch_up()
     parts.gateway.drain(retry_after_ms)

@@ -34,8 +34,7 @@ async def talk(address: Address, *, receive_buffer: int | None = None) -> Visito
 async def ask(address: Address, request: bytes, *, half_closes: bool = False) -> Answer:
     """Send a request and read the answer to its end.
 
-    With ``half_closes`` the client's side ends behind the request. Nothing that the web
-    application answers may be asked that way: Hypercorn takes it for a client that left.
+    With ``half_closes`` the client's side ends behind the request.
     """
     visitor = await talk(address)
     async with visitor.stream:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import signal
+import ssl
 from pathlib import Path
+from typing import cast
 
 import pytest
 import trio
 
+from tests.certificates import self_signed
 from tests.hostile.kit import joined
 from tests.server.kit import PATIENCE_S
 from tests.server.process import server_process
+from tests.server.raw import talk
 from tests.server.test_drain import assert_quiet, database_url, open_sessions
 from tests.transport.frames import close, event
 from tests.transport.house import Visitor
@@ -19,6 +23,7 @@ pytestmark = pytest.mark.e2e
 
 CROWD = 400
 """More than one wake of the pump reads."""
+TLS_CROWD = 50
 
 
 @pytest.mark.parametrize("goodbye", [close(1000), event("board:leave")])
@@ -50,5 +55,34 @@ async def test_a_goodbye_said_before_the_signal_is_a_leave(tmp_path: Path, goodb
             assert await server.exit_code() == 0
             for visitor in crowd:
                 await visitor.stream.aclose()
+        assert_quiet(server)
+    assert open_sessions(tmp_path) == []
+
+
+async def test_over_tls_too(tmp_path: Path) -> None:
+    certfile, keyfile = self_signed(tmp_path)
+    trust = ssl.create_default_context(cafile=certfile)
+    async with server_process(
+        database__url=database_url(tmp_path),
+        server__tls_certfile=certfile,
+        server__tls_keyfile=keyfile,
+    ) as server:
+        crowd = []
+        with trio.fail_after(PATIENCE_S):
+            for number in range(TLS_CROWD):
+                plain = (await talk(server.address)).stream
+                stream = trio.SSLStream(plain, trust, server_hostname="127.0.0.1")
+                visitor = Visitor(cast("trio.abc.HalfCloseableStream", stream))
+                await visitor.upgrade(f"/ws/boards/board-{number // 10}?user_id=user-{number}")
+                await visitor.next_of("board:joined")
+                crowd.append(visitor)
+            await server.signal(signal.SIGSTOP)
+            for visitor in crowd:
+                await visitor.send(close(1000))
+            await server.signal(signal.SIGTERM)
+            await server.signal(signal.SIGCONT)
+            assert await server.exit_code() == 0
+            for visitor in crowd:
+                await trio.aclose_forcefully(visitor.stream)
         assert_quiet(server)
     assert open_sessions(tmp_path) == []
