@@ -148,3 +148,14 @@ def test_a_free_seat_is_one_that_nobody_waits_for() -> None:
     board.leave(ada)
     seen.append(board.room.has_free_seat)
     assert seen == [True, False, False]
+
+
+def test_a_session_is_here_from_the_seat_or_the_place_in_line_to_its_end() -> None:
+    world = World(BoardLimits(capacity=1))
+    ada, bob = world.connect("ada"), world.connect("bob")
+    world.drop(ada)
+    assert world.room.has_session(ada.session_id)
+    assert world.room.has_session(bob.session_id)
+    assert not world.room.has_session("unheard-of")
+    world.leave(bob)
+    assert not world.room.has_session(bob.session_id)
