@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presence_server.core.model import BoardLimits
-from presence_server.settings import Settings, SettingsError, load_settings, setting_kinds
+from presence_server.settings import (
+    ServerSettings,
+    Settings,
+    SettingsError,
+    load_server_settings,
+    load_settings,
+    setting_kinds,
+)
 from presence_server.settings.sources import nearest
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -197,6 +204,29 @@ class TestSecrets:
         ]
         keys = Settings.of({"auth.jwt_keys": {"a": ED25519_PEM}}).auth.keys_by_kid
         assert keys["a"].algorithms == ("EdDSA",)
+
+
+class TestOfTheServerAlone:
+    def test_need_no_secret_of_the_others(self, tmp_path: Path) -> None:
+        toml = write(tmp_path / "c.toml", '[server]\nport = 9\n[auth]\nmode = "jwt"\nodd = 1')
+        environ = {"PRESENCE_AUTH__JWT_SECRET_FILE": "/nowhere", "PRESENCE_SERVER__HOST": "::1"}
+        settings = load_server_settings(toml, environ)
+        assert (settings.host, settings.port) == ("::1", 9)
+        assert load_server_settings(environ={}) == ServerSettings()
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("[server]\nport = 70000", "server.port: input should be less than or equal to 65535"),
+            ("[server]\nprot = 1", "server.prot: no such setting; did you mean server.port?"),
+            ("[server", "not TOML"),
+        ],
+    )
+    def test_name_their_problems(self, tmp_path: Path, text: str, problem: str) -> None:
+        with pytest.raises(SettingsError) as caught:
+            load_server_settings(write(tmp_path / "c.toml", text), {})
+        (line,) = caught.value.problems
+        assert problem in line
 
 
 class TestUnknownKeys:

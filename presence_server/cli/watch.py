@@ -11,8 +11,9 @@ import click
 import trio
 
 from ..client import PresenceClient, connect
+from ..settings import load_server_settings
 from . import picture
-from .options import config_option, read_settings
+from .options import config_option
 
 REDRAW_S = 0.1
 
@@ -47,7 +48,7 @@ def watch(
 
 def local_url(config_path: Path | None) -> str:
     """The server that these settings start, seen from this machine."""
-    settings = read_settings(config_path).server
+    settings = load_server_settings(config_path)
     everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
     host = "127.0.0.1" if everywhere else settings.host.strip("[]")
     scheme = "https" if settings.tls_certfile else "http"

@@ -4,7 +4,13 @@
 file, :mod:`.model` puts them together.
 """
 
-from .model import Settings, SettingsError, load_settings, setting_kinds
+from .model import (
+    Settings,
+    SettingsError,
+    load_server_settings,
+    load_settings,
+    setting_kinds,
+)
 from .sections import (
     AuthSettings,
     BoardSettings,
@@ -31,6 +37,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "is_loopback",
+    "load_server_settings",
     "load_settings",
     "setting_kinds",
 ]

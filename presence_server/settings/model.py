@@ -129,15 +129,47 @@ def load_settings(
     Raises:
         SettingsError: with every problem of every source.
     """
+    return _build(_layers(config_path, overrides or {}, environ))
+
+
+def load_server_settings(
+    config_path: Path | None = None, environ: Mapping[str, str] = os.environ
+) -> ServerSettings:
+    """Where the server of these settings listens: for clients, which lack its secrets.
+
+    Args:
+        config_path: as for :func:`load_settings`.
+        environ: likewise.
+
+    Raises:
+        SettingsError: with every problem of the section ``server``.
+    """
+    layers = _layers(config_path, {}, environ)
+    others = tuple(f"{name}." for name in Settings.model_fields if name != "server")
+    problems = [p for layer in layers for p in layer.problems if not p.startswith(others)]
+    section = sources.combined(layers).get("server", {})
+    try:
+        settings = ServerSettings.model_validate(section)
+    except ValidationError as error:
+        problems += _described(error, layers, "server")
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _layers(
+    config_path: Path | None, overrides: Mapping[str, object], environ: Mapping[str, str]
+) -> list[sources.Layer]:
+    """What the sources say, the one that wins first."""
     if config_path is None and environ.get("PRESENCE_CONFIG"):
         config_path = Path(environ["PRESENCE_CONFIG"])
     layers = [
-        sources.Layer(sources.nest(overrides or {})),
+        sources.Layer(sources.nest(overrides)),
         sources.read_environment(environ, setting_kinds()),
     ]
     if config_path is not None:
         layers.append(sources.read_toml(config_path))
-    return _build(layers)
+    return layers
 
 
 def setting_kinds() -> dict[str, sources.Kind]:
@@ -168,10 +200,18 @@ def _build(layers: list[sources.Layer]) -> Settings:
     try:
         loaded = Loaded()
     except ValidationError as error:
-        origins = {key: name for layer in layers for key, name in layer.origins.items()}
-        kinds = setting_kinds()
-        for details in error.errors(include_url=False):
-            problems += sources.describe(details, kinds, origins)
+        problems += _described(error, layers)
     if problems:
         raise SettingsError(problems)
     return Settings(**{name: getattr(loaded, name) for name in Settings.model_fields})
+
+
+def _described(error: ValidationError, layers: list[sources.Layer], *section: str) -> list[str]:
+    """A line for each problem; ``section`` is where it was found, if in one alone."""
+    origins = {key: name for layer in layers for key, name in layer.origins.items()}
+    kinds = setting_kinds()
+    problems = []
+    for details in error.errors(include_url=False):
+        details["loc"] = (*section, *details["loc"])
+        problems += sources.describe(details, kinds, origins)
+    return problems

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from presence_server.settings import Settings, SettingsError, load_settings, setting_kinds
+from tests.certificates import self_signed
 from tests.command import assert_command_parses
 from tests.server.process import server_process
 
@@ -89,8 +90,12 @@ def test_it_runs_a_command_that_exists_as_somebody_without_rights() -> None:
     assert json.loads(all_of("ENTRYPOINT")[0]) == ["presence-server"]
     assert_command_parses(json.loads(all_of("CMD")[0]))
     (user,) = all_of("USER")
-    assert user not in ("root", "0")
-    assert f" {user} " in next(rest for rest in all_of("RUN") if "useradd" in rest)
+    # Numbers, which Kubernetes can tell from root's.
+    uid, gid = map(int, user.split(":"))
+    assert uid > 0 < gid
+    made = next(rest for rest in all_of("RUN") if "useradd" in rest)
+    assert f"groupadd --gid {gid} " in made
+    assert f"useradd --uid {uid} --gid {gid} " in made
 
 
 def test_its_port_is_the_default_and_its_variables_are_settings() -> None:
@@ -106,7 +111,8 @@ def test_its_port_is_the_default_and_its_variables_are_settings() -> None:
 def test_the_database_is_in_the_volume_which_is_the_users_own() -> None:
     (volume,) = all_of("VOLUME")
     assert environment()["DATABASE_URL"].startswith(f"sqlite:///{volume}/")
-    assert re.search(rf"install -d -o {all_of('USER')[0]} .*{volume}", str(all_of("RUN")))
+    uid, gid = all_of("USER")[0].split(":")
+    assert re.search(rf"install -d -o {uid} -g {gid} .*{volume}", str(all_of("RUN")))
 
 
 def test_it_lets_nobody_in_until_it_is_told_who_may() -> None:
@@ -127,14 +133,24 @@ async def test_the_health_check_tells_a_server_from_none(tmp_path: Path) -> None
     program, option, code = json.loads(check)
     assert (program, option) == ("python", "-c")
 
-    def exit_code(port: int) -> int:
-        assert "8000" in code
-        command = [sys.executable, option, code.replace("8000", str(port))]
+    def exit_code(port: int, **settings: str) -> int:
         # A proxy for the way out is not for the way to oneself.
-        environ = {**os.environ, "http_proxy": "http://127.0.0.1:1"}
+        environ = os.environ | {
+            "http_proxy": "http://127.0.0.1:1",
+            "PRESENCE_SERVER__PORT": str(port),
+            **settings,
+        }
+        command = [sys.executable, option, code]
         return subprocess.run(command, check=False, capture_output=True, env=environ).returncode
 
-    async with server_process(database__url=f"sqlite:///{tmp_path}/presence.db") as server:
+    database = f"sqlite:///{tmp_path}/presence.db"
+    async with server_process(database__url=database) as server:
         assert exit_code(server.address.port) == 0
         await server.kill()
         assert exit_code(server.address.port) != 0
+    certificate, key = map(str, self_signed(tmp_path))
+    async with server_process(
+        database__url=database, server__tls_certfile=certificate, server__tls_keyfile=key
+    ) as server:
+        tls = {"PRESENCE_SERVER__TLS_CERTFILE": certificate}
+        assert exit_code(server.address.port, **tls) == 0

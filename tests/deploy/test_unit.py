@@ -38,7 +38,9 @@ def test_it_starts_a_command_that_exists_with_options_that_exist() -> None:
 def test_the_manager_waits_until_the_server_says_that_it_is_ready_and_watches_it() -> None:
     assert value("Type") == "notify"
     assert int(value("WatchdogSec")) > 0
-    assert value("RestartPreventExitStatus") == "2"
+    assert value("RestartPreventExitStatus") == "2 CREDENTIALS"
+    # However often it died, it is started again.
+    assert value("StartLimitIntervalSec") == "0"
 
 
 def test_it_waits_for_the_drain_by_default_and_with_the_example_for_production() -> None:

@@ -29,7 +29,8 @@ class Document:
 
     def commands(self) -> list[list[str]]:
         """Every command of every shell block, as words, without the variables before it."""
-        lines = "".join(self.code("sh")).replace("\\\n", " ").splitlines()
+        text = "".join(self.code("sh")).replace("\\\n", " ")
+        lines = text.replace(" |\n", "\n").splitlines()
         commands = [shlex.split(line, comments=True) for line in lines]
         return [list(dropwhile(_VARIABLE.match, words)) for words in commands if words]
 

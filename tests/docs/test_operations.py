@@ -129,9 +129,13 @@ def test_commands_and_unit_and_image_agree_about_where_things_are() -> None:
 
 
 def test_the_command_that_makes_a_secret_makes_one_that_is_taken() -> None:
-    (words,) = [command for command in OPERATIONS.commands() if "token_urlsafe" in "".join(command)]
-    done = subprocess.run([sys.executable, *words[1:3]], check=True, capture_output=True, text=True)
-    Settings.of({"auth.mode": "jwt", "auth.jwt_secret": done.stdout.strip()})
+    found = [command for command in OPERATIONS.commands() if "token_urlsafe" in "".join(command)]
+    assert len(found) == 2
+    for words, name in zip(found, ("auth.jwt_secret", "auth.admin_token"), strict=True):
+        assert words[-1].strip(")").endswith(name.removeprefix("auth."))
+        run = [sys.executable, *words[1:3]]
+        done = subprocess.run(run, check=True, capture_output=True, text=True)
+        Settings.of({name: done.stdout.strip()})
 
 
 def test_the_backup_of_a_database_in_use_is_whole(tmp_path: Path) -> None:
