@@ -6,6 +6,8 @@ stop the event loop, with everybody on every board, and every signal.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections import deque
 from typing import TextIO
@@ -35,6 +37,19 @@ class LogStream:
         self._idle = threading.Event()
         self._idle.set()
         threading.Thread(target=self._pass_on, name="log", daemon=True).start()
+
+    @classmethod
+    def of_stderr(cls) -> LogStream:
+        """One that leads to where stderr does, over a file of its own.
+
+        A write that hangs keeps the lock of its file, and at the end of the process Python
+        would wait for that of stderr.
+        """
+        try:
+            file = os.fdopen(os.dup(sys.stderr.fileno()), "w", errors="backslashreplace")
+        except OSError:
+            return cls(sys.stderr)  # What took its place has no descriptor.
+        return cls(file)
 
     def write(self, text: str) -> int:
         """Take some lines; none of them if too many wait."""
@@ -78,3 +93,16 @@ class LogStream:
                 self._idle.set()
                 if self._lines:
                     self._idle.clear()
+
+
+def log_what_nobody_catches() -> None:
+    """Have Python tell the log, not stderr, of what ends a thread or comes up in a finalizer."""
+
+    def unraisable(found: sys.UnraisableHookArgs) -> None:
+        log.error("unraisable", where=repr(found.object), exc_info=found.exc_value)
+
+    def thread_ended(found: threading.ExceptHookArgs) -> None:
+        log.error("thread ended", exc_info=found.exc_value)
+
+    sys.unraisablehook = unraisable
+    threading.excepthook = thread_ended

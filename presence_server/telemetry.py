@@ -44,7 +44,10 @@ _LIBRARIES = (
 """They log statements, headers and payloads on levels under WARNING."""
 
 _SECRET_KEYS = frozenset(
-    {"authorization", "body", "cookie", "jwt", "password", "payload", "secret", "token"}
+    {
+        *("authorization", "body", "cookie", "jwt", "password", "payload", "secret"),
+        *("session_id", "token"),
+    }
 )
 _SECRETS = (
     # In a query, as an argument or attribute in a repr, and in JSON or a dict.
@@ -55,11 +58,12 @@ _SECRETS = (
         ),
         r"\1[redacted]",
     ),
-    (re.compile(r"(?i)\b(bearer)[ .]+[\w.~+/=-]+"), r"\1 [redacted]"),
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "[redacted]"),  # A JWT, wherever it stands.
-    (re.compile(r"(://[^/\s:@]*):[^\s@]+@"), r"\1:[redacted]@"),
+    (re.compile(r"(?i)\b(bearer)[ .]{1,8}[\w.~+/=-]+"), r"\1 [redacted]"),
+    # A JWT, wherever it stands.
+    (re.compile(r"(?<![\w-])eyJ[\w-]{1,4096}\.[\w-]{1,16384}\.[\w-]*"), "[redacted]"),
+    (re.compile(r"(://[^/\s:@]{0,256}):[^\s@]{1,512}@"), r"\1:[redacted]@"),
     # What PostgreSQL says of a row that is there already.
-    (re.compile(r"(Key \([^)]*\))=\([^)]*\)"), r"\1=([redacted])"),
+    (re.compile(r"(Key \([^)]{0,256}\))=\([^)]{0,1024}\)"), r"\1=([redacted])"),
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -140,8 +144,8 @@ def redact(
     return event
 
 
-def _without_secrets(key: object, value: object) -> object:
-    name = key.lower() if isinstance(key, str) else ""
+def _without_secrets(key: str, value: object) -> object:
+    name = key.lower()
     if name in _SECRET_KEYS:
         return "[redacted]"
     if name == "session" and isinstance(value, str):
@@ -150,13 +154,17 @@ def _without_secrets(key: object, value: object) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
-        return {k: _without_secrets(k, v) for k, v in value.items()}
+        return {_text(k): _without_secrets(_text(k), v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_without_secrets("", item) for item in value]
     text = value if isinstance(value, str) else repr(value)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _text(key: object) -> str:
+    return key.decode("latin-1") if isinstance(key, bytes) else str(key)
 
 
 def one_line(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 
+import pytest
 import structlog.testing
 
-from presence_server.log_stream import LogStream
+from presence_server.log_stream import LogStream, log_what_nobody_catches
 
 PATIENCE_S = 30
 
@@ -63,3 +65,40 @@ def test_a_reader_that_is_gone_does_not_end_it() -> None:
 def test_it_is_a_terminal_where_its_reader_is_one() -> None:
     assert LogStream(Terminal()).isatty()
     assert not LogStream(io.StringIO()).isatty()
+
+
+def test_it_has_a_file_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    stream = LogStream.of_stderr()
+    stream.write("hello \udc80\n")
+    assert stream.finish(PATIENCE_S)
+    assert capfd.readouterr().err == "hello \\udc80\n"
+
+
+def test_it_writes_to_what_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    instead = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", instead)
+    stream = LogStream.of_stderr()
+    stream.write("hello\n")
+    assert stream.finish(PATIENCE_S)
+    assert instead.getvalue() == "hello\n"
+
+
+def test_what_nobody_catches_is_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    log_what_nobody_catches()
+
+    class Broken:
+        def __del__(self) -> None:
+            raise RuntimeError("in a finalizer")
+
+    def end() -> None:
+        raise RuntimeError("in a thread")
+
+    with structlog.testing.capture_logs() as logs:
+        Broken()
+        thread = threading.Thread(target=end)
+        thread.start()
+        thread.join()
+    assert [entry["event"] for entry in logs] == ["unraisable", "thread ended"]
+    assert [str(entry["exc_info"]) for entry in logs] == ["in a finalizer", "in a thread"]

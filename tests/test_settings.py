@@ -53,6 +53,11 @@ class TestDefaults:
     def test_give_a_room_its_own_defaults(self) -> None:
         assert load_settings(environ={}).board_limits() == BoardLimits()
 
+    def test_let_no_address_fill_the_queues_of_all(self) -> None:
+        settings = Settings()
+        one_address = 2 * settings.limits.connections_per_ip  # Connected, and dropped.
+        assert settings.queue.total_limit > one_address
+
     def test_file_lists_every_setting_with_its_default(self) -> None:
         section = ""
         listed: dict[str, object] = {}

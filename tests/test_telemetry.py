@@ -161,7 +161,8 @@ class TestLogs:
         configure_logging(stream=stream)
         structlog.get_logger("a").info(
             "x",
-            query={"token": "hunter2", "user_id": "ada"},
+            query={"token": "hunter2", "user_id": "ada", "session_id": "hunter2"},
+            raw={b"Authorization": b"hunter2"},
             heads=[("authorization", "Bearer hunter2")],
             head=b"GET /?token=hunter2 HTTP/1.1",
             error=ValueError("token=hunter2"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -36,12 +35,13 @@ def serve(
     )
     import trio
 
-    from ..log_stream import LogStream
+    from ..log_stream import LogStream, log_what_nobody_catches
     from ..server import main
     from ..telemetry import configure_logging
 
-    stream = LogStream(sys.stderr)
+    stream = LogStream.of_stderr()
     configure_logging(settings.logging.level, settings.logging.format, stream)
+    log_what_nobody_catches()
     try:
         trio.run(main, settings)
     finally:

@@ -126,12 +126,12 @@ def _explain(text: bytes, error: str) -> NoReturn:
     """Raise the error for a text that the decoder refused with ``error``."""
     plain = _without_escaped_backslashes(text)
     storable = _LONE_SURROGATE.sub(b".", plain)
-    fields = _fields(storable)
-    if fields is None:
+    if _fields(storable) is None:
         _invalid("the message must be an object with type and payload")
     if storable != plain or _NUL in plain:
         _invalid(_NOT_STORED)
     try:
+        fields = _fields_decoder.decode(text)
         kind = msgspec.json.decode(fields.get("type", b"null"), type=str)
     except msgspec.MsgspecError:
         _invalid("type must be a string")

@@ -194,7 +194,7 @@ class QueueSettings(Section):
     enabled: bool = Field(True, description="Whether there is a queue; without it: BOARD_FULL.")
     limit: int = Field(1000, ge=0, le=1_000_000, description="Users who may wait for one board.")
     total_limit: int = Field(
-        10_000, ge=0, le=10_000_000, description="Users who may wait for all boards together."
+        25_000, ge=0, le=10_000_000, description="Users who may wait for all boards together."
     )
     grace_s: Grace = Field(
         30, description="Seconds a dropped connection keeps its place in the queue."

@@ -57,24 +57,25 @@ def _parse_sqlite(url: str) -> StoreUrl:
 
 def _parse_postgres(url: str) -> StoreUrl:
     dsn = "postgresql:" + url.partition(":")[2]
+    user = dsn.removeprefix("postgresql://").partition("@")[0]
+    if "@" in dsn and any(mark in user for mark in "/?#"):
+        # What was meant as one ends there for every reader of URLs, and would be shown.
+        raise StorageError("database.url: write / ? # in a user or password as %2F %3F %23")
     try:
         parts = urlsplit(dsn)
         _ = parts.port
         host = parts.hostname
-    except ValueError as error:
+    except ValueError:
         raise StorageError(
-            f"database.url: not a URL ({error}); use postgresql://user:password@host:port/database"
+            "database.url: not a URL; use postgresql://user:password@host:port/database"
         ) from None
-    if "@" in parts.path:
-        # What was meant as one has a slash in it, and would be shown as a database.
-        raise StorageError("database.url: write a / in a user or password as %2F")
     if not dsn.startswith("postgresql://") or not (host or "host=" in parts.query):
         raise StorageError(
             "database.url: names no host; use postgresql://user:password@host:port/database"
         )
     netloc = parts.netloc.rpartition("@")[2]
-    user = f"{parts.username}@" if parts.username else ""
-    shown = f"postgresql://{user}{netloc}{parts.path}"
+    username = f"{parts.username}@" if parts.username else ""
+    shown = f"postgresql://{username}{netloc}{parts.path}"
     return StoreUrl(dialect=Dialect.POSTGRES, path=None, dsn=dsn, shown=shown)
 
 

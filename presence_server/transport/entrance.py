@@ -26,7 +26,7 @@ class EntranceLimits(msgspec.Struct, frozen=True):
         detached_s: for how many seconds one is kept (``board.timeout_s``).
     """
 
-    max_waiting: int = 10_000
+    max_waiting: int = 25_000
     detached_per_ip: int = 10_000
     detached_s: float = 300.0
 

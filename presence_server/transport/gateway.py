@@ -99,7 +99,7 @@ class Gateway:
 
     @property
     def is_draining(self) -> bool:
-        """Whether :meth:`drain` was called."""
+        """Whether a drain has begun."""
         return self._draining
 
     @property

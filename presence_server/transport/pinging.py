@@ -7,7 +7,9 @@ import math
 
 _MOMENTS = 64
 LAST_LOOK_S = 0.5
-"""How long before its time is up a peer that has not answered yet is looked at once more."""
+"""How long the answer is looked for on a server that stood still when the time was up."""
+_LATE_S = 0.25
+"""So much later than it was to look the server must have stood still, or nearly."""
 
 
 def ping_time(since: float, interval_s: float) -> float:
@@ -32,8 +34,8 @@ class Step(enum.Enum):
 class Pinging:
     """Whether one peer answers. Times are scheduling seconds, as in ``now``.
 
-    A peer is given up at a second look only: a server that stood still finds its time up, and
-    the answer is there, unread.
+    A server that stood still finds the time of all its peers up, and their answers there,
+    unread: it looks once more.
     """
 
     __slots__ = ("_asked_at", "_interval_s", "_is_overdue", "_timeout_s", "look_at")
@@ -52,17 +54,13 @@ class Pinging:
             return Step.WAIT
         if self._asked_at is None:
             self._asked_at = now
-            self.look_at = now + self._timeout_s - self._last_look_s
+            self.look_at = now + self._timeout_s
             return Step.PING
-        if self._is_overdue:
+        if self._is_overdue or now < self.look_at + _LATE_S:
             return Step.GIVE_UP
         self._is_overdue = True
-        self.look_at = now + self._last_look_s
+        self.look_at = now + LAST_LOOK_S
         return Step.WAIT
-
-    @property
-    def _last_look_s(self) -> float:
-        return min(LAST_LOOK_S, self._timeout_s / 10)
 
     def answered(self) -> None:
         """A pong came; one that nobody asked for moves nothing."""

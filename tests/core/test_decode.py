@@ -132,6 +132,10 @@ def test_json_that_is_no_object_is_an_invalid_message(text: bytes) -> None:
     assert "type" in error.message
 
 
+def test_an_unknown_type_is_told_as_it_was_sent() -> None:
+    assert "'a\\\\b'" in refusal(rb'{"type":"a\\b"}').message
+
+
 @pytest.mark.parametrize("kind", ["board:joined", "", "heartbeat ", "x" * 5000])
 def test_an_unknown_type_is_an_unknown_event_and_repeated_only_in_part(kind: str) -> None:
     error = refusal(json.dumps({"type": kind}).encode())

@@ -57,7 +57,9 @@ async def server_process(**values: object) -> AsyncIterator[ServerProcess]:
     With ``reads_log=False`` nobody reads what it logs once it listens.
     """
     reads_log = values.pop("reads_log", True)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PRESENCE_")}
+    # As the unit and the image start it: Python keeps what it writes until it is a helping.
+    kept = ("PRESENCE_", "PYTHONUNBUFFERED")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(kept)}
     environment |= {"PRESENCE_SERVER__PORT": "0", "PRESENCE_LOGGING__FORMAT": "json"}
     environment |= {f"PRESENCE_{key.upper()}": _text(value) for key, value in values.items()}
     process = await trio.lowlevel.open_process(

@@ -22,7 +22,11 @@ LINES = 1000
 
 async def test_a_full_pipe_stops_neither_the_server_nor_its_end(tmp_path: Path) -> None:
     async with server_process(
-        reads_log=False, database__url=database_url(tmp_path), logging__level="debug"
+        reads_log=False,
+        database__url=database_url(tmp_path),
+        logging__level="debug",
+        # Beyond anybody's patience: the end must come by itself.
+        server__drain_timeout_s=3600,
     ) as server:
         with trio.fail_after(PATIENCE_S):
             watcher = await joined(server.address, "watcher")

@@ -56,7 +56,14 @@ def test_anything_else_is_refused_in_one_line_that_names_the_setting(url: str) -
         parse_url(url)
 
 
-def test_a_slash_in_a_password_is_refused_without_showing_it() -> None:
-    with pytest.raises(StorageError, match=r"^database\.url: [^\n]*%2F$") as caught:
-        parse_url("postgresql://me:1/hunter2@db/x")
+@pytest.mark.parametrize("password", ["1/hunter2", "hunter2/1", "12#hunter2", "12?hunter2"])
+def test_what_would_end_a_password_early_is_refused_without_showing_it(password: str) -> None:
+    with pytest.raises(StorageError, match=r"^database\.url: [^\n]*%2F") as caught:
+        parse_url(f"postgresql://me:{password}@db/x")
     assert "hunter2" not in str(caught.value)
+
+
+def test_such_signs_may_stand_behind_the_host() -> None:
+    store = parse_url("postgresql://me:secret@db/x?application_name=a@b")
+    assert store.shown == "postgresql://me@db/x"
+    assert parse_url("postgresql://db/x").shown == "postgresql://db/x"

@@ -30,8 +30,7 @@ class TestAPeer:
         pinging = Pinging(20, 20, now=0)
         assert pinging.look(19.9) is Step.WAIT
         assert pinging.look(20) is Step.PING
-        assert pinging.look(39) is Step.WAIT
-        assert pinging.look(pinging.look_at) is Step.WAIT
+        assert pinging.look(39.9) is Step.WAIT
         assert pinging.look_at == 40
         assert pinging.look(40) is Step.GIVE_UP
 
@@ -52,5 +51,10 @@ class TestAPeer:
         assert pinging.look_at == 300 + LAST_LOOK_S
         pinging.answered()
         assert pinging.look(301) is Step.PING
-        assert pinging.look(pinging.look_at) is Step.WAIT
         assert pinging.look(pinging.look_at) is Step.GIVE_UP
+
+    def test_that_does_not_answer_a_server_that_stood_still_either_is_given_up(self) -> None:
+        pinging = Pinging(20, 20, now=0)
+        pinging.look(20)
+        assert pinging.look(41) is Step.WAIT
+        assert pinging.look(41 + LAST_LOOK_S) is Step.GIVE_UP
