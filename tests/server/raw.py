@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import ssl
+from typing import NamedTuple, cast
 
 import trio
 
@@ -29,6 +30,13 @@ async def talk(address: Address, *, receive_buffer: int | None = None) -> Visito
         sock.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, receive_buffer)
     await sock.connect((address.host, address.port))
     return Visitor(trio.SocketStream(sock))
+
+
+async def talk_tls(address: Address, trust: ssl.SSLContext) -> Visitor:
+    """The same over TLS, which half-closes nothing."""
+    tcp = await trio.open_tcp_stream(address.host, address.port)
+    stream = trio.SSLStream(tcp, trust, server_hostname=address.host, https_compatible=True)
+    return Visitor(cast("trio.abc.HalfCloseableStream", stream))
 
 
 async def ask(address: Address, request: bytes, *, half_closes: bool = False) -> Answer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import ssl
 from pathlib import Path
-from typing import cast
 
 import pytest
 import trio
@@ -14,7 +13,7 @@ from tests.certificates import self_signed
 from tests.hostile.kit import joined
 from tests.server.kit import PATIENCE_S
 from tests.server.process import server_process
-from tests.server.raw import talk
+from tests.server.raw import talk_tls
 from tests.server.test_drain import assert_quiet, database_url, open_sessions
 from tests.transport.frames import close, event
 from tests.transport.house import Visitor
@@ -70,9 +69,7 @@ async def test_over_tls_too(tmp_path: Path) -> None:
         crowd = []
         with trio.fail_after(PATIENCE_S):
             for number in range(TLS_CROWD):
-                plain = (await talk(server.address)).stream
-                stream = trio.SSLStream(plain, trust, server_hostname="127.0.0.1")
-                visitor = Visitor(cast("trio.abc.HalfCloseableStream", stream))
+                visitor = await talk_tls(server.address, trust)
                 await visitor.upgrade(f"/ws/boards/board-{number // 10}?user_id=user-{number}")
                 await visitor.next_of("board:joined")
                 crowd.append(visitor)

@@ -23,7 +23,7 @@ from presence_server.server.run import FLUSH_DEADLINE_S, LAST_RESORT_S
 from tests.certificates import self_signed
 from tests.server.kit import PATIENCE_S, Client, visiting
 from tests.server.process import ServerProcess, server_process
-from tests.server.raw import talk
+from tests.server.raw import talk, talk_tls
 from tests.server.test_drain import (
     DEAF_IS_FINE,
     MORE_THAN_FITS,
@@ -34,7 +34,6 @@ from tests.server.test_drain import (
 )
 from tests.servers import PostgresServer, start_postgres
 from tests.transport.frames import frame
-from tests.transport.house import Visitor
 
 pytestmark = pytest.mark.e2e
 
@@ -107,9 +106,7 @@ async def test_peers_that_stall_under_tls_do_not_keep_the_server(tmp_path: Path)
         **PATIENT,
     ) as server:
         silent = await talk(server.address)
-        tcp = await trio.open_tcp_stream(server.address.host, server.address.port)
-        stream = trio.SSLStream(tcp, trust, server_hostname="127.0.0.1", https_compatible=True)
-        deaf = Visitor(stream)  # type: ignore[arg-type] # it half-closes nothing
+        deaf = await talk_tls(server.address, trust)
         async with silent.stream:
             with trio.fail_after(PATIENCE_S):
                 await deaf.upgrade("/ws/boards/demo?user_id=deaf")
@@ -117,7 +114,7 @@ async def test_peers_that_stall_under_tls_do_not_keep_the_server(tmp_path: Path)
                 await deaf.send(frame(Opcode.PING, b"x" * 125) * MORE_THAN_FITS)
             await server.signal(signal.SIGTERM)
             assert await server.exit_code() == 0
-        await trio.aclose_forcefully(stream)
+        await trio.aclose_forcefully(deaf.stream)
         assert_quiet(server)
     assert open_sessions(tmp_path) == ["deaf"]
 
