@@ -41,7 +41,8 @@ SWITCH_INTERVAL_S = 0.0005
 """How long another thread may keep the interpreter while the event loop waits for it."""
 
 CATCH_UP_S = 0.25
-"""What had been said before the signal, and not read yet, is worked through for so long."""
+"""What had been said before the signal, and not read yet, is worked through for so long, or for
+a quarter of the drain if that is longer."""
 
 LAST_ANSWERS_S = 1.0
 """For how long pages are still sent when the last WebSocket is gone."""
@@ -202,12 +203,13 @@ async def _drain(parts: Parts, timeout_s: float) -> None:
         return round(random.uniform(0, timeout_s * 1000))  # noqa: S311 - no secret, a spread
 
     parts.gateway.refuse_newcomers()
+    window_ends = trio.current_time() + timeout_s
     # Who left while the server was busy must not come back as somebody who dropped.
     if parts.pump is not None:
-        with trio.move_on_after(CATCH_UP_S):
+        with trio.move_on_after(max(CATCH_UP_S, timeout_s / 4)):
             await parts.pump.catch_up()
     parts.gateway.drain(retry_after_ms)
-    with trio.move_on_after(timeout_s):
+    with trio.move_on_at(window_ends):
         await parts.gateway.wait_until_empty()
         with trio.move_on_after(LAST_ANSWERS_S):
             await parts.gateway.wait_until_answered()

@@ -131,6 +131,8 @@ class Pump:
         """What the last wake had no time for: descriptors and what they are ready for."""
         self._gone: list[tuple[SocketWire, socket.socket]] = []
         self._working = False
+        self._served = 0
+        """Events so far."""
 
     def __len__(self) -> int:
         return len(self._wires)
@@ -180,10 +182,19 @@ class Pump:
             self._epoll.close()
 
     async def catch_up(self) -> None:
-        """Return when all that had come has been worked through."""
-        # Each turn of the scheduler is one wake of :meth:`run`.
-        while self._ready or self._epoll.poll(0, 1):
+        """Return when what has come by now was read: a helping of each socket that had any.
+
+        More may come all the time, so it is not waited for that nothing is left.
+        """
+        enough = self._served + len(self._wires)
+        while self._served < enough and (self._ready or self._poll()):
+            # Each turn of the scheduler is one wake of :meth:`run`, which serves these.
             await trio.lowlevel.checkpoint()
+
+    def _poll(self) -> bool:
+        """Whether sockets are ready; who was named comes last the next time, and must be served."""
+        self._ready.extend(self._epoll.poll(0, MAX_EVENTS))
+        return bool(self._ready)
 
     def _work(self) -> None:
         """One wake: bounded in events, bytes and time, so that timers stay on time."""
@@ -193,8 +204,9 @@ class Pump:
                 stop_at = perf_counter() + MAX_WAKE_S
                 ready, wires = self._ready, self._wires
                 if not ready:
-                    ready.extend(self._epoll.poll(0, MAX_EVENTS))
-                is_full = len(ready) == MAX_EVENTS
+                    self._poll()
+                waiting = len(ready)
+                is_full = waiting == MAX_EVENTS
                 while ready:
                     fd, events = ready.popleft()
                     wire = wires.get(fd)
@@ -209,6 +221,7 @@ class Pump:
                         # same busy sockets ahead of it. It may be about a descriptor that is
                         # another socket's by then, which does no harm: readiness is a hint.
                         break
+                self._served += waiting - len(ready)
                 self._batch.input_waits = is_full or bool(ready)
         finally:
             self._working = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import cast
 
 import pytest
@@ -322,3 +323,22 @@ class TestWake:
             nursery.cancel_scope.cancel()
         assert (one.heard, two.heard) == (["gone"], ["gone"])
         assert len(pump) == 0
+
+
+async def test_catching_up_is_a_helping_of_each_however_much_more_comes() -> None:
+    pump = Pump(Batch())
+    people = [Scripted(pump) for _ in range(300)]
+    for one in people:
+        # Whoever is heard has more to say.
+        one.react = partial(one.peer.send, b"more")
+        one.peer.send(b"first")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pump.run)
+        await pump.catch_up()
+        assert all(one.heard[0] == b"first" for one in people)
+        for one in people:
+            one.react = lambda: None
+        await pump.catch_up()
+        nursery.cancel_scope.cancel()
+    for one in people:
+        one.peer.close()
