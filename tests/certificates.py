@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import ssl
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+
+def tls(folder: Path) -> tuple[dict[str, object], ssl.SSLContext]:
+    """The settings of a server with a certificate of its own, and what a client trusts it by."""
+    certfile, keyfile = self_signed(folder)
+    settings: dict[str, object] = {
+        "server__tls_certfile": certfile,
+        "server__tls_keyfile": keyfile,
+    }
+    return settings, ssl.create_default_context(cafile=certfile)
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:

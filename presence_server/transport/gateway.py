@@ -132,7 +132,7 @@ class Gateway:
 
     def drain(self, retry_after_ms: Callable[[], int]) -> None:
         """Refuse newcomers, and tell everybody when to come back; sessions stay as they are."""
-        self._draining = True
+        self.refuse_newcomers()
         with self._registry.batch:
             for link, _ in list(self._links.values()):
                 try:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import signal
-import ssl
 from pathlib import Path
 
 import pytest
 import trio
 
-from tests.certificates import self_signed
+from tests.certificates import tls
 from tests.hostile.kit import joined
 from tests.server.kit import PATIENCE_S
 from tests.server.process import server_process
@@ -59,12 +58,10 @@ async def test_a_goodbye_said_before_the_signal_is_a_leave(tmp_path: Path, goodb
 
 
 async def test_over_tls_too(tmp_path: Path) -> None:
-    certfile, keyfile = self_signed(tmp_path)
-    trust = ssl.create_default_context(cafile=certfile)
+    settings, trust = tls(tmp_path)
     async with server_process(
         database__url=database_url(tmp_path),
-        server__tls_certfile=certfile,
-        server__tls_keyfile=keyfile,
+        **settings,
     ) as server:
         crowd = []
         with trio.fail_after(PATIENCE_S):

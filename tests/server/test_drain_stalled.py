@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +19,7 @@ import trio
 from websockets.frames import Opcode
 
 from presence_server.server.run import FLUSH_DEADLINE_S, LAST_RESORT_S
-from tests.certificates import self_signed
+from tests.certificates import tls
 from tests.server.kit import PATIENCE_S, Client, visiting
 from tests.server.process import ServerProcess, server_process
 from tests.server.raw import talk, talk_tls
@@ -96,12 +95,10 @@ async def test_peers_that_stall_in_any_stage_do_not_keep_the_server(tmp_path: Pa
 
 
 async def test_peers_that_stall_under_tls_do_not_keep_the_server(tmp_path: Path) -> None:
-    certfile, keyfile = self_signed(tmp_path)
-    trust = ssl.create_default_context(cafile=certfile)
+    settings, trust = tls(tmp_path)
     async with server_process(
         database__url=database_url(tmp_path),
-        server__tls_certfile=certfile,
-        server__tls_keyfile=keyfile,
+        **settings,
         **SHORT_DRAIN,
         **PATIENT,
     ) as server:
