@@ -46,10 +46,10 @@ async def test_two_people_see_each_other_come_move_and_go(tmp_path: Path) -> Non
 
 async def test_a_full_board_queues_the_101st_and_lets_a_second_tab_in(tmp_path: Path) -> None:
     async with running_server(tmp_path) as address, visiting(address) as visitors:
-        seated: list[Client] = []
+        seated: dict[int, Client] = {}
 
         async def join(number: int) -> None:
-            seated.append(await visitors.join(f"user-{number}"))
+            seated[number] = await visitors.join(f"user-{number}")
 
         async with trio.open_nursery() as nursery:
             for number in range(100):
