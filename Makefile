@@ -24,20 +24,20 @@ $(STAMP): pyproject.toml .ci/install
 run: $(STAMP) ## Serve http://127.0.0.1:8000 from an embedded SQLite database
 	@exec $(BIN)/presence-server serve $(ARGS)
 
-# The core is measured by its own tests alone. The others run untraced: the state machine
+# Protocol and core are measured by their own tests alone. The others run untraced: the state machine
 # is three times slower under a tracer, and the browser's greenlets and a tracer may hang.
 MACHINE := tests/core/test_room_machine.py
 # One more than there are cores: many tests wait for servers and browsers.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-REST := $(filter-out tests/core/ tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
+REST := $(filter-out tests/core/ tests/protocol/ tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 
 .PHONY: test
-test: $(STAMP) ## Run every test; every branch of core/ must be covered
+test: $(STAMP) ## Run every test; every branch of protocol/ and core/ must be covered
 	@sh .ci/test-needs
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/pytest tests/core --ignore=$(MACHINE) \
-		--cov=presence_server/core --cov-branch --cov-report=term-missing:skip-covered \
-		--cov-fail-under=100
+	$(BIN)/pytest tests/protocol tests/core --ignore=$(MACHINE) \
+		--cov=presence_server/protocol --cov=presence_server/core --cov-branch \
+		--cov-report=term-missing:skip-covered --cov-fail-under=100
 	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal $(MACHINE) $(REST)
 else
 	$(BIN)/pytest $(ARGS)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import trio
 
-from presence_server.core.model import PresenceRecord, UserProfile
+from presence_server.protocol.model import PresenceRecord, UserProfile
 
 
 class Commits(enum.Enum):

@@ -14,7 +14,7 @@ from playwright.sync_api import Route, expect, sync_playwright
 from presence_server import server
 from presence_server.cli import cli
 from presence_server.client import connect
-from presence_server.core.model import Cursor
+from presence_server.protocol.model import Cursor
 from presence_server.settings import Settings, setting_kinds
 from tests.e2e.browser_kit import CHROMIUM_FLAGS, chromium_path, serving
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-from . import report, works
-from .catalog import TARGETS, Target
-from .process import on_client_core
+from benchmarks.peers import report, works
+from benchmarks.peers.catalog import TARGETS, Target
+from benchmarks.peers.process import on_client_core
 
 Results = dict[str, dict[str, Any]]
 

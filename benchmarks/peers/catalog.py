@@ -12,10 +12,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from benchmarks.peers.dialect import Dialect, Relayed, SocketIo
+from benchmarks.peers.process import running_peer, running_presence_server
 from benchmarks.subject import Subject
-
-from .dialect import Dialect, Relayed, SocketIo
-from .process import running_peer, running_presence_server
 
 NODE = Path(__file__).parent / "servers" / "node"
 OURS = "presence-server"

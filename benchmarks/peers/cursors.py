@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from .catalog import Target
-from .dialect import PROBE
-from .fleet import Fleet, Member, places
-from .process import Shares, Watch
+from benchmarks.peers.catalog import Target
+from benchmarks.peers.dialect import PROBE
+from benchmarks.peers.fleet import Fleet, Member, places
+from benchmarks.peers.process import Shares, Watch
 
 USERS = 100
 MOVES_PER_S = 20

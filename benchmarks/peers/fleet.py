@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from benchmarks.peers.dialect import MARKER, Dialect
 from benchmarks.rawclient import PONG, upgrade_request
 from benchmarks.subject import Subject
-
-from .dialect import MARKER, Dialect
 
 READ_SIZE = 65536
 IN_FLIGHT = 200

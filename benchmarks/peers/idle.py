@@ -6,9 +6,9 @@ import time
 
 from msgspec import Struct
 
-from .catalog import Target
-from .fleet import Fleet, places
-from .process import Shares, Watch
+from benchmarks.peers.catalog import Target
+from benchmarks.peers.fleet import Fleet, places
+from benchmarks.peers.process import Shares, Watch
 
 USERS = 100
 HEARTBEAT_S = 30.0

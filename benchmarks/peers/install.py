@@ -7,8 +7,8 @@ import subprocess
 import sys
 import tomllib
 
-from .catalog import NODE
-from .process import ROOT
+from benchmarks.peers.catalog import NODE
+from benchmarks.peers.process import ROOT
 
 TIMEOUT_S = 300
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .catalog import OURS, TARGETS, Target
+from benchmarks.peers.catalog import OURS, TARGETS, Target
 
 TITLES = {
     1: "one board of 100, one status update in flight",

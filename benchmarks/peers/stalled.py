@@ -12,10 +12,10 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from .catalog import Target
-from .fleet import Fleet, places
-from .process import Shares, Watch, quiet_rounds
-from .updates import Speakers
+from benchmarks.peers.catalog import Target
+from benchmarks.peers.fleet import Fleet, places
+from benchmarks.peers.process import Shares, Watch, quiet_rounds
+from benchmarks.peers.updates import Speakers
 
 MEMBERS = 100
 RECEIVE_BUFFER = 4096

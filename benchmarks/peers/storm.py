@@ -7,8 +7,7 @@ import time
 from msgspec import Struct
 
 from benchmarks.crowd import Crowd, Storm
-
-from .process import Shares, Watch, running_presence_server
+from benchmarks.peers.process import Shares, Watch, running_presence_server
 
 
 class Crowded(Struct, frozen=True):

@@ -6,11 +6,10 @@ import time
 
 from msgspec import Struct
 
+from benchmarks.peers.catalog import Target
+from benchmarks.peers.fleet import Fleet, Member, places
+from benchmarks.peers.process import Shares, Watch
 from benchmarks.subject import Subject
-
-from .catalog import Target
-from .fleet import Fleet, Member, places
-from .process import Shares, Watch
 
 WARM_UP_S = 0.5
 STALL_S = 10.0

@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
-from . import cursors, idle, stalled, storm, updates
-from .catalog import OURS, Target
-from .process import Shares, quiet_rounds
+from benchmarks.peers import cursors, idle, stalled, storm, updates
+from benchmarks.peers.catalog import OURS, Target
+from benchmarks.peers.process import Shares, quiet_rounds
 
 
 class Effort(Struct, frozen=True):

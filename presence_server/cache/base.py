@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from presence_server.core.errors import PresenceError
+from ..protocol.errors import PresenceError
 
 
 class CacheError(PresenceError):

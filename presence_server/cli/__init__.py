@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 from .. import __version__
-from ..core.errors import PresenceError
+from ..protocol.errors import PresenceError
 from ..settings import SettingsError
 from . import config, load, migrate, serve, token, watch
 

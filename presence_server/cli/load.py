@@ -13,7 +13,7 @@ import trio
 
 from ..client import PresenceClient, PresenceClosed, connect
 from ..client.address import parse_address
-from ..core.messages import PresenceCursors
+from ..protocol.messages import PresenceCursors
 from ..settings import is_loopback
 from .options import config_option
 from .watch import local_url

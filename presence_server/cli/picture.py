@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ..client import ClientEvent, Disconnected, PresenceClient
-from ..core.messages import (
+from ..protocol.messages import (
     BoardJoined,
     BoardQueued,
     Error,

@@ -12,8 +12,8 @@ import msgspec
 import trio
 from msgspec import UNSET, Raw, UnsetType
 
-from ..core.errors import CloseCode, Reconnect
-from ..core.messages import (
+from ..protocol.errors import CloseCode, Reconnect
+from ..protocol.messages import (
     AuthRefresh,
     BoardJoined,
     BoardLeave,
@@ -26,7 +26,7 @@ from ..core.messages import (
     UpdatePayload,
     UserObject,
 )
-from ..core.model import Cursor
+from ..protocol.model import Cursor
 from .address import Address, Opener, parse_address
 from .events import ClientEvent, Disconnected, EventBuffer
 from .link import Link

@@ -7,7 +7,7 @@ from collections import deque
 import msgspec
 import trio
 
-from ..core.messages import ServerMessage
+from ..protocol.messages import ServerMessage
 
 
 class Disconnected(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
-from ..core.messages import ClientMessage, Heartbeat, ServerMessage, decode_server, encode
+from ..protocol.messages import ClientMessage, Heartbeat, ServerMessage, decode_server, encode
 from .address import Opener
 from .replica import Replica
 from .retry import Ending, asked_by_close_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..core.messages import (
+from ..protocol.messages import (
     BoardJoined,
     BoardQueued,
     PresenceChanged,
@@ -14,7 +14,7 @@ from ..core.messages import (
     UserLeft,
     UserObject,
 )
-from ..core.model import Cursor
+from ..protocol.model import Cursor
 
 
 class Replica:

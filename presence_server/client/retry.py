@@ -6,7 +6,7 @@ import random
 
 import msgspec
 
-from ..core.errors import RECONNECT, CloseCode, PresenceError, Reconnect
+from ..protocol.errors import RECONNECT, CloseCode, PresenceError, Reconnect
 
 FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 30.0

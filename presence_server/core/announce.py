@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from .errors import ErrorCode
-from .messages import (
+from ..protocol.errors import ErrorCode
+from ..protocol.messages import (
     NO_METADATA,
     BoardJoined,
     BoardQueued,
@@ -23,7 +23,7 @@ from .messages import (
     UserLeftPayload,
     UserObject,
 )
-from .model import BoardLimits, LeaveReason
+from ..protocol.model import BoardLimits, LeaveReason
 from .roster import Session, User
 
 

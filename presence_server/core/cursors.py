@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .messages import CursorsPayload, PresenceCursors
-from .model import Cursor
+from ..protocol.messages import CursorsPayload, PresenceCursors
+from ..protocol.model import Cursor
 
 
 class CursorTray:

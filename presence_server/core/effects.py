@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from .messages import ServerMessage, UserObject
-from .model import PresenceRecord, UserProfile
+from ..protocol.messages import ServerMessage, UserObject
+from ..protocol.model import PresenceRecord, UserProfile
 
 
 class Send(Struct, frozen=True):

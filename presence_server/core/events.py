@@ -11,8 +11,7 @@ import enum
 
 from msgspec import Struct
 
-from .decode import Update
-from .model import PresenceRecord, UserProfile
+from ..protocol.model import PresenceRecord, Update, UserProfile
 
 
 class Parting(enum.Enum):

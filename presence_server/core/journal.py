@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from ..protocol.model import BoardLimits, PresenceRecord
 from .effects import CloseRow, Effect, Publish, SaveHeartbeats, SaveRows
-from .model import BoardLimits, PresenceRecord
 from .roster import Phase, Session, User
 
 

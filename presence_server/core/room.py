@@ -11,8 +11,9 @@ from typing import assert_never
 
 from msgspec import UNSET
 
-from . import announce, coming, going, line
-from .decode import Update
+from ..protocol.messages import UserObject
+from ..protocol.model import BoardLimits, PresenceStatus, Update
+from . import announce, joining, leaving, queueing
 from .effects import Broadcast, Effect, Send
 from .events import (
     Activity,
@@ -31,8 +32,6 @@ from .events import (
     Tick,
     Updated,
 )
-from .messages import UserObject
-from .model import BoardLimits, PresenceStatus
 from .roster import Phase
 from .state import Alarm, BoardState
 
@@ -128,7 +127,7 @@ class Room:
 
     def can_admit(self) -> bool:
         """Whether a seat is free and somebody who is there waits for one."""
-        return line.can_admit(self._state)
+        return queueing.can_admit(self._state)
 
     def handle(self, event: Event, now: float) -> list[Effect]:  # noqa: C901, PLR0915 - an arm an event
         """Move the room by one event.
@@ -154,19 +153,19 @@ class Room:
             case Tick():
                 self._ring(now)
             case Connect():
-                coming.connect(state, event, now)
+                joining.connect(state, event, now)
             case RowCommitted():
-                coming.join(state, event.session_id, now)
+                joining.join(state, event.session_id, now)
             case Parted():
-                going.part(state, event, now)
+                leaving.part(state, event, now)
             case AdmitNext():
-                coming.admit_next(state, now)
+                joining.admit_next(state, now)
             case Activity():
                 self._update(event.connection, event.session_id, None, now)
             case Kick():
-                going.kick(state, event.user_id, now)
+                leaving.kick(state, event.user_id, now)
             case Restore():
-                coming.restore(state, event.sessions, now)
+                joining.restore(state, event.sessions, now)
             case Save():
                 self._save(now)
             case ClockSet():
@@ -174,7 +173,7 @@ class Room:
             case _:  # pragma: no cover
                 assert_never(event)
         if state.line_moved:
-            line.review(state, now)
+            queueing.review(state, now)
         save_at = state.journal.save_at(now, state.limits)
         if not state.sessions and save_at < math.inf:
             self._save(now)
@@ -266,11 +265,11 @@ class Room:
             alarm, key = due
             match alarm:
                 case Alarm.SESSION_END:
-                    going.expire(state, key, now)
+                    leaving.expire(state, key, now)
                 case Alarm.USER_STATUS | Alarm.USER_UNREACHABLE:
                     state.tell_if_changed(state.users[key], now)
                 case Alarm.COMMIT_WAIT:
-                    coming.join(state, key, now)
+                    joining.join(state, key, now)
                 case Alarm.RECLAIM | Alarm.QUEUE_NOTICE:
                     state.line_moved = True
                 case Alarm.SAVE:

@@ -6,9 +6,15 @@ import enum
 
 from msgspec import UNSET, Raw
 
-from .decode import Update
-from .messages import NO_METADATA, UserObject
-from .model import BoardLimits, Cursor, PresenceRecord, PresenceStatus, UserProfile
+from ..protocol.messages import NO_METADATA, UserObject
+from ..protocol.model import (
+    BoardLimits,
+    Cursor,
+    PresenceRecord,
+    PresenceStatus,
+    Update,
+    UserProfile,
+)
 
 _RANK = {PresenceStatus.ONLINE: 0, PresenceStatus.IDLE: 1, PresenceStatus.AWAY: 2}
 _BY_RANK = (PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY)

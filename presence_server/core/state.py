@@ -8,16 +8,15 @@ import zlib
 
 from msgspec import UNSET
 
+from ..protocol.messages import UserObject
+from ..protocol.model import BoardLimits, Cursor, LeaveReason, PresenceStatus, Update
 from . import announce
-from .admission import WaitingQueue
 from .cursors import CursorTray
-from .decode import Update
 from .effects import Broadcast, Effect
 from .journal import Journal
-from .messages import UserObject
-from .model import BoardLimits, Cursor, LeaveReason, PresenceStatus
 from .roster import Phase, Session, User
 from .timers import Timers
+from .waiting_queue import WaitingQueue
 
 _ONLINE = PresenceStatus.ONLINE  # An enum's member is slow to look up.
 

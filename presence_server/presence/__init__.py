@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from presence_server.storage.batch import HistoryEntry
-
+from ..storage.write_batch import HistoryEntry
 from .bridge import Bridge, BridgeRestarted
 from .ports import Counters, Timing
 from .service import PresenceService

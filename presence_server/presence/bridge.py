@@ -11,7 +11,7 @@ import structlog
 import trio
 import trio_asyncio
 
-from presence_server.core.errors import PresenceError
+from ..protocol.errors import PresenceError
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

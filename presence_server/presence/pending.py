@@ -10,14 +10,8 @@ from contextlib import contextmanager
 
 from msgspec.structs import replace
 
-from presence_server.core.model import PresenceRecord, UserProfile
-from presence_server.storage.batch import (
-    Closing,
-    Heartbeat,
-    OpenSession,
-    ProfileSeen,
-    WriteBatch,
-)
+from ..protocol.model import PresenceRecord, UserProfile
+from ..storage.write_batch import Closing, Heartbeat, OpenSession, ProfileSeen, WriteBatch
 
 Key = tuple[str, str]
 """board_id, session_id."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from presence_server.storage.batch import HistoryEntry, OpenSession, WriteBatch
+from ..storage.write_batch import HistoryEntry, OpenSession, WriteBatch
 
 
 class Store(Protocol):

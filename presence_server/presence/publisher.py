@@ -9,8 +9,7 @@ from typing import NoReturn, TypeVar, TypeVarTuple
 import structlog
 import trio
 
-from presence_server.cache.base import Cache, CacheError, CacheUnavailable
-
+from ..cache.base import Cache, CacheError, CacheUnavailable
 from .bridge import BridgeRestarted, Caller
 from .health import Backoff, Health
 from .ports import Counters, Timing

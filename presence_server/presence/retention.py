@@ -8,8 +8,7 @@ from typing import NoReturn
 import structlog
 import trio
 
-from presence_server.storage.errors import StorageError
-
+from ..storage.errors import StorageError
 from .bridge import BridgeRestarted, Caller
 from .ports import Counters, Store, Timing
 

@@ -10,11 +10,10 @@ from typing import TypeVar, TypeVarTuple
 import structlog
 import trio
 
-from presence_server.cache.base import Cache
-from presence_server.core.model import PresenceRecord, UserProfile
-from presence_server.storage.batch import HistoryEntry
-from presence_server.storage.errors import StorageError, StorageUnavailable
-
+from ..cache.base import Cache
+from ..protocol.model import PresenceRecord, UserProfile
+from ..storage.errors import StorageError, StorageUnavailable
+from ..storage.write_batch import HistoryEntry
 from .bridge import BridgeRestarted, Caller
 from .callbacks import Callbacks
 from .health import Status

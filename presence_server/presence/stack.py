@@ -5,16 +5,15 @@ from __future__ import annotations
 import structlog
 import trio
 
-from presence_server.cache.base import Cache, CacheError, CacheUnavailable
-from presence_server.cache.memory import MemoryCache
-from presence_server.cache.redis import RedisCache
-from presence_server.core.errors import PresenceError
-from presence_server.storage import migrate
-from presence_server.storage.engine import EngineLimits
-from presence_server.storage.errors import StorageError, StorageUnavailable
-from presence_server.storage.repository import Repository
-from presence_server.storage.url import parse_url
-
+from ..cache.base import Cache, CacheError, CacheUnavailable
+from ..cache.memory import MemoryCache
+from ..cache.redis import RedisCache
+from ..protocol.errors import PresenceError
+from ..storage import migrate
+from ..storage.engine import EngineLimits
+from ..storage.errors import StorageError, StorageUnavailable
+from ..storage.repository import Repository
+from ..storage.url import parse_url
 from .bridge import Bridge, BridgeRestarted
 from .ports import Timing
 from .service import PresenceService

@@ -8,8 +8,7 @@ from typing import NoReturn, TypeVarTuple
 import structlog
 import trio
 
-from presence_server.storage.errors import StorageDataError, StorageError, StorageUnavailable
-
+from ..storage.errors import StorageDataError, StorageError, StorageUnavailable
 from .bridge import BridgeRestarted, Caller
 from .callbacks import Callbacks
 from .health import Backoff, Health

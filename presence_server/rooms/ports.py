@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ..core.model import PresenceRecord, UserProfile
+from ..protocol.model import PresenceRecord, UserProfile
 
 
 class Peer(Protocol):

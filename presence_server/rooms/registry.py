@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from ..core.events import Save
-from ..core.model import BoardLimits
+from ..protocol.model import BoardLimits
 from .batch import Batch
 from .ports import RoomMetrics, Store
 from .room_task import RoomTask

@@ -16,7 +16,6 @@ from typing import assert_never
 import structlog
 import trio
 
-from ..core.decode import Update
 from ..core.effects import (
     AddMember,
     Bind,
@@ -32,7 +31,6 @@ from ..core.effects import (
     SeatFree,
     Send,
 )
-from ..core.errors import CloseCode
 from ..core.events import (
     AdmitNext,
     ClockSet,
@@ -43,12 +41,13 @@ from ..core.events import (
     Tick,
     Updated,
 )
-from ..core.messages import ServerMessage, encode, encode_users
-from ..core.model import BoardLimits
 from ..core.room import Room
+from ..protocol.errors import CloseCode
+from ..protocol.frames import text_frame
+from ..protocol.messages import ServerMessage, encode, encode_users
+from ..protocol.model import BoardLimits, Update
 from .batch import Batch
 from .fanout import Fanout
-from .framing import text_frame
 from .ports import Peer, RoomMetrics, Store
 
 log = structlog.get_logger(__name__)

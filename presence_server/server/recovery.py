@@ -8,8 +8,8 @@ import structlog
 import trio
 
 from ..core.events import Restore
-from ..core.model import PresenceRecord, UserProfile
 from ..presence.service import PresenceService
+from ..protocol.model import PresenceRecord, UserProfile
 from ..rooms.registry import Registry
 from ..storage.errors import StorageError
 

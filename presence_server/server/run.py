@@ -22,12 +22,12 @@ from functools import partial
 import structlog
 import trio
 
-from ..core.errors import PresenceError
 from ..presence.service import PresenceService
 from ..presence.stack import PresenceStack, open_presence
+from ..protocol.errors import PresenceError
 from ..settings import Settings
 from ..storage.errors import StorageError
-from ..transport.descriptors import make_room_for
+from ..transport.gate.descriptors import make_room_for
 from .listening import Address, address_of, open_listeners, tls_context
 from .notify import ServiceManager
 from .wiring import Parts, wire_parts

@@ -13,19 +13,19 @@ from ..presence.service import PresenceService, wall_clock_ms
 from ..rooms.registry import Registry
 from ..settings import Settings
 from ..telemetry import Metrics
-from ..transport.deadlines import Deadlines
-from ..transport.entrance import EntranceLimits
-from ..transport.gateway import Gateway, GatewayLimits
-from ..transport.http import HttpServer
-from ..transport.identity import Anonymous
-from ..transport.limits import ConnectionLimits
-from ..transport.pump import Pump, pump_is_available
-from ..transport.tickets import QueueTickets
-from ..transport.tokens import TokenAuthority, TokenVerifier
-from ..transport.visitors import VisitorLimits
+from ..transport.gate.addresses import VisitorLimits
+from ..transport.gate.gateway import Gateway, GatewayLimits
+from ..transport.http.hypercorn_server import HttpServer
+from ..transport.sessions.identity import Anonymous
+from ..transport.sessions.queue_tickets import QueueTickets
+from ..transport.sessions.room_entry import EntranceLimits
+from ..transport.sessions.tokens import TokenAuthority, TokenVerifier
+from ..transport.wire.deadlines import Deadlines
+from ..transport.wire.limits import ConnectionLimits
+from ..transport.wire.pump import Pump, pump_is_available
 from ..web.app import create_app
-from .ports import ServerPorts
 from .recovery import Recovery
+from .web_view import ServerPorts
 
 
 class Parts(Struct, frozen=True):

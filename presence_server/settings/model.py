@@ -15,8 +15,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from ..core.errors import PresenceError
-from ..core.model import BoardLimits
+from ..protocol.errors import PresenceError
+from ..protocol.model import BoardLimits
 from . import sources
 from .sections import (
     AuthSettings,

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from .keys import Algorithm, TokenKey, read_key, read_public_key, read_secret
+from .token_keys import Algorithm, TokenKey, read_key, read_public_key, read_secret
 
 YEAR_S = 366 * 86400.0
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]+")

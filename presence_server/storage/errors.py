@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from presence_server.core.errors import PresenceError
+from ..protocol.errors import PresenceError
 
 
 class StorageError(PresenceError):

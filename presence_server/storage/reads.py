@@ -5,11 +5,10 @@ from __future__ import annotations
 import msgspec
 import sqlalchemy as sa
 
-from presence_server.core.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
-from presence_server.core.profile import palette_color
-
-from .batch import HistoryEntry, OpenSession
+from ..protocol.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
+from ..protocol.profile import palette_color
 from .tables import presence, user_profile
+from .write_batch import HistoryEntry, OpenSession
 
 _RECORD = tuple(
     # As text, so that Postgres hands over the JSON as it was written.

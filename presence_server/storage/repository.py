@@ -16,19 +16,18 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from presence_server.core.model import PresenceRecord
-
+from ..protocol.model import PresenceRecord
 from . import reads
-from .batch import Closing, Heartbeat, HistoryEntry, OpenSession, ProfileSeen, WriteBatch
 from .connections import Connections
 from .diagnose import diagnose
 from .engine import EngineLimits
-from .keys import insert_key
-from .postgres import PostgresStatements
-from .sqlite import SqliteStatements
+from .postgres_statements import PostgresStatements
+from .server_keys import insert_key
+from .sqlite_statements import SqliteStatements
 from .statements import Prepared, Statements
 from .tables import presence, server_key
 from .url import Dialect, StoreUrl
+from .write_batch import Closing, Heartbeat, HistoryEntry, OpenSession, ProfileSeen, WriteBatch
 
 log = structlog.get_logger(__name__)
 

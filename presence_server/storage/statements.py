@@ -12,9 +12,8 @@ from typing import Protocol
 
 from sqlalchemy.sql.base import Executable
 
-from presence_server.core.model import PresenceRecord
-
-from .batch import Closing, Heartbeat, ProfileSeen
+from ..protocol.model import PresenceRecord
+from .write_batch import Closing, Heartbeat, ProfileSeen
 
 Parameters = list[dict[str, object]] | dict[str, object]
 Prepared = tuple[Executable, Parameters]

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from presence_server.core.model import PresenceStatus
+from ..protocol.model import PresenceStatus
 
 SCHEMA = "collab"
 """The Postgres schema; SQLite has none (see ``schema_translate_map`` in ``engine``)."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from quart import Blueprint, Response, request
 
-from ..core.profile import is_board_id
+from ..protocol.profile import is_board_id
 from .answers import HttpError, json_response
 from .ports import Access, Unavailable, WebPorts
 

@@ -8,7 +8,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from ..core.profile import is_board_id
+from ..protocol.profile import is_board_id
 from . import static_files
 from .answers import HealthAnswer, HttpError, error_response, json_response
 from .api import create_api

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from .. import __version__
-from ..core.messages import UserObject
+from ..protocol.messages import UserObject
 from .answers import ErrorAnswer, HealthAnswer
 from .api import DEFAULT_HISTORY, MAX_HISTORY, MAX_SINCE_MS, KickAnswer, PresenceAnswer
 from .ports import BoardSummary, HistoryItem, Readiness

@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from ..core.errors import PresenceError
-from ..core.model import PresenceStatus
+from ..protocol.errors import PresenceError
+from ..protocol.model import PresenceStatus
 
 
 class Unavailable(PresenceError):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from presence_server.presence.bridge import Bridge
-
-from .conftest import Backend
+from tests.cache.conftest import Backend
 
 LISTS = {f"board-{n}": b'[{"user_id":"u%d"}]' % n for n in range(20)}
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from presence_server.cache.memory import MemoryCache
-
-from .conftest import Clock
+from tests.cache.conftest import Clock
 
 
 async def test_boards_nobody_asks_for_do_not_pile_up() -> None:

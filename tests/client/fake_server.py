@@ -11,9 +11,9 @@ from trio.testing import memory_stream_pair
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest
 from trio_websocket import wrap_server_stream as accept_stream
 
-from presence_server.core.decode import decode
-from presence_server.core.errors import CloseCode
-from presence_server.core.messages import (
+from presence_server.protocol.decode import decode
+from presence_server.protocol.errors import CloseCode
+from presence_server.protocol.messages import (
     BoardJoined,
     BoardLeave,
     BoardQueued,
@@ -24,7 +24,7 @@ from presence_server.core.messages import (
     UserObject,
     encode,
 )
-from presence_server.core.model import PresenceStatus
+from presence_server.protocol.model import PresenceStatus
 
 
 def user(user_id: str) -> UserObject:

@@ -10,8 +10,8 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from presence_server.client import Disconnected, PresenceClient, PresenceClosed, connect
-from presence_server.core.errors import CloseCode, ErrorCode
-from presence_server.core.messages import (
+from presence_server.protocol.errors import CloseCode, ErrorCode
+from presence_server.protocol.messages import (
     AuthRefresh,
     BoardJoined,
     BoardLeave,
@@ -24,7 +24,7 @@ from presence_server.core.messages import (
     UserJoined,
     UserJoinedPayload,
 )
-from presence_server.core.model import Cursor
+from presence_server.protocol.model import Cursor
 from tests.client.fake_server import (
     FakeServer,
     Peer,

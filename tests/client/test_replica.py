@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from presence_server.client.replica import Replica
-from presence_server.core.messages import (
+from presence_server.protocol.messages import (
     CursorsPayload,
     HeartbeatAck,
     HeartbeatAckPayload,
@@ -17,7 +17,7 @@ from presence_server.core.messages import (
     UserLeft,
     UserLeftPayload,
 )
-from presence_server.core.model import Cursor, LeaveReason, PresenceStatus
+from presence_server.protocol.model import Cursor, LeaveReason, PresenceStatus
 from tests.client.fake_server import METADATA, joined, queued, user
 
 

@@ -16,7 +16,7 @@ from presence_server.client.retry import (
     delay_s,
     what_next,
 )
-from presence_server.core.errors import RECONNECT, Reconnect
+from presence_server.protocol.errors import RECONNECT, Reconnect
 
 
 @pytest.mark.parametrize(("code", "choice"), RECONNECT.items())

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from presence_server.core.decode import Update
 from presence_server.core.effects import (
     Broadcast,
     Close,
@@ -16,7 +15,6 @@ from presence_server.core.effects import (
     Publish,
     Send,
 )
-from presence_server.core.errors import CloseCode, ErrorCode
 from presence_server.core.events import (
     Activity,
     AdmitNext,
@@ -32,7 +30,8 @@ from presence_server.core.events import (
     Tick,
     Updated,
 )
-from presence_server.core.messages import (
+from presence_server.protocol.errors import CloseCode, ErrorCode
+from presence_server.protocol.messages import (
     BoardJoined,
     BoardQueued,
     Error,
@@ -42,10 +41,9 @@ from presence_server.core.messages import (
     UserLeft,
     UserObject,
 )
-from presence_server.core.model import BoardLimits, LeaveReason
-
-from .reference import Reference, RefSession
-from .world import EPOCH_MS, World
+from presence_server.protocol.model import BoardLimits, LeaveReason, Update
+from tests.core.reference import Reference, RefSession
+from tests.core.world import EPOCH_MS, World
 
 
 class CheckedWorld(World):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from presence_server.core.model import BoardLimits
-
-from .world import World
+from presence_server.protocol.model import BoardLimits
+from tests.core.world import World
 
 
 @pytest.fixture

@@ -12,9 +12,14 @@ from dataclasses import dataclass, field
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from presence_server.core.decode import Update
 from presence_server.core.events import Connect
-from presence_server.core.model import BoardLimits, Cursor, PresenceRecord, PresenceStatus
+from presence_server.protocol.model import (
+    BoardLimits,
+    Cursor,
+    PresenceRecord,
+    PresenceStatus,
+    Update,
+)
 
 ONLINE, IDLE, AWAY = PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY
 _ORDER = (ONLINE, IDLE, AWAY)

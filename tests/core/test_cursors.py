@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from presence_server.core.cursors import CursorTray
-from presence_server.core.model import Cursor
+from presence_server.protocol.model import Cursor
 
 HERE = Cursor(0.0, 0.0)
 

@@ -6,9 +6,9 @@ import math
 
 from presence_server.core.effects import CloseRow, Effect, Publish, SaveHeartbeats, SaveRows
 from presence_server.core.journal import Journal
-from presence_server.core.model import BoardLimits, Cursor
-from presence_server.core.profile import clean_profile
 from presence_server.core.roster import Phase, Session, User
+from presence_server.protocol.model import BoardLimits, Cursor
+from presence_server.protocol.profile import clean_profile
 
 LIMITS = BoardLimits()
 NOW = 100.0

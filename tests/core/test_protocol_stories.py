@@ -5,16 +5,11 @@ from __future__ import annotations
 from msgspec import Raw
 
 from presence_server.core.effects import InsertRow
-from presence_server.core.errors import CloseCode, ErrorCode
-from presence_server.core.messages import (
-    BoardJoined,
-    BoardQueued,
-    Error,
-)
-from presence_server.core.model import BoardLimits, Cursor
-
-from .watching import errors
-from .world import AWAY, EPOCH_MS, IDLE, World
+from presence_server.protocol.errors import CloseCode, ErrorCode
+from presence_server.protocol.messages import BoardJoined, BoardQueued, Error
+from presence_server.protocol.model import BoardLimits, Cursor
+from tests.core.watching import errors
+from tests.core.world import AWAY, EPOCH_MS, IDLE, World
 
 
 class TestCapacity:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 
-from presence_server.core.decode import Update
 from presence_server.core.effects import InsertRow, Publish, SaveRows
 from presence_server.core.events import ClockSet, CursorTick, Save, Tick
-from presence_server.core.messages import HeartbeatAck
-from presence_server.core.model import BoardLimits, Cursor, PresenceStatus
 from presence_server.core.room import Room
-
-from .world import EPOCH_MS, World
+from presence_server.protocol.messages import HeartbeatAck
+from presence_server.protocol.model import BoardLimits, Cursor, PresenceStatus, Update
+from tests.core.world import EPOCH_MS, World
 
 
 def test_a_new_room_is_empty_and_sleeps_for_ever() -> None:

@@ -21,7 +21,6 @@ from hypothesis.stateful import (
 )
 from msgspec import UNSET
 
-from presence_server.core.decode import Update
 from presence_server.core.events import (
     Activity,
     ClockSet,
@@ -33,10 +32,9 @@ from presence_server.core.events import (
     Tick,
     Updated,
 )
-from presence_server.core.model import BoardLimits, Cursor
-
-from .checked_world import CheckedWorld
-from .world import AWAY, EPOCH_MS, IDLE, ONLINE, Wire
+from presence_server.protocol.model import BoardLimits, Cursor, Update
+from tests.core.checked_world import CheckedWorld
+from tests.core.world import AWAY, EPOCH_MS, IDLE, ONLINE, Wire
 
 QUICK = settings.get_current_profile_name() == "quick"
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from presence_server.core.decode import Update
-from presence_server.core.model import BoardLimits, Cursor, PresenceRecord, PresenceStatus
-from presence_server.core.profile import clean_profile
 from presence_server.core.roster import Phase, Session, User
+from presence_server.protocol.model import (
+    BoardLimits,
+    Cursor,
+    PresenceRecord,
+    PresenceStatus,
+    Update,
+)
+from presence_server.protocol.profile import clean_profile
 
 LIMITS = BoardLimits()
 ADA = clean_profile("ada")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from presence_server.core.effects import Close, CloseRow, InsertRow
-from presence_server.core.errors import CloseCode, ErrorCode
-from presence_server.core.messages import Error
-from presence_server.core.model import BoardLimits
-
-from .watching import errors, reasons, told
-from .world import Wire, World
+from presence_server.protocol.errors import CloseCode, ErrorCode
+from presence_server.protocol.messages import Error
+from presence_server.protocol.model import BoardLimits
+from tests.core.watching import errors, reasons, told
+from tests.core.world import Wire, World
 
 
 @pytest.fixture

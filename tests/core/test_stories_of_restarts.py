@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from presence_server.core.messages import (
-    BoardJoined,
-)
-from presence_server.core.model import BoardLimits, Cursor, LeaveReason
-
-from .watching import reasons
-from .world import AWAY, EPOCH_MS, ONLINE, World
+from presence_server.protocol.messages import BoardJoined
+from presence_server.protocol.model import BoardLimits, Cursor, LeaveReason
+from tests.core.watching import reasons
+from tests.core.world import AWAY, EPOCH_MS, ONLINE, World
 
 
 class TestServerRestart:

@@ -5,15 +5,10 @@ from __future__ import annotations
 from msgspec import Raw
 
 from presence_server.core.effects import Broadcast, Close, Send
-from presence_server.core.messages import (
-    NO_METADATA,
-    PresenceCursors,
-    UserJoined,
-)
-from presence_server.core.model import BoardLimits, Cursor, LeaveReason
-
-from .watching import reasons, told
-from .world import AWAY, EPOCH_MS, IDLE, ONLINE, World
+from presence_server.protocol.messages import NO_METADATA, PresenceCursors, UserJoined
+from presence_server.protocol.model import BoardLimits, Cursor, LeaveReason
+from tests.core.watching import reasons, told
+from tests.core.world import AWAY, EPOCH_MS, IDLE, ONLINE, World
 
 
 class TestStatusWatchdog:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from presence_server.core.errors import ErrorCode
-from presence_server.core.messages import Error, PresenceChanged, UserLeft
-from presence_server.core.model import LeaveReason
-
-from .world import Wire
+from presence_server.protocol.errors import ErrorCode
+from presence_server.protocol.messages import Error, PresenceChanged, UserLeft
+from presence_server.protocol.model import LeaveReason
+from tests.core.world import Wire
 
 
 def reasons(wire: Wire) -> list[tuple[str, LeaveReason]]:

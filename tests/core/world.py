@@ -10,7 +10,6 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from presence_server.core.decode import Update
 from presence_server.core.effects import (
     AddMember,
     Bind,
@@ -42,7 +41,8 @@ from presence_server.core.events import (
     Tick,
     Updated,
 )
-from presence_server.core.messages import (
+from presence_server.core.room import Room
+from presence_server.protocol.messages import (
     BoardJoined,
     BoardQueued,
     PresenceChanged,
@@ -52,15 +52,15 @@ from presence_server.core.messages import (
     UserLeft,
     UserObject,
 )
-from presence_server.core.model import (
+from presence_server.protocol.model import (
     BoardLimits,
     Cursor,
     PresenceRecord,
     PresenceStatus,
+    Update,
     UserProfile,
 )
-from presence_server.core.profile import clean_profile
-from presence_server.core.room import Room
+from presence_server.protocol.profile import clean_profile
 
 BOARD = "board-1"
 EPOCH_MS = 1_700_000_000_000

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from presence_server.core import announce
-from presence_server.core.decode import decode, read_update
-from presence_server.core.errors import RECONNECT, BadMessage, CloseCode, ErrorCode, Reconnect
-from presence_server.core.messages import (
+from presence_server.protocol.decode import decode, read_update
+from presence_server.protocol.errors import RECONNECT, BadMessage, CloseCode, ErrorCode, Reconnect
+from presence_server.protocol.messages import (
     ClientMessage,
     Error,
     PresenceUpdate,
@@ -25,7 +25,7 @@ from presence_server.core.messages import (
     encode,
     encode_users,
 )
-from presence_server.core.model import BoardLimits
+from presence_server.protocol.model import BoardLimits
 from presence_server.settings import Settings, setting_kinds
 
 ROOT = Path(__file__).parents[2]
@@ -206,7 +206,7 @@ def test_every_error_code_is_in_the_table_and_has_an_example() -> None:
 def test_no_error_code_is_named_that_does_not_exist() -> None:
     """HTTP answers have codes of their own: words of the source, or names of statuses."""
     package = ROOT / "presence_server"
-    sources = [*(package / "web").glob("*.py"), *(package / "transport").glob("*.py")]
+    sources = [*(package / "web").glob("*.py"), *(package / "transport").rglob("*.py")]
     words = set(re.findall(r'"([A-Z_]+)"', "".join(p.read_text() for p in sources)))
     of_http = {row[0].strip("`") for row in table("HTTP code")}
     assert of_http <= words | {status.name for status in HTTPStatus}

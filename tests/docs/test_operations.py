@@ -14,15 +14,17 @@ import pytest
 from click.testing import CliRunner
 
 from presence_server.cli import cli
-from presence_server.core import budget, decode, profile
+from presence_server.protocol import budget, decode, profile
 from presence_server.server import listening
 from presence_server.server.wiring import token_verifier
 from presence_server.settings import Settings, load_settings, setting_kinds
 from presence_server.settings.sources import FROM_FILES, SHORT_NAMES
 from presence_server.storage import migrate
 from presence_server.telemetry import Metrics
-from presence_server.transport import connection, head, http, tokens
-from presence_server.transport.tokens import InvalidToken
+from presence_server.transport.http import head, hypercorn_server
+from presence_server.transport.sessions import tokens
+from presence_server.transport.sessions.tokens import InvalidToken
+from presence_server.transport.wire import connection
 from tests.command import assert_command_parses
 from tests.docs.documents import ROOT, Document
 
@@ -69,8 +71,8 @@ def test_the_limits_that_are_fixed_are_these() -> None:
         profile.MAX_DISPLAY_NAME,
         profile.MAX_AVATAR_URL,
         tokens.MAX_TOKEN_CHARACTERS,
-        http.MAX_CONCURRENT,
-        http.MAX_PER_ADDRESS,
+        hypercorn_server.MAX_CONCURRENT,
+        hypercorn_server.MAX_PER_ADDRESS,
         budget.BAD_MESSAGES,
         budget.BAD_MESSAGES_WINDOW_S,
         4400,

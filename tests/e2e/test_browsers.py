@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, Request, expect, sync_playwright
 
+from tests.e2e.browser_kit import MortalBrowser, Person, ServerProcess, launch, serving
+from tests.e2e.relay import Relay
 from tests.keys import SECRET, token
-
-from .browser_kit import MortalBrowser, Person, ServerProcess, launch, serving
-from .relay import Relay
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 

@@ -13,12 +13,12 @@ import trio
 import trio.testing
 from websockets.frames import Opcode
 
-from presence_server.core.decode import decode, read_update
-from presence_server.core.errors import BadMessage
-from presence_server.core.messages import PresenceUpdate
-from presence_server.transport.head import BadRequest, HeadReader
-from presence_server.transport.upgrade import Accepted
-from presence_server.transport.visitors import Visit
+from presence_server.protocol.decode import decode, read_update
+from presence_server.protocol.errors import BadMessage
+from presence_server.protocol.messages import PresenceUpdate
+from presence_server.transport.gate.addresses import Visit
+from presence_server.transport.gate.upgrade import Accepted
+from presence_server.transport.http.head import BadRequest, HeadReader
 from tests.transport.fake_wire import FakeWire
 from tests.transport.frames import frame, read_frames, text, upgrade_request
 from tests.transport.house import House

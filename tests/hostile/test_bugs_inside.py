@@ -21,13 +21,13 @@ from presence_server.core.room import Room
 from presence_server.rooms.fanout import Fanout
 from presence_server.rooms.room_task import RoomTask
 from presence_server.server import Address
-from presence_server.server.ports import ServerPorts
+from presence_server.server.web_view import ServerPorts
 from presence_server.storage.repository import Repository
-from presence_server.transport.connection import Connection
-from presence_server.transport.ports import Alarm
-from presence_server.transport.pump import Pump
-from presence_server.transport.session import SessionLink
-from presence_server.transport.visitors import Visitors as Addresses
+from presence_server.transport.gate.addresses import Visitors as Addresses
+from presence_server.transport.sessions.session_link import SessionLink
+from presence_server.transport.wire.connection import Connection
+from presence_server.transport.wire.ports import Alarm
+from presence_server.transport.wire.pump import Pump
 from tests.hostile.kit import undisturbed
 from tests.server.kit import PATIENCE_S, Client, Visitors, running_server, visiting
 from tests.server.raw import ask, plain, talk

@@ -1,5 +1,5 @@
 """Forged tokens and foreign pages on a real process; what each trick is about has its
-unit test in ``tests/transport/test_tokens.py``. Nothing of a token is ever logged."""
+unit test in ``tests/transport/sessions/test_tokens.py``. Nothing of a token is ever logged."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the WebSocket library reads for us, it must not tell: it can log every frame.
 
-Whole messages are read by ``transport/framing.py``; those in fragments, and those that come
+Whole messages are read by ``transport/wire/framing.py``; those in fragments, and those that come
 in more than one helping, go through the library, and so does a close frame.
 """
 

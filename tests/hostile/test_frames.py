@@ -1,6 +1,6 @@
 """Frames made by hand, each against RFC 6455: the answer of the RFC, and nobody else notices.
 
-The commonest violations are in ``tests/transport/test_connection.py`` and in
+The commonest violations are in ``tests/transport/wire/test_connection.py`` and in
 ``tests/server/test_bad_input.py``; here are the whole ranges of them.
 """
 

@@ -13,8 +13,8 @@ from websockets.frames import Opcode
 from presence_server.server import Address, run
 from presence_server.server.listening import open_listeners
 from presence_server.settings import Settings
-from presence_server.transport import gateway
-from presence_server.transport.connection import Connection
+from presence_server.transport.gate import gateway
+from presence_server.transport.wire.connection import Connection
 from tests.hostile.kit import MIB, joined
 from tests.server.kit import PATIENCE_S, running_server
 from tests.transport.frames import read_frames

@@ -16,8 +16,8 @@ import structlog
 import trio
 from msgspec.structs import replace
 
-from presence_server.core.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
 from presence_server.presence import PresenceStack, Timing, open_presence
+from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
 from presence_server.storage.engine import EngineLimits
 from tests.servers import (
     BREAKS_CONNECTIONS,

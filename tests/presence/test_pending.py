@@ -5,9 +5,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from presence_server.presence.pending import PendingWrites, SessionWrites, to_batch
-from presence_server.storage.batch import Closing, Heartbeat, OpenSession
-
-from .fakes import T0, FakeStore, profile, record
+from presence_server.storage.write_batch import Closing, Heartbeat, OpenSession
+from tests.presence.fakes import T0, FakeStore, profile, record
 
 KEY = ("b", "session-0")
 

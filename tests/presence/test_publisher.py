@@ -6,8 +6,7 @@ from trio.testing import MockClock
 
 from presence_server.presence.ports import Counters, Timing
 from presence_server.presence.publisher import CachePublisher
-
-from .fakes import DirectBridge, FakeCache
+from tests.presence.fakes import DirectBridge, FakeCache
 
 TTL = 60.0
 

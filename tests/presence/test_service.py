@@ -5,8 +5,7 @@ from trio.testing import MockClock
 
 from presence_server.presence.ports import Timing
 from presence_server.presence.service import PresenceService
-
-from .fakes import T0, DirectBridge, FakeCache, FakeStore, profile, record
+from tests.presence.fakes import T0, DirectBridge, FakeCache, FakeStore, profile, record
 
 DAY_MS = 86_400_000
 

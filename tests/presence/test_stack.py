@@ -15,8 +15,8 @@ import trio
 
 import presence_server
 from presence_server.cache.base import CacheError
-from presence_server.core.errors import PresenceError
 from presence_server.presence import open_presence
+from presence_server.protocol.errors import PresenceError
 from presence_server.storage import migrate
 from presence_server.storage.errors import StorageError, StorageUnavailable
 from tests.servers import (

@@ -12,8 +12,7 @@ from presence_server.presence.pending import PendingWrites
 from presence_server.presence.ports import Counters, Timing
 from presence_server.presence.writer import StoreWriter
 from presence_server.storage.errors import StorageError, StorageUnavailable
-
-from .fakes import T0, DirectBridge, FakeStore, profile, record
+from tests.presence.fakes import T0, DirectBridge, FakeStore, profile, record
 
 
 def said(logs: Sequence[Mapping[str, object]]) -> list[object]:

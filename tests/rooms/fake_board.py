@@ -7,11 +7,10 @@ from collections.abc import Callable
 import trio
 import trio.testing
 
-from presence_server.core.decode import Update
 from presence_server.core.events import Connect, Parted, Parting
-from presence_server.core.messages import ServerMessage, decode_server
-from presence_server.core.model import BoardLimits, PresenceRecord, UserProfile
-from presence_server.core.profile import clean_profile
+from presence_server.protocol.messages import ServerMessage, decode_server
+from presence_server.protocol.model import BoardLimits, PresenceRecord, Update, UserProfile
+from presence_server.protocol.profile import clean_profile
 from presence_server.rooms.registry import Registry
 
 EPOCH_MS = 1_000_000_000_000

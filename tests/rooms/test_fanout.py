@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import trio
 
-from presence_server.core.decode import Update
-from presence_server.core.messages import BoardJoined, PresenceChanged, UserJoined
+from presence_server.protocol.frames import text_frame
+from presence_server.protocol.messages import BoardJoined, PresenceChanged, UserJoined
+from presence_server.protocol.model import Update
 from presence_server.rooms.fanout import Fanout
-from presence_server.rooms.framing import text_frame
 from tests.rooms.fake_board import FakeBoard, FakePeer, settle
 
 

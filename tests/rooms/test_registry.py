@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from presence_server.core.events import Parting
-from presence_server.core.model import BoardLimits
+from presence_server.protocol.model import BoardLimits
 from tests.rooms.fake_board import FakeBoard, settle
 
 

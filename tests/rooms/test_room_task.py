@@ -9,18 +9,17 @@ import pytest
 import trio
 import trio.testing
 
-from presence_server.core.decode import Update
-from presence_server.core.errors import CloseCode
 from presence_server.core.events import Parting, Tick
-from presence_server.core.messages import (
+from presence_server.core.room import Room
+from presence_server.protocol.errors import CloseCode
+from presence_server.protocol.messages import (
     BoardJoined,
     BoardQueued,
     PresenceChanged,
     PresenceCursors,
     UserLeft,
 )
-from presence_server.core.model import BoardLimits, Cursor, LeaveReason, PresenceStatus
-from presence_server.core.room import Room
+from presence_server.protocol.model import BoardLimits, Cursor, LeaveReason, PresenceStatus, Update
 from tests.rooms.fake_board import FakeBoard, settle
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from presence_server.core import going
-from presence_server.transport.session import SessionLink
+from presence_server.core import leaving
+from presence_server.transport.sessions.session_link import SessionLink
 from tests.server.kit import running_server, visiting
 
 pytestmark = pytest.mark.e2e
@@ -26,7 +26,7 @@ async def test_a_crashed_room_is_recovered_from_the_store(
             def broken(*args: object) -> None:
                 raise RuntimeError("a bug in the core")
 
-            patched.setattr(going, "part", broken)
+            patched.setattr(leaving, "part", broken)
             await bob.send("board:leave")
             assert (await ada.close_code())[0] == 1011
         # The store is asked at once; a client's backoff gives it the time it needs.

@@ -8,8 +8,8 @@ import structlog.testing
 import trio
 import trio.testing
 
-from presence_server.core.model import BoardLimits, PresenceRecord, UserProfile
 from presence_server.presence.service import PresenceService
+from presence_server.protocol.model import BoardLimits, PresenceRecord, UserProfile
 from presence_server.rooms.registry import Registry
 from presence_server.server.recovery import RETRY_S, Recovery
 from presence_server.storage.errors import StorageUnavailable

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from presence_server.core.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
-from presence_server.storage.batch import ProfileSeen
+from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
+from presence_server.storage.write_batch import ProfileSeen
 
 T0 = 1_700_000_000_123
 """A time with a part below the second, to show that nothing is rounded."""

@@ -3,13 +3,12 @@ from __future__ import annotations
 import pytest
 import structlog.testing
 
-from presence_server.core.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
 from presence_server.presence.bridge import Bridge
-from presence_server.storage.batch import Closing, Heartbeat, WriteBatch
+from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
 from presence_server.storage.errors import StorageDataError
 from presence_server.storage.repository import Repository
-
-from .records import T0, profile, record, seen
+from presence_server.storage.write_batch import Closing, Heartbeat, WriteBatch
+from tests.storage.records import T0, profile, record, seen
 
 
 async def rows(bridge: Bridge, repository: Repository) -> dict[str, PresenceRecord]:

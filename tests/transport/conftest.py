@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from presence_server.rooms.batch import Batch
-from presence_server.transport.deadlines import Deadlines
+from presence_server.transport.wire.deadlines import Deadlines
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from presence_server.core.errors import CloseCode
+from presence_server.protocol.errors import CloseCode
 from presence_server.rooms.batch import Batch
-from presence_server.transport.connection import Connection
-from presence_server.transport.deadlines import Deadlines
-from presence_server.transport.head import parse_head
-from presence_server.transport.identity import Handshake
-from presence_server.transport.limits import ConnectionLimits
-from presence_server.transport.upgrade import accept
+from presence_server.transport.gate.upgrade import accept
+from presence_server.transport.http.head import parse_head
+from presence_server.transport.sessions.identity import Handshake
+from presence_server.transport.wire.connection import Connection
+from presence_server.transport.wire.deadlines import Deadlines
+from presence_server.transport.wire.limits import ConnectionLimits
 from tests.transport.frames import HEAD, Seen, read_frames
 
 

@@ -11,17 +11,17 @@ import trio.testing
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from websockets.frames import Opcode
 
-from presence_server.core.model import BoardLimits
+from presence_server.protocol.model import BoardLimits
 from presence_server.rooms.registry import Registry
-from presence_server.transport.deadlines import Deadlines
-from presence_server.transport.entrance import EntranceLimits
-from presence_server.transport.gateway import Gateway, GatewayLimits
-from presence_server.transport.http import HttpServer
-from presence_server.transport.identity import Anonymous, Authority
-from presence_server.transport.limits import ConnectionLimits
-from presence_server.transport.pump import Pump
-from presence_server.transport.tickets import QueueTickets
-from presence_server.transport.visitors import VisitorLimits
+from presence_server.transport.gate.addresses import VisitorLimits
+from presence_server.transport.gate.gateway import Gateway, GatewayLimits
+from presence_server.transport.http.hypercorn_server import HttpServer
+from presence_server.transport.sessions.identity import Anonymous, Authority
+from presence_server.transport.sessions.queue_tickets import QueueTickets
+from presence_server.transport.sessions.room_entry import EntranceLimits
+from presence_server.transport.wire.deadlines import Deadlines
+from presence_server.transport.wire.limits import ConnectionLimits
+from presence_server.transport.wire.pump import Pump
 from tests.fakes import FakeMetrics, FakeStore
 from tests.transport.frames import Seen, event, frame, split_frames, upgrade_request
 

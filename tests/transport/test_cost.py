@@ -16,12 +16,11 @@ import pytest
 import trio
 import trio.testing
 
-from presence_server.core.decode import Update
-from presence_server.core.messages import ServerMessage, encode
-from presence_server.core.model import Cursor
+from presence_server.protocol.frames import text_frame
+from presence_server.protocol.messages import ServerMessage, encode
+from presence_server.protocol.model import Cursor, Update
 from presence_server.rooms import room_task
-from presence_server.rooms.framing import text_frame
-from presence_server.transport.pump import Pump, SocketWire, pump_is_available
+from presence_server.transport.wire.pump import Pump, SocketWire, pump_is_available
 from tests.rooms.fake_board import FakeBoard, settle
 from tests.transport.frames import event
 from tests.transport.house import House, Visitor, call, listen

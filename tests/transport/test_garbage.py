@@ -10,8 +10,8 @@ import pytest
 import trio
 import trio.testing
 
-from presence_server.transport.connection import Connection
-from presence_server.transport.pump import Pump, pump_is_available
+from presence_server.transport.wire.connection import Connection
+from presence_server.transport.wire.pump import Pump, pump_is_available
 from tests.transport.frames import close, frame, text
 from tests.transport.house import House, call, join, listen, visit
 
@@ -70,7 +70,7 @@ async def test_in_the_pump(last_words: bytes, born: list[weakref.ref[object]]) -
 
 
 async def test_that_was_denied(born: list[weakref.ref[object]]) -> None:
-    from tests.transport.test_identity_modes import house_of_passes
+    from tests.transport.sessions.test_identity_modes import house_of_passes
 
     house = house_of_passes()
     with trio.fail_after(PATIENCE_S):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from presence_server.core.model import PresenceStatus
+from presence_server.protocol.model import PresenceStatus
 from presence_server.web.ports import (
     Access,
     BoardSummary,

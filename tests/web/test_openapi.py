@@ -9,8 +9,8 @@ import pytest
 from quart import typing as quart_typing
 from werkzeug.datastructures import Headers
 
-from presence_server.core.messages import UserObject, encode_users
-from presence_server.core.model import Cursor, PresenceStatus
+from presence_server.protocol.messages import UserObject, encode_users
+from presence_server.protocol.model import Cursor, PresenceStatus
 from presence_server.web.app import create_app
 from presence_server.web.openapi import Route, describe
 from presence_server.web.ports import Access, PresenceView, Readiness

@@ -1,0 +1,195 @@
+"""Coming to a board: seat, row, snapshot; resume; recovery after a restart."""
+
+from __future__ import annotations
+
+from ..protocol.errors import CloseCode, retry_reason
+from ..protocol.model import BoardLimits, LeaveReason, PresenceRecord, UserProfile
+from . import announce, queueing
+from .effects import AddMember, Bind, Broadcast, Close, CloseRow, InsertRow, RemoveMember, Send
+from .events import Connect
+from .roster import Phase, Session, User
+from .state import Alarm, BoardState
+
+
+def connect(state: BoardState, event: Connect, now: float) -> None:
+    """Resume, seat, queue or refuse whoever is at the door."""
+    if event.resume is not None and _resume(state, event, event.resume, now):
+        return
+    if not event.may_begin:
+        _refuse_session(state, event, "limits.connections_per_ip")
+        return
+    user_id = event.profile.user_id
+    user, place = state.users.get(user_id), state.queue.get(user_id)
+    holder = user or place
+    leaving = [] if holder is None else _making_way(holder.sessions, state.limits)
+    if leaving is None:
+        _refuse_session(state, event, "limits.sessions_per_user")
+        return
+    session = Session(event.session_id, event.profile, now, state.now_ms(now))
+    session.connection = event.connection
+    if user is not None:
+        _seat(state, user, session, now)
+    elif place is not None:
+        _queue(state, event, session, now)
+    elif state.free_seats() > 0 and not any(state.queue.attached()):
+        user = state.users[user_id] = User(event.profile)
+        _seat(state, user, session, now)
+    elif event.may_queue and state.has_place_in_line():
+        _queue(state, event, session, now)
+    else:
+        state.out.append(Send(event.connection, announce.board_full(state.limits)))
+        state.out.append(Close(event.connection, CloseCode.BOARD_FULL))
+    # Only now, when the newcomer shares seat or place: neither may go with the last of them.
+    for old in leaving:
+        state.end(old, LeaveReason.RECLAIMED, now)
+
+
+def admit_next(state: BoardState, now: float) -> None:
+    """Seat the first in line who is there, with all of the user's tabs."""
+    if state.free_seats() <= 0 or (place := state.queue.pop_next()) is None:
+        return
+    sessions = list(place.sessions.values())
+    user = state.users[place.user_id] = User(sessions[0].profile)
+    for session in sessions:
+        _seat(state, user, session, now)
+    state.line_moved = True
+
+
+def join(state: BoardState, session_id: str, now: float) -> None:
+    """The second step: the row is durable, or was waited for long enough."""
+    session = state.sessions.get(session_id)
+    if session is None or session.phase is not Phase.ADMITTING:
+        return
+    state.timers.disarm((Alarm.COMMIT_WAIT, session_id))
+    session.phase = Phase.JOINED
+    user = state.users[session.profile.user_id]
+    held, session.held = session.held, None
+    if held is not None:
+        state.apply(user, session, held, now)
+    _announce(state, user, session.connected_at_ms, now)
+    if session.connection is not None:
+        _welcome(state, user, session, session.connection, now)
+
+
+def restore(
+    state: BoardState,
+    sessions: tuple[tuple[PresenceRecord, UserProfile], ...],
+    now: float,
+) -> None:
+    """Take in sessions that were open in the store; see :class:`.events.Restore`."""
+    for record, profile in sorted(sessions, key=lambda pair: pair[0].connected_at):
+        if record.session_id in state.sessions:
+            continue
+        session = Session.restored(record, profile, now, state.epoch_ms)
+        user = state.users.get(profile.user_id)
+        no_seat = user is None and state.free_seats() <= 0
+        if no_seat or session.ends_at(state.limits) <= now:
+            state.out.append(CloseRow(state.board_id, record.session_id, state.now_ms(now)))
+            continue
+        # A store that was down at the start may bring back somebody who waits by now.
+        tabs = state.queue.take(profile.user_id)
+        if user is None:
+            user = state.users[profile.user_id] = User(profile)
+            user.cursor, user.metadata = record.cursor, record.metadata
+            user.seen = None
+        user.add(session)
+        state.sessions[record.session_id] = session
+        if (record.cursor, record.metadata) != (user.cursor, user.metadata):
+            # The user wrote newer ones while the store was down: they survive in every row.
+            state.journal.changed(user, session)
+        _announce(state, user, record.connected_at, now)
+        state.arm_session(session)
+        for tab in tabs:
+            _seat(state, user, tab, now)
+        state.line_moved = True
+
+
+def _refuse_session(state: BoardState, event: Connect, setting: str) -> None:
+    reason = retry_reason(state.limits.retry_after_ms)
+    state.out.append(Send(event.connection, announce.too_many_sessions(state.limits, setting)))
+    state.out.append(Close(event.connection, CloseCode.RATE_LIMITED, reason))
+
+
+def _making_way(sessions: dict[str, Session], limits: BoardLimits) -> list[Session] | None:
+    """Which sessions of a user end so that one more may begin: those dropped longest ago.
+
+    None if too many are connected. Without a bound one user could open so many that
+    everything about that user, and so the whole server, became slow.
+    """
+    excess = len(sessions) + 1 - limits.sessions_per_user
+    if excess <= 0:
+        return []
+    dropped = [(s.dropped_at, s.session_id) for s in sessions.values() if s.dropped_at is not None]
+    if len(dropped) < excess:
+        return None
+    return [sessions[session_id] for _, session_id in sorted(dropped)[:excess]]
+
+
+def _queue(state: BoardState, event: Connect, session: Session, now: float) -> None:
+    if event.ticket_id is not None and event.ticket_id not in state.sessions:
+        session.session_id = event.ticket_id
+    queueing.enqueue(state, session, now, event.queued_at_ms)
+
+
+def _seat(state: BoardState, user: User, session: Session, now: float) -> None:
+    """The first of two steps: the seat is taken, the row is asked for."""
+    session.phase = Phase.ADMITTING
+    session.connected_at_ms = state.now_ms(now)
+    session.last_activity = now
+    state.sessions[session.session_id] = session
+    user.add(session)
+    if session.connection is not None:
+        state.out.append(Bind(session.connection, session.session_id))
+    record = user.record(session, state.board_id, state.epoch_ms, now, state.limits)
+    state.out.append(InsertRow(record, user.profile))
+    state.timers.arm((Alarm.COMMIT_WAIT, session.session_id), now + state.limits.commit_wait_s)
+    state.arm_session(session)
+
+
+def _announce(state: BoardState, user: User, joined_at: int, now: float) -> None:
+    """Tell the board of a user, or of what a further session changed about one."""
+    if user.announced:
+        state.tell_if_changed(user, now)
+        return
+    user.joined_at = joined_at
+    user.seen = None
+    state.tell_if_changed(user, now)
+    user.announced = True
+    state.journal.list_changed()
+    state.out.append(Broadcast(announce.user_joined(user, state.now_ms(now))))
+
+
+def _welcome(state: BoardState, user: User, session: Session, connection: int, now: float) -> None:
+    """The snapshot; from here on the connection gets what follows it."""
+    session.id_known = True
+    message = announce.board_joined(
+        state.board_id, session, user, state.current_users(), state.limits, state.now_ms(now)
+    )
+    state.out.append(Send(connection, message))
+    state.out.append(AddMember(connection))
+
+
+def _resume(state: BoardState, event: Connect, session_id: str, now: float) -> bool:
+    """Put a session on a new connection; False if it is not there for this user."""
+    session = state.sessions.get(session_id)
+    if session is None or session.profile.user_id != event.profile.user_id:
+        return False
+    if session.connection is not None:
+        state.out.append(RemoveMember(session.connection))
+        state.out.append(Close(session.connection, CloseCode.RESUMED_ELSEWHERE))
+    session.connection = event.connection
+    session.last_seen = now
+    session.dropped_at = session.leave_at = None
+    session.resumed = True
+    state.out.append(Bind(event.connection, session_id))
+    state.arm_session(session)
+    if session.phase is Phase.QUEUED:
+        queueing.tell_position(state, session, now)
+        state.line_moved = True
+        return True
+    user = state.users[session.profile.user_id]
+    state.journal.heard(user, session)
+    state.tell_if_changed(user, now)
+    if session.phase is Phase.JOINED:
+        _welcome(state, user, session, event.connection, now)
+    return True

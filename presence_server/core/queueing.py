@@ -1,0 +1,89 @@
+"""The line outside a full board: places, positions, reclaimed seats."""
+
+from __future__ import annotations
+
+import math
+
+from ..protocol.model import LeaveReason
+from . import announce
+from .effects import Bind, SeatFree, Send
+from .roster import Phase, Session
+from .state import Alarm, BoardState
+
+
+def can_admit(state: BoardState) -> bool:
+    """Whether a seat is free and somebody who is there waits for one."""
+    return state.free_seats() > 0 and any(state.queue.attached())
+
+
+def enqueue(state: BoardState, session: Session, now: float, since_ms: int | None = None) -> None:
+    """Give a connected session its place and tell it which; ``since_ms`` as in the queue."""
+    session.phase = Phase.QUEUED
+    state.sessions[session.session_id] = session
+    state.queue.add(session, state.now_ms(now), since_ms)
+    state.arm_session(session)
+    assert session.connection is not None
+    state.out.append(Bind(session.connection, session.session_id))
+    tell_position(state, session, now)
+    state.line_moved = True
+
+
+def tell_position(state: BoardState, session: Session, now: float) -> None:
+    """Tell one session its place, whatever it was told before."""
+    _tell(state, session, state.queue.position(session.profile.user_id), now)
+
+
+def review(state: BoardState, now: float) -> None:
+    """After seats or queue changed: reclaim what may be, tell who moved, wake admission."""
+    if len(state.queue):
+        _reclaim(state, now)
+        _tell_moved(state, now)
+        if can_admit(state):
+            state.out.append(SeatFree())
+    state.line_moved = False
+
+
+def _reclaim(state: BoardState, now: float) -> None:
+    """Take back seats nobody sits on: oldest drop first, one per waiting user."""
+    wanted = sum(1 for _ in state.queue.attached()) - state.free_seats()
+    if wanted <= 0:
+        return
+    deserted = sorted(
+        (since, user.profile.user_id)
+        for user in state.users.values()
+        if (since := user.detached_since()) is not None
+    )
+    for since, user_id in deserted[:wanted]:
+        at = since + state.limits.reclaim_after_s
+        if at > now:
+            state.timers.arm((Alarm.RECLAIM, ""), at)
+            break
+        for session in list(state.users[user_id].sessions.values()):
+            state.end(session, LeaveReason.RECLAIMED, now)
+
+
+def _tell_moved(state: BoardState, now: float) -> None:
+    """Tell those whose position changed, each at most once an interval."""
+    interval = state.limits.queue_notice_interval_s
+    later = math.inf
+    for position, place in enumerate(state.queue, start=1):
+        for session in place.sessions.values():
+            if session.connection is None or session.told_position == position:
+                continue
+            if now >= session.told_at + interval:
+                _tell(state, session, position, now)
+            else:
+                later = min(later, session.told_at + interval)
+    if later < math.inf:
+        state.timers.arm((Alarm.QUEUE_NOTICE, ""), later)
+
+
+def _tell(state: BoardState, session: Session, position: int, now: float) -> None:
+    assert session.connection is not None
+    session.told_position = position
+    session.told_at = now
+    session.id_known = True
+    message = announce.board_queued(
+        state.board_id, session, position, len(state.queue), state.limits
+    )
+    state.out.append(Send(session.connection, message))

@@ -1,0 +1,147 @@
+"""The server as the web application sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from ..core.events import Kick
+from ..presence.service import PresenceService
+from ..protocol.messages import encode_users
+from ..rooms.registry import Registry
+from ..settings import Settings
+from ..storage.errors import StorageError
+from ..telemetry import Metrics
+from ..transport.sessions.tokens import InvalidToken, TokenVerifier
+from ..web.ports import (
+    Access,
+    BoardSummary,
+    HistoryItem,
+    PresenceView,
+    Readiness,
+    Unavailable,
+)
+
+
+class ServerPorts:
+    """See :class:`web.ports.WebPorts`.
+
+    Args:
+        settings: capacity and the admin token.
+        registry: live boards are read from their rooms.
+        service: everything else.
+        metrics: the numbers of the server.
+        verifier: checks tokens; None where everybody may read.
+
+    ``is_draining`` is set once there is a gateway to ask.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        service: PresenceService,
+        metrics: Metrics,
+        verifier: TokenVerifier | None = None,
+    ) -> None:
+        self._capacity = settings.board.capacity
+        token = settings.auth.admin_token
+        self._admin_token = None if token is None else token.get_secret_value()
+        self.allowed_origins = frozenset(settings.auth.allowed_origins)
+        self._registry = registry
+        self._service = service
+        self._metrics = metrics
+        self._verifier = verifier
+        self.is_draining: Callable[[], bool] = lambda: False
+
+    @property
+    def admin_token(self) -> str | None:
+        """The bearer token of the admin routes."""
+        return self._admin_token
+
+    def authorize(self, board_id: str, token: str | None) -> Access:
+        """In mode ``none`` everybody may read every board."""
+        if self._verifier is None:
+            return Access.ALLOWED
+        if token is None:
+            return Access.UNAUTHORIZED
+        try:
+            claims = self._verifier.verify(token)
+        except InvalidToken:
+            return Access.UNAUTHORIZED
+        return Access.ALLOWED if claims.covers(board_id) else Access.FORBIDDEN
+
+    async def presence(self, board_id: str) -> PresenceView:
+        """From the live room; the cache knows boards that live elsewhere."""
+        task = self._registry.get(board_id)
+        if task is None:
+            users_json = await self._service.current_users(board_id)
+            return PresenceView(users_json, _count(users_json), self._capacity, 0)
+        users = task.room.current_users()
+        return PresenceView(encode_users(users), len(users), self._capacity, task.room.queue_length)
+
+    def boards(self) -> Sequence[BoardSummary]:
+        """The boards that are live here."""
+        return [
+            BoardSummary(
+                task.board_id,
+                len(task.room.current_users()),
+                task.room.connected_count,
+                task.room.queue_length,
+            )
+            for task in self._registry
+        ]
+
+    async def history(
+        self, board_id: str, since_ms: int | None, limit: int
+    ) -> Sequence[HistoryItem]:
+        """From the store."""
+        try:
+            entries = await self._service.history(board_id, since_ms, limit)
+        except StorageError as error:
+            raise Unavailable(str(error)) from error
+        return [
+            HistoryItem(
+                entry.user_id,
+                entry.display_name,
+                entry.avatar_url,
+                entry.color,
+                entry.status,
+                entry.connected_at,
+                entry.last_heartbeat_at,
+                entry.disconnected_at,
+            )
+            for entry in entries
+        ]
+
+    def kick(self, board_id: str, user_id: str) -> bool:
+        """Remove a user from a live board."""
+        task = self._registry.get(board_id)
+        if task is None or not task.room.has_user(user_id):
+            return False
+        task.apply(Kick(user_id))
+        return True
+
+    def ready(self) -> Readiness:
+        """The port opens when the server is ready, so there is no "starting" to be seen."""
+        database, cache = self._service.database_status, self._service.cache_status
+        status: Literal["ready", "degraded", "draining"] = "ready"
+        if self.is_draining():
+            status = "draining"
+        elif "down" in (database, cache):
+            status = "degraded"
+        return Readiness(status, database, cache)
+
+    def metrics_text(self) -> bytes:
+        """The Prometheus text, with what the service counted."""
+        counters = self._service.counters
+        self._metrics.store_flushes = counters.flushes
+        self._metrics.store_failures = counters.store_failures
+        self._metrics.cache_failures = counters.cache_failures
+        return self._metrics.text()
+
+
+def _count(users_json: bytes) -> int:
+    return len(msgspec.json.decode(users_json, type=list[msgspec.Raw]))

@@ -1,0 +1,120 @@
+"""Postgres's batch writes: one statement over arrays, whatever the number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, insert
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.selectable import TableValuedAlias
+
+from ..protocol.model import PresenceRecord
+from .statements import Prepared, insert_row, profile_row
+from .tables import presence, user_profile
+from .write_batch import Closing, Heartbeat, ProfileSeen
+
+_ARRAY = "new_"
+"""Prefix of the parameters: SQLAlchemy keeps the columns' own names for itself."""
+
+_KEY = ("board_id", "session_id")
+_STATE = ("status", "cursor_x", "cursor_y", "metadata", "last_heartbeat_at")
+_PRESENCE = tuple(column.name for column in presence.c)
+_PROFILE = tuple(column.name for column in user_profile.c)
+
+
+def _rows(table: sa.Table, names: Sequence[str]) -> TableValuedAlias:
+    """``unnest(:board_id, …) AS new (board_id, …)``: a batch as a table."""
+    arrays = [sa.bindparam(_ARRAY + name, type_=ARRAY(_sent_as(table.c[name]))) for name in names]
+    columns = [sa.column(name, _sent_as(table.c[name])) for name in names]
+    return sa.func.unnest(*arrays).table_valued(*columns).render_derived(name="new")
+
+
+def _sent_as(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
+    # JSON goes as the text it is; bound as JSON it would be encoded once more.
+    if column.name == "metadata":
+        return sa.Text()
+    return column.type
+
+
+def _value(new: TableValuedAlias, name: str) -> sa.ColumnElement[object]:
+    return sa.cast(new.c[name], JSON) if name == "metadata" else new.c[name]
+
+
+def _build_upsert(
+    table: sa.Table, names: Sequence[str], key: Sequence[str], where_newer: str | None = None
+) -> Executable:
+    new = _rows(table, names)
+    statement = insert(table).from_select(
+        list(names), sa.select(*(_value(new, name) for name in names))
+    )
+    newer = None
+    if where_newer is not None:
+        newer = statement.excluded[where_newer] >= table.c[where_newer]
+    return statement.on_conflict_do_update(
+        index_elements=list(key),
+        set_={name: statement.excluded[name] for name in names if name not in key},
+        where=newer,
+    )
+
+
+def _build_update(names: Sequence[str], *, open_only: bool = False) -> Executable:
+    new = _rows(presence, (*_KEY, *names))
+    statement = (
+        sa.update(presence)
+        .where(presence.c.board_id == new.c.board_id)
+        .where(presence.c.session_id == new.c.session_id)
+        .values({name: _value(new, name) for name in names})
+    )
+    return statement.where(presence.c.disconnected_at.is_(None)) if open_only else statement
+
+
+_UPSERT_PRESENCE = _build_upsert(presence, _PRESENCE, _KEY)
+_UPSERT_PROFILE = _build_upsert(user_profile, _PROFILE, ("user_id",), "updated_at")
+_UPDATE_STATE = _build_update(_STATE)
+_UPDATE_HEARTBEAT = _build_update(("last_heartbeat_at",))
+_CLOSE = _build_update(("disconnected_at",), open_only=True)
+
+
+class PostgresStatements:
+    """See :class:`.statements.Statements`."""
+
+    def upsert_profiles(self, profiles: Sequence[ProfileSeen]) -> Prepared:
+        # In one order everywhere, so that two servers cannot deadlock on two users.
+        ordered = sorted(profiles, key=lambda seen: seen.profile.user_id)
+        return _UPSERT_PROFILE, _columns(_PROFILE, [profile_row(seen) for seen in ordered])
+
+    def insert_presence(self, records: Sequence[PresenceRecord]) -> Prepared:
+        return _UPSERT_PRESENCE, _columns(_PRESENCE, [insert_row(r) for r in records])
+
+    def update_presence_status(self, records: Sequence[PresenceRecord]) -> Prepared:
+        return _UPDATE_STATE, _columns((*_KEY, *_STATE), [insert_row(r) for r in records])
+
+    def update_heartbeat(self, beats: Sequence[Heartbeat]) -> Prepared:
+        return _UPDATE_HEARTBEAT, _times("last_heartbeat_at", beats)
+
+    def mark_disconnected(self, closings: Sequence[Closing]) -> Prepared:
+        return _CLOSE, _times("disconnected_at", closings)
+
+    def delete_closed_before(self, before_ms: int, limit: int) -> Executable:
+        key = (presence.c.board_id, presence.c.session_id)
+        oldest = (
+            sa.select(*key)
+            .where(presence.c.disconnected_at < before_ms)
+            .order_by(presence.c.disconnected_at)
+            .limit(limit)
+        )
+        return sa.delete(presence).where(sa.tuple_(*key).in_(oldest))
+
+
+def _times(column: str, items: Sequence[Heartbeat | Closing]) -> dict[str, object]:
+    return {
+        _ARRAY + "board_id": [item.board_id for item in items],
+        _ARRAY + "session_id": [item.session_id for item in items],
+        _ARRAY + column: [item.at_ms for item in items],
+    }
+
+
+def _columns(names: Sequence[str], rows: Sequence[dict[str, object]]) -> dict[str, object]:
+    return {_ARRAY + name: [row[name] for row in rows] for name in names}

@@ -1,0 +1,1 @@
+"""A connection from its first byte to the decision who serves it."""

@@ -1,0 +1,152 @@
+"""Which requests become WebSocket connections, and to which board."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from http import HTTPStatus
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import msgspec
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.utils import accept_key
+
+from ...protocol.profile import is_board_id
+from ..http.head import RequestHead
+from ..http.refusal import Refusal
+from ..sessions.identity import Handshake, origin_is_allowed, read_query
+
+SUBPROTOCOL = "presence.v1"
+_VERSION = "13"
+_PREFIX = "/ws/"
+_BOARDS = "/ws/boards/"
+
+_silent = logging.getLogger("presence_server.websockets")
+# It would log headers and payloads, tokens among them.
+_silent.disabled = True
+
+
+class Plain(msgspec.Struct, frozen=True):
+    """A request for the web application.
+
+    Attributes:
+        data: its bytes as far as they were read, and none that came behind it.
+        body_left: how many are still to come.
+    """
+
+    data: bytes
+    body_left: int
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A handshake that was accepted.
+
+    Attributes:
+        protocol: open, and has not seen ``rest`` yet.
+        handshake: what the client said.
+        response: the 101, to be sent first.
+        rest: what came behind the head.
+    """
+
+    protocol: ServerProtocol
+    handshake: Handshake
+    response: bytes
+    rest: bytes
+
+
+def plain(head: RequestHead, head_bytes: bytes, rest: bytes) -> Plain:
+    """One request for the web application, without what was sent behind it."""
+    length = int(head.get("content-length") or 0)
+    body = rest[:length]
+    return Plain(head_bytes + body, length - len(body))
+
+
+def is_plain(head: RequestHead) -> bool:
+    """Whether the request is for the web application.
+
+    Raises:
+        Refusal: it asks for a WebSocket or another protocol where there is none (404),
+            or for a board's socket without an upgrade (426), or has a body without a
+            length (411): where one ends must be known before anybody reads it.
+    """
+    is_socket_path = head.target.startswith(_PREFIX)
+    # Hypercorn changes to HTTP/2 for an Upgrade header alone, without a Connection.
+    if head.upgrade is None and head.get("upgrade") is None:
+        if is_socket_path:
+            raise Refusal(
+                HTTPStatus.UPGRADE_REQUIRED, "UPGRADE_REQUIRED", "this is a WebSocket endpoint"
+            )
+        if head.get("transfer-encoding") is not None:
+            raise Refusal(HTTPStatus.LENGTH_REQUIRED, "LENGTH_REQUIRED", "no chunked bodies here")
+        return True
+    if head.upgrade != "websocket" or not is_socket_path:
+        raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "no such upgrade here")
+    return False
+
+
+def read_handshake(head: RequestHead, allowed_origins: frozenset[str]) -> Handshake:
+    """The board and the identity that an upgrade asks for.
+
+    Raises:
+        Refusal: bad board id (400), foreign origin (403), no such endpoint (404).
+    """
+    path = urlsplit(head.target).path
+    if not path.startswith(_BOARDS):
+        raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "no such endpoint")
+    # Latin-1 maps every byte to one character, and none above ASCII is in an id.
+    board_id = unquote_to_bytes(path.removeprefix(_BOARDS)).decode("latin-1")
+    if not is_board_id(board_id):
+        raise Refusal(
+            HTTPStatus.BAD_REQUEST,
+            "INVALID_BOARD_ID",
+            "a board id is 1 to 128 characters of A-Z a-z 0-9 _ - . : ~",
+        )
+    if not origin_is_allowed(head, allowed_origins):
+        raise Refusal(HTTPStatus.FORBIDDEN, "FORBIDDEN", "this origin may not connect")
+    return Handshake(board_id, head, read_query(head.target))
+
+
+def accept(handshake: Handshake, max_message_bytes: int, rest: bytes = b"") -> Accepted:
+    """Do the WebSocket handshake of :rfc:`6455` section 4.2.
+
+    Done here, on the head that was read already: the library would read it again, which
+    was a sixth of what a join costs.
+
+    Raises:
+        Refusal: the handshake is malformed (400).
+    """
+    head = handshake.head
+    keys, versions = head.get_all("sec-websocket-key"), head.get_all("sec-websocket-version")
+    if (
+        head.method != "GET"
+        or len(head.get_all("upgrade")) != 1
+        or versions != [_VERSION]
+        or len(keys) != 1
+        or not _is_key(keys[0])
+    ):
+        raise Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "malformed WebSocket handshake")
+    lines = [
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Accept: {accept_key(keys[0])}",
+    ]
+    offered = ",".join(head.get_all("sec-websocket-protocol")).split(",")
+    if SUBPROTOCOL in (name.strip() for name in offered):
+        lines.append(f"Sec-WebSocket-Protocol: {SUBPROTOCOL}")
+    response = "\r\n".join([*lines, "", ""]).encode("ascii")
+    return Accepted(_protocol(max_message_bytes), handshake, response, rest)
+
+
+def _is_key(value: str) -> bool:
+    """Whether it is 16 bytes in base64."""
+    try:
+        return len(base64.b64decode(value, validate=True)) == 16
+    except ValueError:
+        return False
+
+
+def _protocol(max_message_bytes: int) -> ServerProtocol:
+    """The protocol side of an open connection: no extensions, hence no compression."""
+    return ServerProtocol(state=State.OPEN, max_size=max_message_bytes, logger=_silent)

@@ -1,0 +1,151 @@
+"""The request head, read strictly: what is not plainly HTTP/1.1 is refused.
+
+A server that shares its port with a WebSocket side must agree with every proxy in
+front of it on where a request ends, so anything two readers might read differently
+is an error (RFC 9112 sections 2.2, 3.2, 5.1, 5.2, 6.1 and 6.3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from ...protocol.errors import PresenceError
+
+MAX_HEAD_BYTES = 16384
+MAX_HEADERS = 100
+"""Thousands of short ones cost milliseconds each time, and browsers send twenty."""
+_MAX_LENGTH_DIGITS = 18
+"""Beyond that two readers may overflow differently, and ``int`` refuses in the end."""
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TARGET = re.compile(rb"/[\x21-\x7e]*")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+_HOST = re.compile(rf"(?:\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::\d{{1,5}})?")
+"""A name or an address, and a port. The web application's router raises for some others."""
+
+
+class BadRequest(PresenceError):
+    """The head is not that of an HTTP/1.1 request we serve; the text says why."""
+
+
+class RequestHead(msgspec.Struct, frozen=True):
+    """Method, target and headers of one request. Names are lower case."""
+
+    method: str
+    target: str
+    headers: Sequence[tuple[str, str]]
+
+    def get(self, name: str) -> str | None:
+        """The first value of a header; None without one."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of a header."""
+        return [value for key, value in self.headers if key == name]
+
+    @property
+    def upgrade(self) -> str | None:
+        """The protocol the client asks to change to, lower case; None if it does not."""
+        tokens = ",".join(self.get_all("connection")).lower().split(",")
+        value = self.get("upgrade")
+        if value is None or "upgrade" not in (token.strip() for token in tokens):
+            return None
+        return value.strip().lower()
+
+
+def may_become_head(data: bytes) -> bool:
+    """Whether these first bytes can still grow into a request we serve.
+
+    A TLS hello or an HTTP/2 preface is told apart at once instead of waited for.
+    """
+    line, found, _ = data.partition(b"\r\n")
+    if found:
+        return line.endswith(b" HTTP/1.1")
+    return not line or line[:1].isalpha()
+
+
+class HeadReader:
+    """Gathers the bytes of one request head."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = b""
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """More bytes; none mean the end of the stream.
+
+        Returns:
+            The head with its empty line, and what came behind it; None while it is not whole.
+
+        Raises:
+            BadRequest: it cannot become a head, ends in the middle, or is too long.
+            EOFError: the stream ends before it began.
+        """
+        if not data:
+            if self._data:
+                raise BadRequest("the request ends in the middle of its head")
+            raise EOFError
+        data = self._data + data
+        if not may_become_head(data):
+            raise BadRequest("not an HTTP/1.1 request")
+        head, found, rest = data.partition(b"\r\n\r\n")
+        if len(head) + len(found) > MAX_HEAD_BYTES:
+            raise BadRequest(f"the request head is longer than {MAX_HEAD_BYTES} bytes")
+        if found:
+            return head + found, rest
+        self._data = data
+        return None
+
+
+def parse_head(data: bytes) -> RequestHead:
+    """Read a head that ends with an empty line.
+
+    Raises:
+        BadRequest: it is not one of HTTP/1.1, or two readers might read it differently.
+    """
+    if data.count(b"\r\n") > MAX_HEADERS + 2:
+        raise BadRequest(f"the request has more than {MAX_HEADERS} headers")
+    lines = data.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    method, target = _request_line(lines[0])
+    headers = [_header(line) for line in lines[1:]]
+    head = RequestHead(method, target, headers)
+    hosts = head.get_all("host")
+    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        raise BadRequest("exactly one Host header is needed, with a name or an address")
+    lengths, encodings = head.get_all("content-length"), head.get_all("transfer-encoding")
+    if len(lengths) > 1 or len(encodings) > 1 or (lengths and encodings):
+        raise BadRequest("the length of the body is ambiguous")
+    if lengths and not _is_length(lengths[0]):
+        raise BadRequest("Content-Length is not a number")
+    if encodings and encodings[0].lower() != "chunked":
+        raise BadRequest("Transfer-Encoding is not chunked")
+    return head
+
+
+def _is_length(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_LENGTH_DIGITS
+
+
+def _request_line(line: bytes) -> tuple[str, str]:
+    parts = line.split(b" ")
+    if len(parts) != 3 or parts[2] != b"HTTP/1.1":
+        raise BadRequest("not an HTTP/1.1 request")
+    method, target = parts[0], parts[1]
+    if not _TOKEN.fullmatch(method) or method == b"CONNECT":
+        raise BadRequest("the method is not served")
+    if not _TARGET.fullmatch(target):
+        raise BadRequest("the target is not a path")
+    return method.decode("ascii"), target.decode("ascii")
+
+
+def _header(line: bytes) -> tuple[str, str]:
+    name, colon, value = line.partition(b":")
+    # A folded line begins with white space and so has no token for a name.
+    if not colon or not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise BadRequest("a header line is malformed")
+    return name.decode("ascii").lower(), value.strip(b" \t").decode("latin-1")

@@ -1,0 +1,71 @@
+"""Answers that the gateway gives by itself, before anybody else is involved."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+
+from ...protocol.errors import PresenceError
+
+
+class Refusal(PresenceError):
+    """A request that ends here, with an HTTP status and a JSON body (protocol section 7).
+
+    Attributes:
+        status: the HTTP status.
+        retry_after_s: when to try again; None says nothing about it.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, code: str, message: str, *, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self._code = code
+
+    def response(self) -> bytes:
+        """The whole HTTP response."""
+        body = msgspec.json.encode({"error": {"code": self._code, "message": str(self)}})
+        lines = [
+            f"HTTP/1.1 {self.status.value} {self.status.phrase}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            "X-Content-Type-Options: nosniff",
+            "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
+            "Referrer-Policy: no-referrer",
+            "Connection: close",
+        ]
+        if self.status is HTTPStatus.UPGRADE_REQUIRED:
+            lines.append("Upgrade: websocket")
+        if self.retry_after_s is not None:
+            lines.append(f"Retry-After: {self.retry_after_s}")
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+REFUSAL_TIMEOUT_S = 2.0
+"""How long a peer has to take its answer and go."""
+
+RETRY_S = 5
+"""When those may come back who are refused for what the server is doing, in seconds."""
+
+
+def draining() -> Refusal:
+    """The server is on its way down."""
+    return Refusal(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "DRAINING",
+        "the server is restarting",
+        retry_after_s=RETRY_S,
+    )
+
+
+def full() -> Refusal:
+    """The server has as many connections as it may."""
+    return Refusal(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "TOO_MANY_CONNECTIONS",
+        "the server is at limits.max_connections",
+        retry_after_s=RETRY_S,
+    )

@@ -1,0 +1,1 @@
+"""Who a client is, and the session of a room that lives on its connection."""

@@ -1,0 +1,89 @@
+"""The last step into a room: what the room must know of the server around it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+import msgspec
+import trio
+
+from ...core.events import Connect
+from ...rooms.registry import Registry
+from .detached_sessions import DetachedSessions
+from .identity import Handshake
+from .queue_tickets import QueueTickets
+from .session_link import SessionLink
+
+
+class EntranceLimits(msgspec.Struct, frozen=True):
+    """What the sessions of all boards may be together.
+
+    Attributes:
+        max_waiting: users who may wait, for whatever board (``queue.total_limit``).
+        detached_per_ip: sessions that one address may leave behind.
+        detached_s: for how many seconds one is kept (``board.timeout_s``).
+    """
+
+    max_waiting: int = 25_000
+    detached_per_ip: int = 10_000
+    detached_s: float = 300.0
+
+
+class Entrance:
+    """Leads clients into their rooms.
+
+    Args:
+        registry: the rooms.
+        tickets: the session ids of those who queue.
+        limits: see :class:`EntranceLimits`.
+        now_ms: the wall clock, in milliseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        tickets: QueueTickets,
+        limits: EntranceLimits,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._registry = registry
+        self._tickets = tickets
+        self._max_waiting = limits.max_waiting
+        self._detached = DetachedSessions(limits.detached_per_ip, limits.detached_s)
+        self._now_ms = now_ms
+
+    def enter(self, link: SessionLink, handshake: Handshake, address: str | None) -> None:
+        """Ask the room of the handshake's board for a session."""
+        room = self._registry.open(handshake.board_id)
+        # Most boards are not full, and a place in the line costs a signature.
+        event = self._event(link, handshake, address, is_full=not room.room.has_free_seat)
+        link.start(room, event)
+        if handshake.resume is not None and link.session_id == handshake.resume:
+            self._detached.resume(handshake.resume)
+
+    def note_drop(self, session_id: str, address: str | None) -> None:
+        """A session outlives its connection."""
+        if address is not None:
+            self._detached.drop(session_id, address, trio.current_time())
+
+    def _event(
+        self, link: SessionLink, handshake: Handshake, address: str | None, *, is_full: bool
+    ) -> Connect:
+        board_id, user_id, resume = handshake.board_id, link.profile.user_id, handshake.resume
+        now_ms = self._now_ms()
+        since_ms = self._tickets.read(resume, board_id, user_id, now_ms)
+        ticket_id = resume if since_ms is not None else None
+        if ticket_id is None and is_full:
+            ticket_id = self._tickets.issue(board_id, user_id, now_ms)
+        left_too_many = address is not None and self._detached.is_full(address, trio.current_time())
+        return Connect(
+            link.connection_id,
+            secrets.token_urlsafe(16),
+            link.profile,
+            resume,
+            ticket_id,
+            since_ms,
+            may_begin=not left_too_many,
+            may_queue=self._registry.waiting < self._max_waiting,
+        )

@@ -1,0 +1,322 @@
+"""The session that lives on one connection: messages in, room events out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import assert_never
+
+import msgspec
+import structlog
+import trio
+
+from ...core.events import Connect, Heard, HeartbeatReceived, Parted, Parting
+from ...protocol.budget import MessageBudget, Verdict
+from ...protocol.decode import decode, read_update
+from ...protocol.errors import BadMessage, CloseCode, ErrorCode, retry_reason
+from ...protocol.messages import (
+    AuthRefresh,
+    AuthRefreshed,
+    AuthRefreshedPayload,
+    BoardLeave,
+    Error,
+    ErrorPayload,
+    Heartbeat,
+    PresenceUpdate,
+    ServerMessage,
+)
+from ...protocol.model import UserProfile
+from ...rooms.room_task import RoomTask
+from ..wire.connection import Connection
+from ..wire.ports import Alarm, Alarms, TransportMetrics
+from .identity import Authority, Grant
+
+log = structlog.get_logger(__name__)
+is_debugging = partial(logging.getLogger(__name__).isEnabledFor, logging.DEBUG)
+"""A line that is not written still costs its words; this does not."""
+
+_ACCEPT = Verdict.ACCEPT  # An enum's member is slow to look up.
+
+ABUSE_RETRY_MS = 10_000
+"""``retry_after_ms`` of a connection that was closed for flooding."""
+
+_PARTING = {
+    CloseCode.CLEAN_LEAVE: Parting.LEFT,
+    CloseCode.PAGE_LEFT: Parting.PAGE_LEFT,
+}
+"""What a peer's close code makes of its session; any other, or none, is a drop."""
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What the sessions of one server share.
+
+    Attributes:
+        authority: renews what was granted.
+        alarms: rings when that has ended.
+        metrics: the transport's numbers.
+        now_ms: the wall clock, in milliseconds since the epoch.
+        on_drop: told of a connection, and its session that is kept.
+    """
+
+    authority: Authority
+    alarms: Alarms
+    metrics: TransportMetrics
+    now_ms: Callable[[], int]
+    on_drop: Callable[[int, str], None]
+
+
+class SessionLink:
+    """Ties a connection to a session of a room; what the room knows as a peer.
+
+    Args:
+        connection_id: a number never used before.
+        board_id: the board it is for.
+        grant: who it is, and until when.
+        budget: what it may send.
+        surroundings: what it shares with the others.
+        on_gone: called once when the socket is closed.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_board_id",
+        "_budget",
+        "_expires_at_ms",
+        "_metrics",
+        "_on_gone",
+        "_over",
+        "_room",
+        "_session_id",
+        "_surroundings",
+        "connection",
+        "connection_id",
+        "profile",
+        "write",
+    )
+
+    def __init__(
+        self,
+        connection_id: int,
+        board_id: str,
+        grant: Grant,
+        budget: MessageBudget,
+        surroundings: Surroundings,
+        on_gone: Callable[[SessionLink], None],
+    ) -> None:
+        self.connection_id = connection_id
+        self._board_id = board_id
+        self.profile: UserProfile = grant.profile
+        self._expires_at_ms = grant.expires_at_ms
+        self._budget = budget
+        self._surroundings = surroundings
+        self._metrics = surroundings.metrics
+        self._on_gone = on_gone
+        self._room: RoomTask | None = None
+        self._session_id: str | None = None
+        self._over = False
+        self.connection: Connection
+        self.write: Callable[[bytes], None]
+
+    def attach(self, connection: Connection) -> None:
+        """The connection it is on."""
+        self.connection = connection
+        # The room writes to the connection directly: this is the hottest call of all.
+        self.write = connection.write
+
+    def start(self, room: RoomTask, event: Connect) -> None:
+        """Ask the room for a session."""
+        self._room = room
+        self._watch_expiry()
+        room.connect(self, event)
+
+    @property
+    def session_id(self) -> str | None:
+        """The session it speaks for; None before the room gave it one."""
+        return self._session_id
+
+    # --- what the room says ---------------------------------------------------
+
+    def bind(self, session_id: str) -> None:
+        """See :class:`rooms.ports.Peer`."""
+        if self._session_id is None and is_debugging():
+            log.debug("session connected", board=self._board_id, session=session_id)
+        self._session_id = session_id
+
+    def close(self, code: int, reason: str = "") -> None:
+        """See :class:`rooms.ports.Peer`."""
+        self._over = True
+        self.connection.close(code, reason)
+
+    def let_go(self, code: int, reason: str) -> None:
+        """Close for the server's own reasons; the session stays as it is."""
+        if self._room is not None:
+            self._room.forget(self.connection_id)
+        self.close(code, reason)
+
+    # --- what the connection says ---------------------------------------------
+
+    def on_text(self, data: bytes) -> None:
+        """See :class:`ports.Handler`."""
+        now = trio.current_time()
+        self._metrics.messages_received += 1
+        verdict = self._budget.spend(now)
+        if verdict is not _ACCEPT:
+            self._refuse(verdict)
+            return
+        if not data.isascii():
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self.connection.fail(CloseCode.INVALID_UTF8)
+                return
+        try:
+            self._on_message(data, now)
+        except BadMessage as error:
+            self._on_bad_message(error, now)
+
+    def on_binary(self, data: bytes) -> None:
+        """See :class:`ports.Handler`."""
+        now = trio.current_time()
+        self._metrics.messages_received += 1
+        verdict = self._budget.spend(now)
+        if verdict is not Verdict.ACCEPT:
+            self._refuse(verdict)
+            return
+        error = BadMessage(ErrorCode.INVALID_MESSAGE, "binary frames (Yjs) are not supported")
+        self._on_bad_message(error, now)
+
+    def on_control(self) -> bool:
+        """See :class:`ports.Handler`."""
+        verdict = self._budget.spend(trio.current_time())
+        if verdict is not Verdict.ACCEPT:
+            self._refuse(verdict)
+            return False
+        self._is_alive()
+        return True
+
+    def on_fragment(self) -> None:
+        """See :class:`ports.Handler`. A part cannot be dropped, so one too many is the last."""
+        if self._budget.spend(trio.current_time()) is not Verdict.ACCEPT:
+            self._refuse(Verdict.CLOSE)
+
+    def on_passed_over(self, frames: int) -> None:
+        """See :class:`ports.Handler`."""
+        self._metrics.messages_received += frames
+
+    def on_end(self, code: int | None) -> None:
+        """See :class:`ports.Handler`."""
+        how = Parting.DROPPED
+        if code is not None:
+            how = _PARTING.get(CloseCode(code), how) if code in _PARTING else how
+        self._part(how)
+
+    def on_gone(self) -> None:
+        """See :class:`ports.Handler`."""
+        if self._expires_at_ms is not None:
+            self._surroundings.alarms.disarm(self)
+        self._on_gone(self)
+        # Nobody writes or closes any more. The collector comes by too seldom to be left
+        # with what every connection leaves behind.
+        del self.connection, self.write
+        self._room = None
+
+    def on_alarm(self, alarm: Alarm, now: float) -> None:
+        """See :class:`ports.Rings`: the token may have expired."""
+        expires_at_ms = self._expires_at_ms
+        if self._over or expires_at_ms is None:
+            return
+        if self._surroundings.now_ms() < expires_at_ms:
+            self._watch_expiry()  # It was renewed.
+            return
+        log.info("closed for an expired token", board=self._board_id, session=self._session_id)
+        self._send(Error(ErrorPayload(ErrorCode.UNAUTHORIZED, "the token has expired")))
+        self._part(Parting.LEFT)
+        self.close(CloseCode.UNAUTHORIZED)
+
+    def crash(self, error: Exception) -> None:
+        """See :class:`ports.Rings`."""
+        self.connection.crash(error)
+
+    # --- inside ---------------------------------------------------------------
+
+    def _on_message(self, data: bytes, now: float) -> None:
+        message = decode(data)
+        room, session_id = self._room, self._session_id
+        if room is None or session_id is None or self._over:
+            return
+        match message:
+            case PresenceUpdate():
+                update = read_update(message.payload, self._board_id)
+                room.update(self.connection_id, session_id, update, now)
+            case Heartbeat():
+                room.apply(HeartbeatReceived(self.connection_id, session_id))
+            case BoardLeave():
+                self._part(Parting.LEFT)
+                self.close(CloseCode.CLEAN_LEAVE)
+            case AuthRefresh():
+                self._renew(message.payload.token)
+            case _:
+                assert_never(message)
+
+    def _renew(self, token: str) -> None:
+        authority, user_id = self._surroundings.authority, self.profile.user_id
+        expires_at_ms = authority.renew(token, self._board_id, user_id)
+        self._expires_at_ms = expires_at_ms
+        self._watch_expiry()
+        self._send(AuthRefreshed(AuthRefreshedPayload(expires_at_ms)))
+        self._is_alive()  # It was a sign of life.
+
+    def _watch_expiry(self) -> None:
+        if self._expires_at_ms is not None:
+            left_s = (self._expires_at_ms - self._surroundings.now_ms()) / 1000
+            at = trio.current_time() + max(0.0, left_s)
+            self._surroundings.alarms.arm(self, Alarm.TOKEN, at)
+
+    def _on_bad_message(self, error: BadMessage, now: float) -> None:
+        self._metrics.bad_messages += 1
+        self._send(Error(ErrorPayload(error.code, error.message)))
+        if self._budget.bad_message(now):
+            log.info("closed for bad messages", board=self._board_id, session=self._session_id)
+            self._part(Parting.LEFT)
+            self.close(CloseCode.PROTOCOL_VIOLATIONS)
+        else:
+            self._is_alive()  # It was a sign of life all the same.
+
+    def _is_alive(self) -> None:
+        if self._room is not None and self._session_id is not None:
+            self._room.apply(Heard(self.connection_id, self._session_id))
+
+    def _refuse(self, verdict: Verdict) -> None:
+        self.connection.rest(self._budget.rest_s())
+        if verdict is Verdict.DROP:
+            return
+        is_abuse = verdict is Verdict.CLOSE
+        retry_after_ms = ABUSE_RETRY_MS if is_abuse else self._budget.retry_after_ms()
+        text = "more messages than limits.messages_per_s"
+        self._send(Error(ErrorPayload(ErrorCode.RATE_LIMITED, text, retry_after_ms)))
+        if not is_abuse:
+            self._is_alive()  # It was a sign of life all the same.
+            return
+        log.info("closed for flooding", board=self._board_id, session=self._session_id)
+        self._part(Parting.DROPPED)
+        self.close(CloseCode.RATE_LIMITED, retry_reason(retry_after_ms))
+
+    def _send(self, message: ServerMessage) -> None:
+        if self._room is not None:
+            self._room.tell(self.connection_id, message)
+
+    def _part(self, how: Parting) -> None:
+        """Tell the room, once, that this connection no longer speaks for its session."""
+        if self._over:
+            return
+        self._over = True
+        room = self._room
+        if room is None:
+            return
+        session_id = self._session_id
+        if session_id is not None:
+            room.apply(Parted(self.connection_id, session_id, how))
+            if how is Parting.DROPPED and room.room.has_session(session_id):
+                self._surroundings.on_drop(self.connection_id, session_id)
+        room.forget(self.connection_id)

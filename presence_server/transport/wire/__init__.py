@@ -1,0 +1,1 @@
+"""Bytes: sockets and streams, WebSocket connections, their outboxes and deadlines."""

@@ -1,0 +1,73 @@
+"""All the connections' deadlines: one heap, one task."""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from ...core.timers import Timers
+from ...rooms.batch import Batch
+from .ports import Alarm, Rings
+
+log = structlog.get_logger(__name__)
+
+_ALARMS = tuple(Alarm)
+
+
+class Deadlines:
+    """Rings connections when their time has come.
+
+    Args:
+        batch: opened around what rings together, so that rooms flush once.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        # By number, for what was disarmed stays in the heap for a while: a target in
+        # there would keep its memory as long.
+        self._timers: Timers[tuple[int, Alarm]] = Timers()
+        self._targets: dict[int, Rings] = {}
+        self._scope: trio.CancelScope | None = None
+
+    @property
+    def alarms(self) -> int:
+        """How many alarms are set."""
+        return len(self._timers)
+
+    def arm(self, target: Rings, alarm: Alarm, at: float) -> None:
+        """Ring no later than ``at``, in scheduling seconds; an earlier one stands."""
+        number = id(target)
+        self._targets[number] = target
+        self._timers.arm((number, alarm), at)
+        if self._scope is not None and at < self._scope.deadline:
+            self._scope.deadline = at
+
+    def disarm(self, target: Rings) -> None:
+        """Forget the target."""
+        number = id(target)
+        if self._targets.pop(number, None) is not None:
+            for alarm in _ALARMS:
+                self._timers.disarm((number, alarm))
+
+    async def run(self) -> None:
+        """Ring until cancelled."""
+        while True:
+            with trio.CancelScope(deadline=self._timers.next()) as self._scope:
+                await trio.sleep_forever()
+            now = trio.current_time()
+            with self._batch:
+                while (due := self._timers.pop_due(now)) is not None:
+                    number, alarm = due
+                    _ring(self._targets[number], alarm, now)
+
+
+def _ring(target: Rings, alarm: Alarm, now: float) -> None:
+    try:
+        target.on_alarm(alarm, now)
+    except Exception as error:
+        # Its deadlines are what bounds a connection, so it does not go on without.
+        log.error("deadline handler failed", alarm=alarm.name)  # noqa: TRY400 - crash() shows it
+        try:
+            target.crash(error)
+        except Exception:
+            log.exception("deadline handler failed twice", alarm=alarm.name)

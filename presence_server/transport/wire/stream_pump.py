@@ -1,0 +1,127 @@
+"""The pump's contract over any Trio stream: TLS, and memory streams in tests.
+
+Two tasks a connection, so it is for where one task for all cannot serve.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import structlog
+import trio
+
+from ...rooms.batch import Batch
+from .ports import Endpoint
+
+log = structlog.get_logger(__name__)
+
+READ_SIZE = 16384
+PIECE = 8192
+"""What is written at once: a peer makes progress that takes as much in its time."""
+
+
+class StreamWire:
+    """One stream. Everything goes through the outbox, which a task empties."""
+
+    def __init__(self, stream: trio.abc.Stream, batch: Batch) -> None:
+        self._stream = stream
+        self._batch = batch
+        self._wake = trio.Event()
+        self._may_read = trio.Event()
+        self._may_read.set()
+        self._wants_write = False
+        self._wants_shut = False
+        self._taken: bytearray | None = None
+        self._scope = trio.CancelScope()
+        self.endpoint: Endpoint
+
+    def send(self, data: bytes) -> int:
+        """See :class:`.ports.Wire`. Only the writer task's turn has room, for one piece."""
+        if self._taken is None or self._taken:
+            raise BlockingIOError
+        self._taken += data[:PIECE]
+        return len(self._taken)
+
+    def want_write(self) -> None:
+        """See :class:`.ports.Wire`."""
+        self._wants_write = True
+        self._wake.set()
+
+    def want_read(self, wanted: bool) -> None:
+        """See :class:`.ports.Wire`."""
+        if not wanted:
+            self._may_read = trio.Event()
+        else:
+            self._may_read.set()
+
+    def shut_write(self) -> None:
+        """See :class:`.ports.Wire`."""
+        self._wants_shut = True
+        self._wake.set()
+
+    def abort(self) -> None:
+        """See :class:`.ports.Wire`."""
+        self._scope.cancel()
+
+    async def run(self, first: bytes = b"") -> None:
+        """Serve the connection until it is gone. ``first`` was read already."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write_all)
+                    await self._read_all(first)
+        except Exception:
+            log.exception("connection failed")
+        finally:
+            with self._batch:
+                self.endpoint.on_gone()
+            del self.endpoint  # Which refers to this.
+            await trio.aclose_forcefully(self._stream)
+
+    async def _read_all(self, first: bytes) -> None:
+        data = first
+        while True:
+            if data:
+                with self._batch:
+                    try:
+                        self.endpoint.receive(data)
+                    except Exception as error:
+                        self.endpoint.crash(error)
+            await self._may_read.wait()
+            try:
+                data = bytes(await self._stream.receive_some(READ_SIZE))
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                data = b""
+            if not data:
+                with self._batch:
+                    self.endpoint.receive_eof()
+                await trio.sleep_forever()
+
+    async def _write_all(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            while self._wants_write:
+                self._wants_write = False
+                self._taken = bytearray()
+                self.endpoint.on_writable()
+                taken, self._taken = self._taken, None
+                if not taken:
+                    break
+                try:
+                    await self._stream.send_all(taken)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    # What the peer said before is read to its end by the reader.
+                    return
+            if self._wants_shut:
+                await self._half_close()
+                return
+
+    async def _half_close(self) -> None:
+        stream = self._stream
+        if isinstance(stream, trio.SSLStream):
+            # TLS has no half-close of its own, and who said goodbye waits for this end.
+            stream = stream.transport_stream
+        if isinstance(stream, trio.abc.HalfCloseableStream):
+            with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await stream.send_eof()

@@ -1,0 +1,85 @@
+"""The line: first in, first out, one place per user."""
+
+from __future__ import annotations
+
+from presence_server.core.roster import Session
+from presence_server.core.waiting_queue import WaitingQueue
+from presence_server.protocol.profile import clean_profile
+
+
+def session(user_id: str, session_id: str = "", *, there: bool = True) -> Session:
+    found = Session(session_id or f"s-{user_id}", clean_profile(user_id), 0.0, 0)
+    found.connection = 1 if there else None
+    return found
+
+
+def line(*user_ids: str) -> WaitingQueue:
+    queue = WaitingQueue()
+    for user_id in user_ids:
+        queue.add(session(user_id), 1000)
+    return queue
+
+
+def order(queue: WaitingQueue) -> list[str]:
+    return [place.user_id for place in queue]
+
+
+def test_users_stand_in_order_of_arrival() -> None:
+    queue = line("cyd", "ada", "bob")
+    assert order(queue) == ["cyd", "ada", "bob"]
+    assert [queue.position(user_id) for user_id in ("cyd", "ada", "bob")] == [1, 2, 3]
+    assert len(queue) == 3
+
+
+def test_another_tab_shares_the_place() -> None:
+    queue = line("ada", "bob")
+    queue.add(session("ada", "second"), 2000)
+    assert order(queue) == ["ada", "bob"]
+    place = queue.get("ada")
+    assert place is not None
+    assert list(place.sessions) == ["s-ada", "second"]
+
+
+def test_a_place_goes_with_its_last_session() -> None:
+    queue = WaitingQueue()
+    tabs = [session("ada", name) for name in ("one", "two")]
+    for tab in tabs:
+        queue.add(tab, 0)
+    queue.discard(tabs[0])
+    assert order(queue) == ["ada"]
+    queue.discard(tabs[1])
+    assert queue.get("ada") is None
+
+
+def test_the_next_is_the_first_who_is_there() -> None:
+    queue = WaitingQueue()
+    queue.add(session("ada", there=False), 0)
+    queue.add(session("bob"), 0)
+    place = queue.pop_next()
+    assert place is not None
+    assert place.user_id == "bob"
+    assert order(queue) == ["ada"]
+    assert queue.pop_next() is None
+
+
+def test_a_user_is_taken_out_with_all_tabs() -> None:
+    queue = line("ada", "bob")
+    queue.add(session("ada", "second"), 0)
+    assert [tab.session_id for tab in queue.take("ada")] == ["s-ada", "second"]
+    assert order(queue) == ["bob"]
+    assert queue.take("ada") == []
+
+
+def test_who_stood_in_line_before_a_restart_stands_there_again() -> None:
+    queue = line("new")
+    queue.add(session("second"), 1000, since_ms=200)
+    queue.add(session("first"), 1000, since_ms=100)
+    queue.add(session("newer"), 1000)
+    assert order(queue) == ["first", "second", "new", "newer"]
+
+
+def test_a_clock_set_back_lets_nobody_overtake() -> None:
+    queue = line("ada")
+    queue.add(session("bob"), 1)
+    queue.add(session("cyd"), 1)
+    assert order(queue) == ["ada", "bob", "cyd"]

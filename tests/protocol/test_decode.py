@@ -1,0 +1,334 @@
+"""From a text frame to a message, or to the error that names the field."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from presence_server.protocol.decode import MAX_METADATA_BYTES, decode, read_update
+from presence_server.protocol.errors import BadMessage, ErrorCode
+from presence_server.protocol.messages import (
+    AuthRefresh,
+    BoardLeave,
+    Heartbeat,
+    PresenceUpdate,
+    UpdatePayload,
+)
+from presence_server.protocol.model import Cursor, PresenceStatus, Update
+
+BOARD = "board-1"
+DEEP = 60_000
+
+
+def read(text: bytes) -> Update:
+    """What a ``presence:update`` comes to."""
+    message = decode(text)
+    assert isinstance(message, PresenceUpdate)
+    return read_update(message.payload, BOARD)
+
+
+def update(fields: bytes) -> bytes:
+    return b'{"type":"presence:update","payload":{' + fields + b"}}"
+
+
+def refusal(text: bytes) -> BadMessage:
+    """The error a text gets, from either of the two steps."""
+    with pytest.raises(BadMessage) as caught:
+        read(text)
+    return caught.value
+
+
+@pytest.mark.parametrize("payload", [b"", b',"payload":{}', b',"payload":{"extra":[1,"x"]}'])
+@pytest.mark.parametrize(
+    ("kind", "type_"), [(b"heartbeat", Heartbeat), (b"board:leave", BoardLeave)]
+)
+def test_payloads_may_be_omitted_and_unknown_fields_are_ignored(
+    payload: bytes, kind: bytes, type_: type
+) -> None:
+    assert isinstance(decode(b'{"type":"' + kind + b'"' + payload + b"}"), type_)
+
+
+def test_a_token_is_read() -> None:
+    message = decode(b'{"payload":{"token":"abc"},"type":"auth:refresh"}')
+    assert isinstance(message, AuthRefresh)
+    assert message.payload.token == "abc"
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("online", "online"), ("active", "online"), ("idle", "idle"), ("away", "away")],
+)
+def test_status_words(word: str, status: str) -> None:
+    assert read(update(f'"status":"{word}"'.encode())).status is PresenceStatus(status)
+
+
+def test_an_update_holds_only_what_was_given() -> None:
+    assert read(update(b'"cursor":{"x":1,"y":-2.5,"z":3}')) == Update(cursor=Cursor(1.0, -2.5))
+    assert read(update(b'"cursor":null')) == Update(cursor=None)
+    assert read(update(b'"metadata":null')) == Update(metadata=None)
+
+
+def test_metadata_is_kept_compactly_and_in_order() -> None:
+    given_ = (
+        '"metadata": {"b": [1, 2.5, null],\n "a": "\\u00e9é", "n": 123456789012345678901234567890}'
+    )
+    expected = '{"b":[1,2.5,null],"a":"éé","n":123456789012345678901234567890}'
+    assert read(update(given_.encode())).metadata == expected.encode()
+
+
+def test_the_board_may_be_named() -> None:
+    assert read(update(b'"status":"idle","board_id":"board-1"')).status is PresenceStatus.IDLE
+
+
+def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
+    assert read(update(rb'"metadata":{"a":"\\u0000"}')).metadata == rb'{"a":"\\u0000"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"hello",
+        b"{",
+        b'{"type":"heartbeat"}{}',
+        b'{"type":"heartbeat",}',
+        b"NaN",
+        b'{"type":"heartbeat","payload":{"x":NaN}}',
+        b'{"type":"heartbeat","payload":{"x":-Infinity}}',
+        update(b'"cursor":{"x":NaN,"y":0}'),
+        update(b'"metadata":{"a":NaN}'),
+        update(b'"metadata":{"a":01}'),
+        b'{"type":"heartbeat","payload":{"x":"\x00"}}',
+        b'\xef\xbb\xbf{"type":"heartbeat"}',
+        '{"type":"heartbeat"}'.encode("utf-16-le"),
+        '{"type":"x"}'.encode("utf-16-be"),
+        b"[" * DEEP,
+        b"[" * DEEP + b"]" * DEEP,
+        b'{"type":"heartbeat","payload":{"x":' + b"[" * DEEP + b"]" * DEEP + b"}}",
+        b'{"type":"heartbeat","payload":{"x":' + b'{"a":' * DEEP + b"1" + b"}" * DEEP + b"}}",
+        update(b'"metadata":{"a":' + b"[" * DEEP + b"]" * DEEP + b"}"),
+        update(b'"metadata":' + b'{"a":' * DEEP + b"1" + b"}" * DEEP),
+        update(b'"cursor":' + b"[" * DEEP + b"]" * DEEP),
+    ],
+    ids=lambda text: f"{text[:48]!r}+{len(text)}",
+)
+def test_what_is_not_json_or_nested_too_deeply_is_invalid_json(text: bytes) -> None:
+    assert refusal(text).code is ErrorCode.INVALID_JSON
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"1", b"1" * 5000, b"null", b"[]", b'"x"', b"1e999", b"true"],
+    ids=lambda text: repr(text[:9]),
+)
+def test_json_that_is_no_object_is_an_invalid_message(text: bytes) -> None:
+    error = refusal(text)
+    assert error.code is ErrorCode.INVALID_MESSAGE
+    assert "type" in error.message
+
+
+def test_an_unknown_type_is_told_as_it_was_sent() -> None:
+    assert "'a\\\\b'" in refusal(rb'{"type":"a\\b"}').message
+
+
+@pytest.mark.parametrize("kind", ["board:joined", "", "heartbeat ", "x" * 5000])
+def test_an_unknown_type_is_an_unknown_event_and_repeated_only_in_part(kind: str) -> None:
+    error = refusal(json.dumps({"type": kind}).encode())
+    assert error.code is ErrorCode.UNKNOWN_EVENT
+    assert len(error.message) < 120
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (b"{}", "type"),
+        (b'{"type":null}', "type"),
+        (b'{"type":1}', "type"),
+        (b'{"type":"heartbeat","type":"board:leave"}', "type"),
+        (b'{"type":"heartbeat","payload":null}', "payload"),
+        (b'{"type":"board:leave","payload":[]}', "payload"),
+        (b'{"type":"presence:update"}', "payload"),
+        (b'{"type":"auth:refresh"}', "payload"),
+        (b'{"type":"auth:refresh","payload":{}}', "token"),
+        (b'{"type":"auth:refresh","payload":{"token":5}}', "payload.token"),
+        (update(b""), "status, cursor, metadata"),
+        (update(b'"board_id":"board-1"'), "status, cursor, metadata"),
+        (update(b'"status":null'), "payload.status"),
+        (update(b'"status":3'), "payload.status"),
+        (update(b'"status":"busy"'), "payload.status"),
+        (update(b'"status":"ONLINE"'), "payload.status"),
+        (update(b'"cursor":[1,2]'), "payload.cursor"),
+        (update(b'"cursor":{"x":1}'), "payload.cursor"),
+        (update(b'"cursor":{"x":1,"y":"2"}'), "payload.cursor.y"),
+        (update(b'"cursor":{"x":true,"y":2}'), "payload.cursor.x"),
+        (update(b'"cursor":{"x":1e999,"y":2}'), "payload.cursor.x"),
+        (update(b'"cursor":{"x":' + b"9" * 5000 + b',"y":2}'), "payload.cursor.x"),
+        (update(b'"metadata":[1]'), "payload.metadata"),
+        (update(b'"metadata":"x"'), "payload.metadata"),
+        (update(b'"metadata":' + b"9" * 5000), "payload.metadata"),
+        (update(b'"metadata":{"a":1e999}'), "payload.metadata"),
+        (update(b'"metadata":{"a":' + b"9" * 5000 + b"}"), "payload.metadata"),
+        (update(b'"status":"idle","board_id":7'), "payload.board_id"),
+        (update(b'"status":"idle","board_id":"board-2"'), "payload.board_id"),
+    ],
+    ids=lambda value: repr(value[:70]) if isinstance(value, bytes) else value,
+)
+def test_a_message_that_breaks_its_rules_names_the_field(text: bytes, field: str) -> None:
+    error = refusal(text)
+    assert error.code is ErrorCode.INVALID_MESSAGE
+    assert field in error.message
+    assert len(error.message) < 200
+
+
+def test_metadata_too_deep_for_the_stack_that_is_left_is_refused() -> None:
+    # The second step may run further down the stack than the first one did.
+    payload = UpdatePayload(metadata=msgspec.Raw(b'{"a":' * DEEP + b"1" + b"}" * DEEP))
+    with pytest.raises(BadMessage) as caught:
+        read_update(payload, BOARD)
+    assert caught.value.code is ErrorCode.INVALID_JSON
+
+
+@pytest.mark.parametrize(
+    "string", [rb"\u0000", rb"a\u0000b", rb"\ud800", rb"\udc00\ud800", rb"\ud800x"]
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"type":"heartbeat","payload":{"x":"%s"}}',
+        b'{"type":"heartbeat","payload":{"x":[{"a":["%s"]}]}}',
+        b'{"type":"heartbeat","payload":{"%s":1}}',
+        b'{"type":"heartbeat","%s":1}',
+        b'{"type":"%s"}',
+        b'{"type":"auth:refresh","payload":{"token":"%s"}}',
+        b'{"type":"presence:update","payload":{"status":"%s"}}',
+        b'{"type":"presence:update","payload":{"metadata":{"a":"%s"}}}',
+        b'{"type":"presence:update","payload":{"metadata":{"%s":1}}}',
+        b'{"type":"presence:update","payload":{"metadata":"%s"}}',
+        b'{"type":"presence:update","payload":{"status":"idle","board_id":"%s"}}',
+    ],
+)
+def test_nul_and_lone_surrogates_are_refused_in_any_string(text: bytes, string: bytes) -> None:
+    error = refusal(text % string)
+    assert error.code is ErrorCode.INVALID_MESSAGE
+    assert "NUL or lone surrogates" in error.message
+
+
+ESCAPES = (r"\\", r"\"", r"\n", "u0000", "ud800", "x", "é", r"\u0000", r"\u0041")
+SURROGATES = (r"\ud83d", r"\uDBFF", r"\ude00", r"\uDC00", r"\uD7FF", r"\ue000")
+
+
+@given(st.lists(st.sampled_from(ESCAPES + SURROGATES), max_size=12).map("".join), st.booleans())
+def test_nul_and_lone_surrogates_are_told_from_what_only_looks_like_them(
+    string: str, good: bool
+) -> None:
+    kind = "heartbeat" if good else "unheard-of"
+    text = f'{{"type":"{kind}","payload":{{"x":"{string}"}}}}'.encode()
+    value = json.loads(f'"{string}"')
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+        assert "NUL or lone surrogates" in refusal(text).message
+    elif good:
+        decode(text)
+    else:
+        assert refusal(text).code is ErrorCode.UNKNOWN_EVENT
+
+
+def test_a_surrogate_pair_is_a_character() -> None:
+    assert read(update(rb'"metadata":{"a":"\ud83d\ude00"}')).metadata == '{"a":"😀"}'.encode()
+
+
+def test_metadata_may_take_2_kib_encoded_and_no_more() -> None:
+    room = MAX_METADATA_BYTES - len('{"a":""}')
+    spaced = b'"metadata":   {"a" :  "%s" }'
+    fitting = read(update(spaced % (b"x" * room))).metadata
+    assert isinstance(fitting, bytes)
+    assert len(fitting) == 2048
+    error = refusal(update(spaced % (b"x" * (room + 1))))
+    assert error.code is ErrorCode.MESSAGE_TOO_BIG
+    assert "payload.metadata" in error.message
+
+
+def test_metadata_counts_in_bytes_not_in_characters() -> None:
+    assert refusal(update(b'"metadata":{"a":"' + "é".encode() * 1100 + b'"}')).code is (
+        ErrorCode.MESSAGE_TOO_BIG
+    )
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from(["online", "active", "idle", "away"]) | JSON,
+        "cursor": st.fixed_dictionaries({"x": st.floats(), "y": st.integers()}) | JSON,
+        "metadata": JSON,
+        "board_id": st.just(BOARD) | JSON,
+        "token": JSON,
+    },
+)
+ENVELOPE = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["heartbeat", "presence:update", "auth:refresh", "board:leave"])
+        | JSON,
+        "payload": FIELDS | JSON,
+        "extra": JSON,
+    },
+)
+
+
+def outcome(text: bytes) -> Update | BadMessage | None:
+    """What becomes of a text; None for a message without presence fields."""
+    try:
+        message = decode(text)
+        return read_update(message.payload, BOARD) if isinstance(message, PresenceUpdate) else None
+    except BadMessage as error:
+        return error
+
+
+CODES = {
+    ErrorCode.INVALID_JSON,
+    ErrorCode.INVALID_MESSAGE,
+    ErrorCode.UNKNOWN_EVENT,
+    ErrorCode.MESSAGE_TOO_BIG,
+}
+
+
+@given(st.text().map(str.encode) | st.builds(json.dumps, ENVELOPE | JSON).map(str.encode))
+def test_any_text_is_a_message_or_a_bad_message_and_never_anything_else(text: bytes) -> None:
+    match outcome(text):
+        case BadMessage(code=code, message=message):
+            assert code in CODES
+            assert message.encode()
+        case Update() as update_:
+            assert update_ != Update()
+            if isinstance(update_.metadata, bytes):
+                assert len(update_.metadata) <= MAX_METADATA_BYTES
+                assert isinstance(json.loads(update_.metadata), dict)
+            if isinstance(update_.cursor, Cursor):
+                assert math.isfinite(update_.cursor.x + 0 * update_.cursor.y)
+        case None:
+            pass
+
+
+PIECES = (b"", b"\\", b'"', b"\\u0000", b"\\ud800", b"[", b"}", b"\0", b"1e999")
+
+
+@given(
+    st.builds(json.dumps, ENVELOPE).map(str.encode),
+    st.integers(0, 200),
+    st.integers(0, 3),
+    st.sampled_from(PIECES),
+)
+def test_a_damaged_message_is_no_different(text: bytes, at: int, cut: int, piece: bytes) -> None:
+    result = outcome(text[:at] + piece + text[at + cut :])
+    assert not isinstance(result, BadMessage) or result.code in CODES

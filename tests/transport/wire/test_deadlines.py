@@ -1,0 +1,120 @@
+"""One heap and one task ring for every connection."""
+
+from __future__ import annotations
+
+import pytest
+import structlog.testing
+import trio
+import trio.testing
+
+from presence_server.rooms.batch import Batch
+from presence_server.transport.wire.deadlines import Deadlines
+from presence_server.transport.wire.ports import Alarm
+
+
+class Bell:
+    """Remembers when it was rung, on the clock of the test."""
+
+    def __init__(self) -> None:
+        self.rung: list[tuple[Alarm, float]] = []
+        self.fails = self.fails_again = False
+        self.crashed: list[Exception] = []
+
+    def crash(self, error: Exception) -> None:
+        self.crashed.append(error)
+        if self.fails_again:
+            raise error
+
+    def on_alarm(self, alarm: Alarm, now: float) -> None:
+        self.rung.append((alarm, now))
+        if self.fails:
+            raise RuntimeError("a bug in a connection")
+
+
+class Flushed:
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def flush(self) -> None:
+        self.times.append(trio.current_time())
+
+
+async def test_rings_at_the_time_and_once(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, bell = Deadlines(Batch()), Bell()
+    nursery.start_soon(deadlines.run)
+    deadlines.arm(bell, Alarm.WRITE, 5)
+    await trio.sleep(20)
+    assert bell.rung == [(Alarm.WRITE, 5)]
+
+
+async def test_an_earlier_alarm_stands_and_a_later_one_is_no_delay(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, bell = Deadlines(Batch()), Bell()
+    nursery.start_soon(deadlines.run)
+    await trio.sleep(1)
+    deadlines.arm(bell, Alarm.WRITE, 9)
+    deadlines.arm(bell, Alarm.WRITE, 3)
+    deadlines.arm(bell, Alarm.WRITE, 6)
+    await trio.sleep(20)
+    assert bell.rung == [(Alarm.WRITE, 3)]
+
+
+async def test_alarms_of_one_connection_are_independent(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, bell = Deadlines(Batch()), Bell()
+    nursery.start_soon(deadlines.run)
+    deadlines.arm(bell, Alarm.CLOSE, 2)
+    deadlines.arm(bell, Alarm.KEEPALIVE, 1)
+    await trio.sleep(20)
+    assert bell.rung == [(Alarm.KEEPALIVE, 1), (Alarm.CLOSE, 2)]
+
+
+async def test_a_connection_that_is_gone_is_not_rung(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, gone, other = Deadlines(Batch()), Bell(), Bell()
+    nursery.start_soon(deadlines.run)
+    for alarm in Alarm:
+        deadlines.arm(gone, alarm, 1)
+    deadlines.arm(other, Alarm.CLOSE, 1)
+    deadlines.disarm(gone)
+    await trio.sleep(20)
+    assert (gone.rung, len(other.rung)) == ([], 1)
+
+
+@pytest.mark.parametrize("fails_again", [False, True])
+async def test_a_bug_in_one_connection_ends_that_one_and_does_not_stop_the_clock(
+    fails_again: bool, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    deadlines, broken, other = Deadlines(Batch()), Bell(), Bell()
+    broken.fails, broken.fails_again = True, fails_again
+    nursery.start_soon(deadlines.run)
+    deadlines.arm(broken, Alarm.CLOSE, 1)
+    deadlines.arm(other, Alarm.CLOSE, 1)
+    with structlog.testing.capture_logs() as logs:
+        await trio.sleep(2)
+    events = ["deadline handler failed", "deadline handler failed twice"]
+    assert [entry["event"] for entry in logs] == events[: 1 + fails_again]
+    assert [str(error) for error in broken.crashed] == ["a bug in a connection"]
+    assert (len(other.rung), other.crashed) == (1, [])
+
+
+async def test_what_rings_together_flushes_once(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    batch, room = Batch(), Flushed()
+    deadlines = Deadlines(batch)
+
+    class Talks(Bell):
+        def on_alarm(self, alarm: Alarm, now: float) -> None:
+            batch.flush_later(room)
+
+    nursery.start_soon(deadlines.run)
+    for _ in range(10):
+        deadlines.arm(Talks(), Alarm.WRITE, 1)
+    await trio.sleep(2)
+    assert room.times == [1]

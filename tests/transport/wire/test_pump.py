@@ -1,0 +1,344 @@
+"""All sockets in one task: real sockets, in real time, without a sleep."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import cast
+
+import pytest
+import trio
+import trio.testing
+from websockets.frames import Opcode
+
+from presence_server.core.events import Kick
+from presence_server.rooms.batch import Batch
+from presence_server.transport.wire import pump as pump_module
+from presence_server.transport.wire.connection import Connection
+from presence_server.transport.wire.limits import ConnectionLimits
+from presence_server.transport.wire.pump import READ_SIZE, Pump, SocketWire, pump_is_available
+from tests.transport.frames import close, event
+from tests.transport.house import House, call, listen
+
+pytestmark = pytest.mark.skipif(not pump_is_available(), reason="needs epoll")
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(autouse=True)
+async def _patience() -> AsyncIterator[None]:
+    with trio.fail_after(PATIENCE_S):
+        yield
+
+
+class CountingPump(Pump):
+    """Counts the writes to all sockets."""
+
+    sends = 0
+
+    def wire(self, sock: socket.socket) -> SocketWire:
+        wire = super().wire(sock)
+        send = wire.send
+
+        def counted(data: bytes) -> int:
+            CountingPump.sends += 1
+            return send(data)
+
+        wire.send = counted  # type: ignore[assignment]
+        return wire
+
+
+class Scripted:
+    """Stands for a connection; does what a test says when bytes come."""
+
+    def __init__(self, pump: Pump) -> None:
+        self.peer, ours = socket.socketpair()
+        ours.setblocking(False)
+        self.peer.setblocking(False)
+        self.fd = ours.fileno()
+        self.wire = pump.wire(ours)
+        self.heard: list[bytes | str] = []
+        self.is_broken = False
+        self.react: Callable[[], object] = lambda: None
+        pump.add(self.wire, cast("Connection", self))
+
+    def receive(self, data: bytes) -> None:
+        self.heard.append(data)
+        self.react()
+
+    def receive_eof(self) -> None:
+        self.heard.append("eof")
+        self.wire.abort()
+
+    def on_writable(self) -> None:
+        self.heard.append("writable")
+
+    def crash(self, error: Exception) -> None:
+        self.heard.append(f"crash {error}")
+        self.wire.abort()
+
+    def on_gone(self) -> None:
+        self.heard.append("gone")
+        self.peer.close()
+
+
+class TestFlushing:
+    async def test_is_one_write_a_member_however_many_events_came(self) -> None:
+        house = House(pump=CountingPump)
+        async with house.open() as nursery:
+            address = await listen(house, nursery)
+            ada, bob = await call(house, address, "ada"), await call(house, address, "bob")
+            await ada.next_of("user:joined")
+            CountingPump.sends = 0
+            house.metrics.flushes.clear()
+            words = ["away", "online", "idle", "away", "online"]
+            await ada.send(*(event("presence:update", status=word) for word in words))
+            for client in (ada, bob):
+                assert [(await client.next())["status"] for _ in words] == words
+            assert house.metrics.flushes == [(10, 5)]
+            assert CountingPump.sends == 2
+
+    async def test_of_one_message_is_one_write_too(self) -> None:
+        house = House(pump=CountingPump)
+        async with house.open() as nursery:
+            address = await listen(house, nursery)
+            ada, bob = await call(house, address, "ada"), await call(house, address, "bob")
+            await ada.next_of("user:joined")
+            CountingPump.sends = 0
+            await bob.say("presence:update", status="away")
+            assert (await ada.next())["status"] == "away"
+            assert (await bob.next())["status"] == "away"
+            assert CountingPump.sends == 2
+
+
+class TestInput:
+    async def test_that_a_wake_cannot_work_through_is_known_to_wait(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pump_module, "MAX_EVENTS", 2)
+        house = House(pump=Pump)
+        async with house.open():
+            assert house.pump is not None
+            batch, waits = house.registry.batch, list[bool]()
+            crowd = [Scripted(house.pump) for _ in range(5)]
+            for one in crowd:
+                one.peer.send(b"x")
+            while any(one.heard == [] for one in crowd):
+                await trio.lowlevel.checkpoint()
+                waits.append(batch.input_waits)
+            assert True in waits
+            await trio.testing.wait_all_tasks_blocked()
+            assert not batch.input_waits
+            for one in crowd:
+                one.wire.abort()
+
+
+class TestResting:
+    async def test_a_wire_that_wants_nothing_reads_nothing_until_it_does(self) -> None:
+        house = House(pump=Pump)
+        async with house.open():
+            assert house.pump is not None
+            scripted = Scripted(house.pump)
+            scripted.wire.want_read(False)
+            scripted.peer.send(b"one")
+            await trio.testing.wait_all_tasks_blocked()
+            assert scripted.heard == []
+            scripted.wire.want_write()
+            await trio.testing.wait_all_tasks_blocked()
+            assert scripted.heard == ["writable"]
+            scripted.wire.want_read(True)
+            await trio.testing.wait_all_tasks_blocked()
+            assert scripted.heard == ["writable", b"one"]
+            scripted.wire.abort()
+
+
+class TestPeer:
+    async def test_that_says_goodbye_and_closes_with_unread_data_has_left(self) -> None:
+        house = House(pump=Pump)
+        async with house.open() as nursery:
+            address = await listen(house, nursery)
+            watcher, bob = await call(house, address, "eve"), await call(house, address, "bob")
+            cleo = await call(house, address, "cleo")
+            assert (await watcher.next())["type"] == "user:joined"
+            assert (await watcher.next())["type"] == "user:joined"
+            # cleo's coming is unread on bob's side, so closing resets the connection.
+            assert isinstance(bob.stream, trio.SocketStream)
+            os.write(bob.stream.socket.fileno(), close(1000))
+            bob.stream.socket.close()
+            room = house.registry.get("demo")
+            assert room is not None
+            # No checkpoint since: the write to bob fails before his last words are read.
+            with house.registry.batch:
+                room.apply(Kick("cleo"))
+            assert (await watcher.next())["user_id"] == "cleo"
+            left = await watcher.next()
+            assert (left["type"], left["user_id"]) == ("user:left", "bob")
+            assert left["reason"] == "disconnect"
+            assert await cleo.end() == 4410
+
+    async def test_that_resets_the_connection_is_detached(self) -> None:
+        house = House(pump=Pump)
+        async with house.open() as nursery:
+            address = await listen(house, nursery)
+            bob = await call(house, address, "bob")
+            assert isinstance(bob.stream, trio.SocketStream)
+            bob.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            bob.stream.socket.close()
+            while house.gateway.connections:
+                await trio.testing.wait_all_tasks_blocked(0.001)
+            assert house.board_is_live()
+            assert house.store.closed == []
+
+    async def test_that_half_closes_is_detached_and_let_go(self) -> None:
+        house = House(pump=Pump)
+        async with house.open() as nursery:
+            address = await listen(house, nursery)
+            bob = await call(house, address, "bob")
+            await bob.stream.send_eof()
+            assert await bob.end() is None
+            assert house.gateway.connections == 0
+            assert house.board_is_live()
+
+    async def test_that_does_not_read_gets_whole_frames_and_4508(self) -> None:
+        house = House(
+            pump=Pump,
+            connection=ConnectionLimits(outbox_bytes=20_000),
+            messages_per_s=100_000,
+            burst=100_000,
+        )
+        async with house.open() as nursery:
+            address = await listen(house, nursery, send_buffer=4096)
+            fast = await call(house, address, "eve")
+            slow = await call(house, address, "bob", receive_buffer=4096)
+            await fast.next_of("user:joined")
+            number = 0
+            while house.gateway.connections == 2 and number < 200:
+                await fast.say("presence:update", metadata={"n": number, "x": "y" * 2000})
+                number += 1
+                await fast.next_of("presence:update")
+            seen = []
+            while (frame := await slow.frame()) is not None:
+                seen.append(frame)
+            assert seen[-1].close.code == 4508
+            assert {frame.opcode for frame in seen[:-1]} == {Opcode.TEXT}
+            assert house.store.closed == []
+            assert await fast.answers() == []
+
+    async def test_may_send_frames_together_with_its_request(self) -> None:
+        house = House(pump=Pump)
+        async with house.open() as nursery:
+            address = await listen(house, nursery)
+            watcher = await call(house, address, "eve")
+            bob = await call(house, address, "bob")
+            await watcher.next_of("user:joined")
+            await bob.send(event("presence:update", status="away"), event("board:leave"))
+            assert (await watcher.next())["status"] == "away"
+            assert (await watcher.next())["type"] == "user:left"
+            assert await bob.end() == 1000
+
+
+class TestWake:
+    async def test_does_not_reuse_a_descriptor_under_a_stale_event(
+        self, nursery: trio.Nursery
+    ) -> None:
+        pump = Pump(Batch())
+        first, second = Scripted(pump), Scripted(pump)
+        reused: list[int] = []
+
+        def abort(other: Scripted) -> None:
+            other.wire.abort()
+            with socket.socket() as fresh:
+                reused.append(fresh.fileno())
+
+        # Whichever comes first lets go of the other, for which an event waits.
+        first.react, second.react = lambda: abort(second), lambda: abort(first)
+        first.peer.send(b"1")
+        second.peer.send(b"2")
+        nursery.start_soon(pump.run)
+        while not reused:
+            await trio.testing.wait_all_tasks_blocked()
+        heard, gone = sorted([first, second], key=lambda one: one.heard == ["gone"])
+        assert gone.heard == ["gone"]
+        assert len(heard.heard) == 1
+        assert gone.fd not in reused
+        assert len(pump) == 1
+        nursery.cancel_scope.cancel()
+
+    async def test_contains_a_bug_in_one_connection(self, nursery: trio.Nursery) -> None:
+        pump = Pump(Batch())
+        broken, other = Scripted(pump), Scripted(pump)
+
+        def fail() -> None:
+            raise RuntimeError("a bug")
+
+        broken.react = fail
+        broken.peer.send(b"1")
+        other.peer.send(b"2")
+        nursery.start_soon(pump.run)
+        while not (broken.heard and other.heard):
+            await trio.testing.wait_all_tasks_blocked()
+        assert broken.heard == [b"1", "crash a bug", "gone"]
+        assert other.heard == [b"2"]
+        nursery.cancel_scope.cancel()
+
+    async def test_reads_one_helping_a_socket(self, nursery: trio.Nursery) -> None:
+        pump = Pump(Batch())
+        one = Scripted(pump)
+        one.peer.send(b"x" * (READ_SIZE + 1))
+        nursery.start_soon(pump.run)
+        while len(one.heard) < 2:
+            await trio.testing.wait_all_tasks_blocked()
+        assert one.heard == [b"x" * READ_SIZE, b"x"]
+        nursery.cancel_scope.cancel()
+
+    async def test_out_of_time_serves_first_what_it_left(
+        self, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pump_module, "MAX_WAKE_S", 0.0)
+        pump = Pump(Batch())
+        order: list[str] = []
+        busy, quiet = Scripted(pump), Scripted(pump)
+
+        def go_on() -> None:
+            order.append("busy")
+            busy.peer.send(b"more")
+
+        busy.react, quiet.react = go_on, lambda: order.append("quiet")
+        busy.peer.send(b"first")
+        quiet.peer.send(b"first")
+        nursery.start_soon(pump.run)
+        while len(order) < 10:
+            await trio.lowlevel.checkpoint()
+        assert "quiet" in order[:2]
+        nursery.cancel_scope.cancel()
+
+    async def test_that_is_the_last_lets_go_of_every_socket(self) -> None:
+        pump = Pump(Batch())
+        one, two = Scripted(pump), Scripted(pump)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pump.run)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert (one.heard, two.heard) == (["gone"], ["gone"])
+        assert len(pump) == 0
+
+
+async def test_catching_up_is_a_helping_of_each_however_much_more_comes() -> None:
+    pump = Pump(Batch())
+    people = [Scripted(pump) for _ in range(300)]
+    for one in people:
+        # Whoever is heard has more to say.
+        one.react = partial(one.peer.send, b"more")
+        one.peer.send(b"first")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pump.run)
+        await pump.catch_up()
+        assert all(one.heard[0] == b"first" for one in people)
+        for one in people:
+            one.react = lambda: None
+        await pump.catch_up()
+        nursery.cancel_scope.cancel()
+    for one in people:
+        one.peer.close()
