@@ -66,11 +66,12 @@ fuzz: $(STAMP) ## Look for bytes that make the server raise: ARGS="--minutes 10"
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 .PHONY: check
-check: $(STAMP) ## Lint, formatting, types, import arrows
+check: $(STAMP) ## Lint, formatting, types of Python and JavaScript, import arrows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@sh .ci/check-types
 
 .PHONY: format
 format: $(STAMP) ## Format the code and fix what can be fixed
@@ -79,7 +80,7 @@ format: $(STAMP) ## Format the code and fix what can be fixed
 
 .PHONY: clean
 clean: ## Remove the environment, caches and build products; data in var/ stays
-	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* *.egg-info
+	rm -rf $(VENV) .ci/types/node_modules build dist htmlcov .coverage .coverage.* *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find presence_server tests migrations benchmarks -type d -name __pycache__ -prune \
 		-exec rm -rf {} + 2>/dev/null || true

@@ -1,20 +1,17 @@
 // Who the person at this browser is. Kept per browser profile, so that several
 // tabs are one person; the page's address overrides it for this page.
 
+import { PROFILE_FIELDS } from './presence-address.js';
+
 const KEY = 'presence:identity';
 const STATUS_KEY = 'presence:status';
 const TOKEN_KEY = 'presence:token';
-const OVERRIDES = /** @type {const} */ (['user_id', 'display_name', 'avatar_url', 'color']);
 
 const FIRST = ['Amber', 'Brave', 'Calm', 'Clever', 'Gentle', 'Jolly', 'Lucky', 'Quiet', 'Quick', 'Sunny', 'Swift', 'Warm'];
 const SECOND = ['Badger', 'Crane', 'Finch', 'Fox', 'Hare', 'Heron', 'Lynx', 'Marten', 'Otter', 'Owl', 'Raven', 'Wren'];
 
 /**
- * @typedef {object} Identity
- * @property {string} user_id
- * @property {string} display_name
- * @property {string} [color]
- * @property {string} [avatar_url]
+ * @typedef {import('./presence-address.js').Profile & {user_id: string, display_name: string}} Identity
  */
 
 /**
@@ -23,7 +20,7 @@ const SECOND = ['Badger', 'Crane', 'Finch', 'Fox', 'Hare', 'Heron', 'Lynx', 'Mar
  */
 export function loadIdentity(query) {
   const identity = stored() ?? invent();
-  for (const name of OVERRIDES) {
+  for (const name of PROFILE_FIELDS) {
     const value = query.get(name);
     if (value) identity[name] = value;
   }
@@ -40,7 +37,7 @@ export function loadIdentity(query) {
  * @param {URLSearchParams} query
  */
 export function saveIdentity(identity, query) {
-  if (OVERRIDES.some((name) => query.has(name))) return;
+  if (PROFILE_FIELDS.some((name) => query.has(name))) return;
   attempt(() => localStorage.setItem(KEY, JSON.stringify(identity)));
 }
 

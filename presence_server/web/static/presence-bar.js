@@ -1,10 +1,10 @@
 // <presence-bar board="demo">: who is on the board, as a row of avatars.
 
+import { PROFILE_FIELDS } from './presence-address.js';
+import { avatarOf, describe, element, peopleIcon } from './presence-avatar.js';
 import { PRESENCE_BAR_CSS } from './presence-bar-style.js';
 import { PresenceClient } from './presence-client.js';
-import {
-  announcement, initials, inOrder, safeColor, safeImageUrl, statusWord, textOn,
-} from './presence-people.js';
+import { announcement, inOrder, statusWord } from './presence-people.js';
 
 /** @typedef {import('./presence-replica.js').User} User */
 /** @typedef {import('./presence-replica.js').UsersChange} UsersChange */
@@ -90,11 +90,12 @@ export class PresenceBar extends HTMLElement {
   }
 
   #identity() {
-    const of = (/** @type {string} */ name) => this.getAttribute(name) ?? undefined;
-    return {
-      server: of('server'), user_id: of('user-id'), display_name: of('display-name'),
-      avatar_url: of('avatar-url'), color: of('color'), token: of('token'),
-    };
+    /** @type {Record<string, string | undefined>} */
+    const options = {};
+    for (const name of ['server', 'token', ...PROFILE_FIELDS]) {
+      options[name] = this.getAttribute(name.replaceAll('_', '-')) ?? undefined;
+    }
+    return options;
   }
 
   #watch() {
@@ -288,70 +289,6 @@ export class PresenceBar extends HTMLElement {
     const region = /** @type {HTMLElement} */ (this.#root.querySelector('[aria-live]'));
     if (text) region.textContent = text;
   }
-}
-
-/**
- * @param {HTMLLIElement} item
- * @param {User} user
- * @param {boolean} isSelf
- */
-function describe(item, user, isSelf) {
-  item.dataset.status = user.status;
-  item.dataset.connected = String(user.connected);
-  const label = /** @type {HTMLElement} */ (item.querySelector('.quiet'));
-  const text = `${user.display_name}${isSelf ? ' (you)' : ''}, ${statusWord(user)}`;
-  if (label.textContent !== text) label.textContent = text;
-  const avatar = /** @type {HTMLElement} */ (item.querySelector('.avatar'));
-  if (avatar.dataset.look !== lookOf(user)) avatar.replaceWith(avatarOf(user));
-}
-
-/** @param {User} user  @returns {string} changes when the avatar has to be drawn anew */
-function lookOf(user) {
-  return JSON.stringify([user.display_name, user.avatar_url, user.color]);
-}
-
-/** @param {User} user */
-function avatarOf(user) {
-  const avatar = element('div', 'avatar', '');
-  avatar.setAttribute('aria-hidden', 'true');
-  avatar.dataset.look = lookOf(user);
-  const color = safeColor(user.color);
-  avatar.style.setProperty('--color', color);
-  avatar.style.setProperty('--on-color', textOn(color));
-  const face = element('div', 'face', initials(user.display_name));
-  const url = safeImageUrl(user.avatar_url);
-  if (url !== null) {
-    const image = new Image();
-    image.alt = '';
-    image.decoding = 'async';
-    image.referrerPolicy = 'no-referrer';
-    // Initials until it is there; for good when it never comes.
-    image.addEventListener('load', () => face.replaceChildren(image));
-    image.src = url;
-  }
-  avatar.append(face, element('span', 'dot', ''));
-  return avatar;
-}
-
-/**
- * @param {string} tag
- * @param {string} className
- * @param {string} text
- */
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.textContent = text;
-  return made;
-}
-
-function peopleIcon() {
-  const holder = document.createElement('template');
-  holder.innerHTML = `<svg viewBox="0 0 16 16" fill="currentColor" aria-hidden="true">
-    <circle cx="6" cy="5" r="2.6"/><path d="M1 13.2c0-2.6 2.2-4.4 5-4.4s5 1.8 5 4.4z"/>
-    <path d="M10.6 2.6a2.6 2.6 0 0 1 0 4.9 4.4 4.4 0 0 0 0-4.9z"/>
-    <path d="M11.4 9c2.1.3 3.6 1.9 3.6 4.2h-2.5c0-1.7-.4-3-1.1-4.2z"/></svg>`;
-  return holder.content;
 }
 
 customElements.define('presence-bar', PresenceBar);

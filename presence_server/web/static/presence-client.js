@@ -8,6 +8,7 @@ import { browserEnvironment } from './presence-environment.js';
 import { Outgoing } from './presence-outgoing.js';
 import { BoardReplica } from './presence-replica.js';
 
+/** @typedef {import('./presence-address.js').Profile} Profile */
 /** @typedef {import('./presence-environment.js').Environment} Environment */
 /** @typedef {import('./presence-replica.js').User} User */
 /** @typedef {import('./presence-replica.js').UsersChange} UsersChange */
@@ -31,13 +32,16 @@ import { BoardReplica } from './presence-replica.js';
  */
 
 /**
- * @typedef {object} Options
+ * Who to be (`auth.mode = none`) is `user_id`, without it a guest, and the other
+ * fields of {@link Profile}.
+ *
+ * @typedef {Profile & ConnectOptions} Options
+ */
+
+/**
+ * @typedef {object} ConnectOptions
  * @property {string} board
  * @property {string} [server]  http(s) or ws(s) address; default: the page's own server
- * @property {string} [user_id]  who to be (`auth.mode = none`); without it, a guest
- * @property {string} [display_name]
- * @property {string} [avatar_url]
- * @property {string} [color]  `#rrggbb`
  * @property {string} [token]  a JWT (`auth.mode = jwt`)
  * @property {() => string | Promise<string>} [getToken]  called before each
  *   connection and before the token expires

@@ -1,9 +1,11 @@
 // Keeps one session's socket: opens it, notices when it is dead, and comes
 // back the way the close code asks for (protocol section 5).
 
+import { socketAddress } from './presence-address.js';
 import { backoffMs, planAfterClose } from './presence-close.js';
 import { Timer } from './presence-environment.js';
 import { Liveness } from './presence-liveness.js';
+import { PageWatcher } from './presence-page.js';
 import { SessionStore } from './presence-session.js';
 import { TokenKeeper } from './presence-token.js';
 
@@ -41,8 +43,9 @@ export class Connection {
   #retryTimer;
   #answerTimer;
   #leaveTimer;
-  /** Ends the page's listeners; null while stopped. @type {AbortController | null} */
-  #page = null;
+  #page;
+  /** Whether there is, or will be again, a socket. */
+  running = false;
   /** @type {WebSocket | null} */
   #socket = null;
   /** @type {string | null} */
@@ -71,10 +74,13 @@ export class Connection {
     this.#retryTimer = new Timer(env, () => this.#open());
     this.#answerTimer = new Timer(env, () => this.#drop());
     this.#leaveTimer = new Timer(env, () => this.#finish(1000, 'left'));
-  }
-
-  get running() {
-    return this.#page !== null;
+    this.#page = new PageWatcher(env, {
+      online: () => this.#wake(0),
+      offline: () => this.#liveness.probe(),
+      leaving: () => this.#sessions.release(this.#sessionId),
+      restored: () => this.#restored(),
+      visible: () => this.#wake(QUIET_MS),
+    });
   }
 
   get leaving() {
@@ -90,7 +96,8 @@ export class Connection {
     this.#leaving = false;
     this.#attempt = 0;
     this.#sessionId = this.#sessions.claim() ?? this.#sessionId;
-    this.#watchPage();
+    this.running = true;
+    this.#page.start();
     this.#handlers.status({ state: 'connecting' });
     this.#open();
   }
@@ -173,7 +180,8 @@ export class Connection {
     }
     const protocols = token ? ['presence.v1', `bearer.${token}`] : ['presence.v1'];
     try {
-      this.#listen(new this.#env.WebSocket(this.#address(), protocols));
+      const address = socketAddress(this.#options, this.#env.baseUrl, this.#sessionId);
+      this.#listen(new this.#env.WebSocket(address, protocols));
     } catch (error) {
       this.#finish(DROPPED, String(error)); // a bad address or token: it stays bad
     }
@@ -196,21 +204,6 @@ export class Connection {
       if (current()) this.#closed(event.code, event.reason);
     };
     this.#answerTimer.start(CONNECT_WITHIN_MS);
-  }
-
-  #address() {
-    const { board, server } = this.#options;
-    const url = new URL(server ?? '/', this.#env.baseUrl);
-    url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
-    url.pathname = `${url.pathname.replace(/\/$/, '')}/ws/boards/${encodeURIComponent(board)}`;
-    url.search = '';
-    url.hash = '';
-    for (const name of /** @type {const} */ (['user_id', 'display_name', 'avatar_url', 'color'])) {
-      const value = this.#options[name];
-      if (value) url.searchParams.set(name, value);
-    }
-    if (this.#sessionId !== null) url.searchParams.set('session_id', this.#sessionId);
-    return url.href;
   }
 
   async #renewToken() {
@@ -283,27 +276,12 @@ export class Connection {
     this.#opening += 1;
     this.#retryTimer.stop();
     this.#leaveTimer.stop();
-    this.#page?.abort();
-    this.#page = null;
+    this.#page.stop();
+    this.running = false;
     this.#handlers.status({ state: 'closed', code, reason });
   }
 
   // --- the page -------------------------------------------------------------
-
-  #watchPage() {
-    this.#page = new AbortController();
-    const options = { signal: this.#page.signal };
-    const { window, document } = this.#env;
-    window?.addEventListener('online', () => this.#wake(0), options);
-    window?.addEventListener('offline', () => this.#liveness.probe(), options);
-    window?.addEventListener('pagehide', () => this.#sessions.release(this.#sessionId), options);
-    window?.addEventListener('pageshow', (event) => {
-      if (/** @type {PageTransitionEvent} */ (event).persisted) this.#restored();
-    }, options);
-    document?.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') this.#wake(QUIET_MS);
-    }, options);
-  }
 
   /** Back from the back/forward cache, where browsers close sockets. */
   #restored() {
