@@ -1,6 +1,6 @@
 """Puts the parts together; the only package that knows concrete classes."""
 
-from .listening import Address
+from .listening import ListeningAddress
 from .run import main, serve
 
-__all__ = ["Address", "main", "serve"]
+__all__ = ["ListeningAddress", "main", "serve"]

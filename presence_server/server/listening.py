@@ -13,7 +13,7 @@ from ..settings import Settings, SettingsError
 BACKLOG = 4096
 
 
-class Address(NamedTuple):
+class ListeningAddress(NamedTuple):
     """Where the server listens."""
 
     host: str
@@ -68,10 +68,10 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
     return sockets
 
 
-def address_of(listener: socket.socket, tls: ssl.SSLContext | None) -> Address:
+def address_of(listener: socket.socket, tls: ssl.SSLContext | None) -> ListeningAddress:
     """Where a listening socket is."""
     host, port = listener.getsockname()[:2]
-    return Address(host, port, "http" if tls is None else "https")
+    return ListeningAddress(host, port, "http" if tls is None else "https")
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

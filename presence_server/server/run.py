@@ -28,7 +28,7 @@ from ..protocol.errors import PresenceError
 from ..settings import Settings
 from ..storage.errors import StorageError
 from ..transport.gate.descriptors import make_room_for
-from .listening import Address, address_of, open_listeners, tls_context
+from .listening import ListeningAddress, address_of, open_listeners, tls_context
 from .notify import ServiceManager
 from .wiring import Parts, wire_parts
 
@@ -114,14 +114,14 @@ async def serve(
     settings: Settings,
     *,
     stop: trio.Event | None = None,
-    task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[ListeningAddress] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until ``stop`` is set, then drain; or until cancelled, without taking leave.
 
     Args:
         settings: all of them.
         stop: begins the drain.
-        task_status: is told the bound :class:`Address` once the port is open.
+        task_status: is told the bound :class:`ListeningAddress` once the port is open.
 
     Raises:
         PresenceError: the server cannot start; its text is one line for the operator.
@@ -153,7 +153,7 @@ async def _serve_boards(
     service: PresenceService,
     tls: ssl.SSLContext | None,
     stop: trio.Event,
-    task_status: trio.TaskStatus[Address],
+    task_status: trio.TaskStatus[ListeningAddress],
 ) -> None:
     parts = wire_parts(settings, service, await _ticket_key(service))
     try:
@@ -175,7 +175,7 @@ async def _serve_connections(
     parts: Parts,
     tls: ssl.SSLContext | None,
     stop: trio.Event,
-    task_status: trio.TaskStatus[Address],
+    task_status: trio.TaskStatus[ListeningAddress],
 ) -> None:
     async with trio.open_nursery() as rooms:
         await rooms.start(parts.registry.run)

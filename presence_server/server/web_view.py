@@ -25,7 +25,7 @@ from ..web.ports import (
 )
 
 
-class ServerPorts:
+class WebView:
     """See :class:`web.ports.WebPorts`.
 
     Args:

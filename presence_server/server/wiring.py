@@ -25,7 +25,7 @@ from ..transport.wire.limits import ConnectionLimits
 from ..transport.wire.pump import Pump, pump_is_available
 from ..web.app import create_app
 from .recovery import Recovery
-from .web_view import ServerPorts
+from .web_view import WebView
 
 
 class Parts(Struct, frozen=True):
@@ -45,7 +45,7 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
     deadlines = Deadlines(registry.batch)
     pump = Pump(registry.batch) if pump_is_available() else None
     verifier = token_verifier(settings)
-    ports = ServerPorts(settings, registry, service, metrics, verifier)
+    ports = WebView(settings, registry, service, metrics, verifier)
     gateway = Gateway(
         registry,
         deadlines,

@@ -23,7 +23,7 @@ import pytest
 import trio
 from trio_websocket import wrap_client_stream
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests import programs
 from tests.certificates import self_signed
 from tests.server.kit import PATIENCE_S, Client
@@ -147,7 +147,9 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxied(name: str, folder: Path, server: Address, **changes: str) -> AsyncIterator[Proxy]:
+async def proxied(
+    name: str, folder: Path, server: ListeningAddress, **changes: str
+) -> AsyncIterator[Proxy]:
     """Caddy or nginx in front of a server; ``changes`` to the file, by the line to change."""
     proxy = Proxy(folder, free_port(), free_port())
     files = {"caddy": _caddyfile, "nginx": _nginx_conf}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from presence_server.settings import Settings
 from tests.deploy.proxy import DEPLOY, HOST, PROXIES, Proxy, free_port, proxied
 from tests.server.kit import PATIENCE_S
@@ -230,9 +230,9 @@ async def test_the_logs_of_nginx_hold_none_when_its_connections_are_used_up(tmp_
         assert "s3cret" not in proxy.logs()
 
 
-def _nowhere() -> Address:
+def _nowhere() -> ListeningAddress:
     """Where nobody listens."""
-    return Address(HOST, free_port(), "http")
+    return ListeningAddress(HOST, free_port(), "http")
 
 
 async def _both_are_logged(proxy: Proxy) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.server.kit import PATIENCE_S
 from tests.server.raw import ask, plain, talk
 from tests.transport.frames import MASK
@@ -23,7 +23,11 @@ MIB = 2**20
 
 
 async def joined(
-    address: Address, user_id: str, board_id: str = "demo", *, receive_buffer: int | None = None
+    address: ListeningAddress,
+    user_id: str,
+    board_id: str = "demo",
+    *,
+    receive_buffer: int | None = None,
 ) -> Visitor:
     """Somebody over a raw connection who has taken the snapshot."""
     visitor = await talk(address, receive_buffer=receive_buffer)
@@ -34,7 +38,7 @@ async def joined(
 
 @asynccontextmanager
 async def undisturbed(
-    address: Address, count: int = BYSTANDERS, *, mallory: bool = True
+    address: ListeningAddress, count: int = BYSTANDERS, *, mallory: bool = True
 ) -> AsyncIterator[list[Visitor]]:
     """Bystanders on the board "demo", who must have nothing to report in the end.
 
@@ -58,7 +62,7 @@ async def undisturbed(
         assert (await ask(address, plain("GET /healthz HTTP/1.1"))).status == 200
 
 
-async def metric(address: Address, name: str) -> float:
+async def metric(address: ListeningAddress, name: str) -> float:
     """A number of ``/metrics``."""
     text = (await ask(address, plain("GET /metrics HTTP/1.1"))).body.decode()
     found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
@@ -66,7 +70,7 @@ async def metric(address: Address, name: str) -> float:
     return float(found[1])
 
 
-async def until_metric(address: Address, name: str, value: float) -> None:
+async def until_metric(address: ListeningAddress, name: str, value: float) -> None:
     """Wait until a number of ``/metrics`` is this."""
     with trio.fail_after(PATIENCE_S):
         while await metric(address, name) != value:  # noqa: ASYNC110 - it cannot call us

@@ -10,7 +10,7 @@ import trio
 from websockets.frames import Opcode
 
 from benchmarks.subject import Subject
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.hostile.kit import MIB, Growth, joined, undisturbed
 from tests.server.kit import PATIENCE_S
 from tests.server.raw import talk
@@ -24,8 +24,8 @@ CHUNK = text(b"x" * 60_000)
 
 
 @pytest.fixture
-async def server(subject: Subject) -> AsyncIterator[Address]:
-    address = Address(subject.host, subject.port, "http")
+async def server(subject: Subject) -> AsyncIterator[ListeningAddress]:
+    address = ListeningAddress(subject.host, subject.port, "http")
     async with undisturbed(address, count=10):
         yield address
 
@@ -51,7 +51,7 @@ async def say_too_much(visitor: Visitor, more_bytes: int) -> int:
 
 
 async def test_after_1009_what_still_comes_is_read_by_nobody_and_the_connection_ends(
-    server: Address, subject: Subject
+    server: ListeningAddress, subject: Subject
 ) -> None:
     with trio.fail_after(PATIENCE_S):
         # The first of each is for what a process allocates once.
@@ -62,7 +62,7 @@ async def test_after_1009_what_still_comes_is_read_by_nobody_and_the_connection_
 
 
 async def test_fragments_that_never_end_are_kept_up_to_the_limit_only(
-    server: Address, subject: Subject
+    server: ListeningAddress, subject: Subject
 ) -> None:
     with trio.fail_after(PATIENCE_S):
         growth = Growth(subject.pid)
@@ -85,7 +85,7 @@ def bomb() -> bytes:
     return b"\xc1\xfe" + len(data).to_bytes(2, "big") + MASK + masked
 
 
-async def offering(address: Address, offer: str) -> Visitor:
+async def offering(address: ListeningAddress, offer: str) -> Visitor:
     visitor = await talk(address)
     request = upgrade_request(
         "/ws/boards/demo?user_id=mallory", **{"Sec-WebSocket-Extensions": offer}
@@ -99,7 +99,7 @@ async def offering(address: Address, offer: str) -> Visitor:
 
 
 async def test_a_compressed_bomb_is_a_violation_since_nothing_was_negotiated(
-    server: Address, subject: Subject
+    server: ListeningAddress, subject: Subject
 ) -> None:
     data = bomb()
     with trio.fail_after(PATIENCE_S):

@@ -20,8 +20,8 @@ from presence_server.core.cursors import CursorTray
 from presence_server.core.room import Room
 from presence_server.rooms.fanout import Fanout
 from presence_server.rooms.room_task import RoomTask
-from presence_server.server import Address
-from presence_server.server.web_view import ServerPorts
+from presence_server.server import ListeningAddress
+from presence_server.server.web_view import WebView
 from presence_server.storage.repository import Repository
 from presence_server.transport.gate.addresses import Visitors as Addresses
 from presence_server.transport.sessions.session_link import SessionLink
@@ -53,7 +53,7 @@ async def broken_async(*_: object, **__: object) -> NoReturn:
 class House:
     """A server with a victim on the board "victim", and bystanders on "demo"."""
 
-    def __init__(self, address: Address, visitors: Visitors, victim: Client) -> None:
+    def __init__(self, address: ListeningAddress, visitors: Visitors, victim: Client) -> None:
         self.address = address
         self.visitors = visitors
         self.victim = victim
@@ -228,7 +228,7 @@ async def test_in_a_web_route_is_a_500_that_says_nothing(
     request = plain("GET /api/boards/demo/presence HTTP/1.1")
     async with house(tmp_path) as found:
         with monkeypatch.context() as patch:
-            patch.setattr(ServerPorts, "presence", broken_async)
+            patch.setattr(WebView, "presence", broken_async)
             answer = await ask(found.address, request)
             assert answer.status == 500
             assert b"injected" not in answer.body
@@ -277,6 +277,6 @@ def said_injected(log: list[Entry]) -> list[Entry]:
     ]
 
 
-async def history(address: Address) -> bytes:
+async def history(address: ListeningAddress) -> bytes:
     request = plain("GET /api/boards/victim/history HTTP/1.1", "Authorization: Bearer admin")
     return (await ask(address, request)).body

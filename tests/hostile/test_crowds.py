@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.hostile.kit import ATTACKER, metric, undisturbed
 from tests.server.kit import PATIENCE_S, running_server
 from tests.transport.frames import close
@@ -21,7 +21,7 @@ BOARDS = 200
 MAY_LEAVE = 50
 
 
-async def call(address: Address, board_id: str, session_id: str = "") -> Visitor:
+async def call(address: ListeningAddress, board_id: str, session_id: str = "") -> Visitor:
     """Mallory, from the attacker's address."""
     sock = trio.socket.socket()
     await sock.bind((ATTACKER, 0))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.hostile.kit import joined
 from tests.server.kit import PATIENCE_S
 from tests.server.process import ServerProcess, server_process
@@ -46,7 +46,7 @@ async def until_logged(server: ServerProcess, event: str) -> None:
             await trio.sleep(0.01)
 
 
-async def ask_to_join(stack: AsyncExitStack, address: Address, user_id: str) -> Visitor:
+async def ask_to_join(stack: AsyncExitStack, address: ListeningAddress, user_id: str) -> Visitor:
     """Somebody who has asked, whether or not anybody accepts."""
     visitor = await talk(address)
     stack.push_async_callback(visitor.stream.aclose)
@@ -93,5 +93,5 @@ async def test_accepting_resumes_when_a_descriptor_is_free_and_those_within_go_o
             assert [line for line in server.log if word in line] == []
 
 
-async def ready(address: Address) -> bytes:
+async def ready(address: ListeningAddress) -> bytes:
     return (await ask(address, plain("GET /readyz HTTP/1.1"))).body

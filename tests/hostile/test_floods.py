@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.hostile.kit import ATTACKER, joined, many_descriptors, metric, undisturbed, until_metric
 from tests.server.kit import PATIENCE_S, running_server
 from tests.transport.frames import event, read_frames, upgrade_request
@@ -32,7 +32,7 @@ def descriptors() -> Iterator[None]:
         yield
 
 
-def call(address: Address) -> socket.socket:
+def call(address: ListeningAddress) -> socket.socket:
     """A blocking connection from the attacker's address."""
     return socket.create_connection(
         (address.host, address.port), timeout=PATIENCE_S, source_address=(ATTACKER, 0)
@@ -46,7 +46,7 @@ def first_answer(sock: socket.socket) -> bytes:
     return b""
 
 
-def knock_once(address: Address) -> bytes:
+def knock_once(address: ListeningAddress) -> bytes:
     """What somebody from the attacker's address is told who does as everybody does."""
     with call(address) as sock:
         sock.sendall(upgrade_request("/ws/boards/demo?user_id=mallory"))

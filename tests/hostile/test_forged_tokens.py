@@ -15,7 +15,7 @@ import jwt
 import pytest
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.keys import SECRET, claims, private_pem, public_pem, token
 from tests.server.kit import PATIENCE_S, running_server
 from tests.server.process import server_process
@@ -95,7 +95,7 @@ def carriers(shown: str) -> list[bytes]:
     ]
 
 
-async def said(address: Address, request: bytes) -> Visitor:
+async def said(address: ListeningAddress, request: bytes) -> Visitor:
     visitor = await talk(address)
     await visitor.send(request)
     head = await visitor.read_until(b"\r\n\r\n")
@@ -195,7 +195,7 @@ async def test_only_pages_of_this_host_and_those_allowed_may_connect(tmp_path: P
             assert await status_of(found, request[:-2] + twice) == 403
 
 
-async def status_of(address: Address, request: bytes) -> int:
+async def status_of(address: ListeningAddress, request: bytes) -> int:
     visitor = await talk(address)
     async with visitor.stream:
         await visitor.send(request)

@@ -15,7 +15,7 @@ import trio
 from websockets.frames import Opcode
 
 from benchmarks.subject import Subject
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.hostile.kit import MIB, Growth, header, joined, raw, undisturbed
 from tests.server.kit import PATIENCE_S, running_server
 from tests.transport.fake_wire import Held
@@ -119,12 +119,12 @@ async def test_every_close_code_is_answered_with_itself_or_1002() -> None:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Address]:
+async def server(tmp_path: Path) -> AsyncIterator[ListeningAddress]:
     async with running_server(tmp_path, limits__messages_per_s=10**6, limits__burst=10**6) as found:
         yield found
 
 
-async def end_of(address: Address, *data: bytes) -> int | None:
+async def end_of(address: ListeningAddress, *data: bytes) -> int | None:
     """The close code that these frames of mallory's get; whatever events come before it."""
     visitor = await joined(address, "mallory")
     async with visitor.stream:
@@ -133,7 +133,9 @@ async def end_of(address: Address, *data: bytes) -> int | None:
             return await visitor.end()
 
 
-async def test_text_that_is_no_utf8_closes_with_1007_however_it_is_cut(server: Address) -> None:
+async def test_text_that_is_no_utf8_closes_with_1007_however_it_is_cut(
+    server: ListeningAddress,
+) -> None:
     async with undisturbed(server, mallory=True):
         for bad in (b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xe2\x82"):
             assert await end_of(server, text(b'{"type":"' + bad + b'"}')) == 1007
@@ -145,7 +147,9 @@ async def test_text_that_is_no_utf8_closes_with_1007_however_it_is_cut(server: A
         assert await end_of(server, frame(Opcode.CLOSE, b"\x03\xe8\xff")) == 1007
 
 
-async def test_good_text_may_be_cut_anywhere_even_inside_a_character(server: Address) -> None:
+async def test_good_text_may_be_cut_anywhere_even_inside_a_character(
+    server: ListeningAddress,
+) -> None:
     async with undisturbed(server, count=2, mallory=False):
         watcher = await joined(server, "watcher", "other")
         talker = await joined(server, "talker", "other")
@@ -166,7 +170,9 @@ async def test_good_text_may_be_cut_anywhere_even_inside_a_character(server: Add
                 assert told["metadata"] == {"n": f"{at}aé€😀z"}
 
 
-async def test_only_two_close_codes_end_a_session_and_all_are_answered(server: Address) -> None:
+async def test_only_two_close_codes_end_a_session_and_all_are_answered(
+    server: ListeningAddress,
+) -> None:
     async with undisturbed(server):
         for code in (*MEANT_AS_A_LEAVE, 1003, 1011, 3000, 4000, 4408, 4999):
             assert await end_of(server, close(code)) == code
@@ -182,7 +188,7 @@ async def test_floods_of_pings_and_empty_frames_take_no_memory(subject: Subject)
         "empty fragments": frame(Opcode.CONT, fin=False),
         "empty texts": text(""),
     }
-    address = Address(subject.host, subject.port, "http")
+    address = ListeningAddress(subject.host, subject.port, "http")
     async with undisturbed(address, count=10):
         for _ in range(2):  # The first time is for what a process allocates once.
             growth = Growth(subject.pid)
@@ -191,7 +197,7 @@ async def test_floods_of_pings_and_empty_frames_take_no_memory(subject: Subject)
         assert growth.peak_bytes < 5 * MIB
 
 
-async def flood(address: Address, name: str, one: bytes, count: int = 5000) -> None:
+async def flood(address: ListeningAddress, name: str, one: bytes, count: int = 5000) -> None:
     """As many frames as a connection takes; reads nothing until the end."""
     visitor = await joined(address, "mallory")
     async with visitor.stream:

@@ -14,7 +14,7 @@ import trio
 from websockets.frames import Opcode
 
 from presence_server.core.room import Room
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.hostile.logs import Style, logged
 from tests.server.kit import PATIENCE_S, running_server
 from tests.server.raw import ask, plain, talk
@@ -37,7 +37,7 @@ EVENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z \[[a-z]+ *\] ")
 styles = pytest.mark.parametrize("style", ["console", "json"])
 
 
-async def hostile(address: Address) -> Visitor:
+async def hostile(address: ListeningAddress) -> Visitor:
     """Somebody with the name, on the board "demo"."""
     visitor = await talk(address)
     await visitor.upgrade(f"/ws/boards/demo?{QUERY}")
@@ -46,7 +46,7 @@ async def hostile(address: Address) -> Visitor:
     return visitor
 
 
-async def say_it_everywhere(address: Address) -> None:
+async def say_it_everywhere(address: ListeningAddress) -> None:
     """The name in each place where a client can put a text."""
     name, latin = quote(NAME, safe=""), MARK + "\x85\x9b"
     visitor = await hostile(address)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.hostile.kit import undisturbed
 from tests.server.kit import PATIENCE_S
 from tests.server.process import server_process
@@ -129,7 +129,7 @@ EXTENSIONS = [
 ]
 
 
-async def answer_to(address: Address, data: bytes) -> bytes:
+async def answer_to(address: ListeningAddress, data: bytes) -> bytes:
     """Everything that comes back, up to the server's end of the connection."""
     visitor = await talk(address)
     async with visitor.stream:
@@ -166,7 +166,7 @@ async def test_no_request_of_these_disturbs_the_process_or_fifty_others(tmp_path
         assert [line for line in server.log if '"level": "info"' not in line] == []
 
 
-async def offer_extensions(address: Address) -> None:
+async def offer_extensions(address: ListeningAddress) -> None:
     for offer in EXTENSIONS:
         visitor = await talk(address)
         async with visitor.stream:
@@ -180,7 +180,7 @@ async def offer_extensions(address: Address) -> None:
                 assert await visitor.answers() == []
 
 
-async def send_more_than_a_head(address: Address) -> None:
+async def send_more_than_a_head(address: ListeningAddress) -> None:
     """Frames, and what are none, together with the upgrade."""
     target = "/ws/boards/demo?user_id=mallory"
     for rest, code in (

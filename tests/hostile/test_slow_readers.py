@@ -10,7 +10,7 @@ import pytest
 import trio
 from websockets.frames import Opcode
 
-from presence_server.server import Address, run
+from presence_server.server import ListeningAddress, run
 from presence_server.server.listening import open_listeners
 from presence_server.settings import Settings
 from presence_server.transport.gate import gateway
@@ -59,7 +59,7 @@ class Member:
         self._looked_at: dict[bytes, int] = {}
 
     @classmethod
-    async def enter(cls, stack: AsyncExitStack, address: Address, number: int) -> Member:
+    async def enter(cls, stack: AsyncExitStack, address: ListeningAddress, number: int) -> Member:
         visitor = await joined(address, f"member-{number}")
         stack.push_async_callback(visitor.stream.aclose)
         return cls(visitor)

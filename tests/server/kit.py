@@ -15,7 +15,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from presence_server import server
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from presence_server.settings import Settings
 
 PATIENCE_S = 20.0
@@ -27,7 +27,7 @@ Event = dict[str, object]
 @asynccontextmanager
 async def running_server(
     folder: Path, *, stop: trio.Event | None = None, **values: object
-) -> AsyncIterator[Address]:
+) -> AsyncIterator[ListeningAddress]:
     """A server with its database in ``folder``; settings as ``section__key=value``."""
     settings = {"server.port": 0, "database.url": f"sqlite:///{folder / 'presence.db'}"}
     settings |= {key.replace("__", "."): value for key, value in values.items()}
@@ -91,7 +91,9 @@ class Client:
 class Visitors:
     """Opens clients; they end with the nursery."""
 
-    def __init__(self, address: Address, nursery: trio.Nursery, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, address: ListeningAddress, nursery: trio.Nursery, tls: ssl.SSLContext | None
+    ) -> None:
         self._address = address
         self._tls = tls
         self._nursery = nursery
@@ -129,7 +131,7 @@ class Visitors:
 
 @asynccontextmanager
 async def visiting(
-    address: Address, *, tls: ssl.SSLContext | None = None
+    address: ListeningAddress, *, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Visitors]:
     """A nursery for clients of one server."""
     async with trio.open_nursery() as nursery:

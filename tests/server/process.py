@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 
 PATIENCE_S = 60.0
 
@@ -21,7 +21,7 @@ PATIENCE_S = 60.0
 class ServerProcess:
     """A running ``presence-server serve``."""
 
-    def __init__(self, process: trio.Process, address: Address) -> None:
+    def __init__(self, process: trio.Process, address: ListeningAddress) -> None:
         self._process = process
         self.address = address
         self.log: list[str] = []
@@ -102,14 +102,14 @@ class _Lines:
         line, _, self._rest = self._rest.partition(b"\n")
         return line.decode()
 
-    async def address(self) -> Address:
+    async def address(self) -> ListeningAddress:
         """Read up to the line that says where the server listens."""
         seen = []
         while (line := await self.next()) is not None:
             seen.append(line)
             if line.startswith("{") and (entry := json.loads(line))["event"] == "listening":
                 parts = urlsplit(entry["url"])
-                return Address(str(parts.hostname), int(parts.port or 0), parts.scheme)
+                return ListeningAddress(str(parts.hostname), int(parts.port or 0), parts.scheme)
         raise AssertionError("the server did not start:\n" + "\n".join(seen))
 
     async def collect(self, server: ServerProcess) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.server.kit import PATIENCE_S
 from tests.transport.house import Visitor
 
@@ -20,7 +20,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-async def talk(address: Address, *, receive_buffer: int | None = None) -> Visitor:
+async def talk(address: ListeningAddress, *, receive_buffer: int | None = None) -> Visitor:
     """A connection on which nothing has been said.
 
     ``receive_buffer`` is how many bytes the system takes for a client that does not read.
@@ -32,14 +32,14 @@ async def talk(address: Address, *, receive_buffer: int | None = None) -> Visito
     return Visitor(trio.SocketStream(sock))
 
 
-async def talk_tls(address: Address, trust: ssl.SSLContext) -> Visitor:
+async def talk_tls(address: ListeningAddress, trust: ssl.SSLContext) -> Visitor:
     """The same over TLS, which half-closes nothing."""
     tcp = await trio.open_tcp_stream(address.host, address.port)
     stream = trio.SSLStream(tcp, trust, server_hostname=address.host, https_compatible=True)
     return Visitor(cast("trio.abc.HalfCloseableStream", stream))
 
 
-async def ask(address: Address, request: bytes, *, half_closes: bool = False) -> Answer:
+async def ask(address: ListeningAddress, request: bytes, *, half_closes: bool = False) -> Answer:
     """Send a request and read the answer to its end.
 
     With ``half_closes`` the client's side ends behind the request.

@@ -14,7 +14,7 @@ import structlog.testing
 import trio
 from websockets.frames import Opcode
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.server.kit import PATIENCE_S, Client, Visitors, running_server, visiting
 from tests.server.raw import ask, plain, talk
 from tests.transport.frames import close, event, frame, text, upgrade_request
@@ -172,8 +172,8 @@ def quiet_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @asynccontextmanager
 async def witnessed(
-    server: AbstractAsyncContextManager[Address],
-) -> AsyncIterator[tuple[Address, Visitors, Client]]:
+    server: AbstractAsyncContextManager[ListeningAddress],
+) -> AsyncIterator[tuple[ListeningAddress, Visitors, Client]]:
     """A server with a witness on the board "demo", who must have nothing to report."""
     async with server as address, visiting(address) as visitors:
         witness = await visitors.join("witness")
@@ -185,7 +185,7 @@ async def witnessed(
         assert (await ask(address, plain("GET /healthz HTTP/1.1"))).status == 200
 
 
-async def raw_session(address: Address, rest: bytes = b"") -> Visitor:
+async def raw_session(address: ListeningAddress, rest: bytes = b"") -> Visitor:
     """Another session of mallory's, over a raw connection."""
     visitor = await talk(address)
     await visitor.upgrade("/ws/boards/demo?user_id=mallory", rest)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.server.kit import Client, running_server, visiting
 
 pytestmark = pytest.mark.e2e
@@ -235,7 +235,7 @@ def users(event: dict[str, object]) -> list[dict[str, object]]:
 
 
 async def get(
-    address: Address, path: str, *, method: str = "GET", token: str | None = None
+    address: ListeningAddress, path: str, *, method: str = "GET", token: str | None = None
 ) -> dict[str, object]:
     """The JSON that a route answers."""
     body = await trio.to_thread.run_sync(fetch, address, method, path, token)
@@ -243,7 +243,7 @@ async def get(
     return answer
 
 
-def fetch(address: Address, method: str, path: str, token: str | None) -> bytes:
+def fetch(address: ListeningAddress, method: str, path: str, token: str | None) -> bytes:
     """One HTTP request."""
     connection = http.client.HTTPConnection(address.host, address.port, timeout=20)
     try:

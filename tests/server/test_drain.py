@@ -13,7 +13,7 @@ import pytest
 import trio
 from websockets.frames import Opcode
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.server.kit import PATIENCE_S, visiting
 from tests.server.process import ServerProcess, server_process
 from tests.server.raw import ask, plain, talk
@@ -54,7 +54,7 @@ def assert_quiet(server: ServerProcess) -> None:
 
 
 @asynccontextmanager
-async def deaf_peer(address: Address) -> AsyncIterator[Visitor]:
+async def deaf_peer(address: ListeningAddress) -> AsyncIterator[Visitor]:
     """A session that does not read: what it is told does not leave the server."""
     visitor = await talk(address, receive_buffer=4096)
     async with visitor.stream:

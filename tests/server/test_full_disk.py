@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.server.kit import Client, visiting
 from tests.server.process import server_process
 from tests.server.raw import ask, plain
@@ -23,14 +23,14 @@ BALLAST = {"ballast": "x" * 1900}
 """Metadata near its limit, so that few rows fill the disk."""
 
 
-async def readiness(address: Address) -> dict[str, str]:
+async def readiness(address: ListeningAddress) -> dict[str, str]:
     answer = await ask(address, plain("GET /readyz HTTP/1.1", "Connection: close"))
     assert answer.status == 200
     found: dict[str, str] = json.loads(answer.body)
     return found
 
 
-async def wait_until_database_is(word: str, address: Address) -> None:
+async def wait_until_database_is(word: str, address: ListeningAddress) -> None:
     with trio.fail_after(PATIENCE_S):
         while (await readiness(address))["database"] != word:  # noqa: ASYNC110 - asked over HTTP
             await trio.sleep(0.05)

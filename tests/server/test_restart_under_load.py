@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from benchmarks.rawclient import RawClient, ServerClosed, board_path
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.server.process import server_process
 
 pytestmark = pytest.mark.e2e
@@ -37,7 +37,7 @@ class Crowd:
         for client in self.clients.values():
             client.close()
 
-    def come(self, address: Address, sessions: dict[str, str]) -> dict[str, Event]:
+    def come(self, address: ListeningAddress, sessions: dict[str, str]) -> dict[str, Event]:
         """All connect, with the session they have, before any reads; what each was told."""
         for name, board_id in PLACES.items():
             query = {"user_id": name}

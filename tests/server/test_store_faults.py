@@ -16,7 +16,7 @@ import pytest
 import trio
 from msgspec import Struct
 
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.server.kit import PATIENCE_S, Client, Event, Visitors, running_server, visiting
 from tests.server.raw import ask, plain
 from tests.servers import (
@@ -146,7 +146,11 @@ class House:
     """A server with its traffic, and a look into its stores."""
 
     def __init__(
-        self, address: Address, postgres: PostgresServer, database_url: str, redis: RedisServer
+        self,
+        address: ListeningAddress,
+        postgres: PostgresServer,
+        database_url: str,
+        redis: RedisServer,
     ) -> None:
         self.address = address
         self._postgres = postgres

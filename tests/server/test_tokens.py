@@ -13,7 +13,7 @@ import trio
 
 from presence_server.cli import run
 from presence_server.client import PresenceClosed, connect
-from presence_server.server import Address
+from presence_server.server import ListeningAddress
 from tests.keys import SECRET, token
 from tests.server.kit import PATIENCE_S, running_server, visiting
 from tests.server.process import server_process
@@ -21,7 +21,7 @@ from tests.server.raw import ask, plain
 from tests.transport.frames import upgrade_request
 
 
-def jwt_server(folder: Path) -> AbstractAsyncContextManager[Address]:
+def jwt_server(folder: Path) -> AbstractAsyncContextManager[ListeningAddress]:
     return running_server(folder, auth__mode="jwt", auth__jwt_secret=SECRET)
 
 
