@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..storage.write_batch import HistoryEntry
+from ..protocol.model import HistoryEntry
 from .bridge import Bridge, BridgeRestarted
 from .ports import Counters, Timing
 from .service import PresenceService

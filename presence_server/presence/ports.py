@@ -6,7 +6,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ..storage.write_batch import HistoryEntry, OpenSession, WriteBatch
+from ..protocol.model import HistoryEntry
+from ..storage.write_batch import OpenSession, WriteBatch
 
 
 class Store(Protocol):

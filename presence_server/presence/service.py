@@ -11,9 +11,8 @@ import structlog
 import trio
 
 from ..cache.base import Cache
-from ..protocol.model import PresenceRecord, UserProfile
+from ..protocol.model import HistoryEntry, PresenceRecord, UserProfile
 from ..storage.errors import StorageError, StorageUnavailable
-from ..storage.write_batch import HistoryEntry
 from .bridge import BridgeRestarted, Caller
 from .callbacks import Callbacks
 from .health import Status

@@ -71,6 +71,23 @@ class PresenceRecord(msgspec.Struct, frozen=True):
     disconnected_at: int | None = None
 
 
+class HistoryEntry(msgspec.Struct, frozen=True):
+    """One session of a board, past or present, as the history route answers it.
+
+    All times are milliseconds since the epoch, UTC. The session's id is left out, since it is
+    its owner's secret.
+    """
+
+    user_id: str
+    display_name: str
+    avatar_url: str | None
+    color: str
+    status: PresenceStatus
+    connected_at: int
+    last_heartbeat_at: int
+    disconnected_at: int | None
+
+
 class BoardLimits(msgspec.Struct, frozen=True):
     """The settings a room decides by (protocol section 9). Durations in seconds."""
 

@@ -10,6 +10,7 @@ import msgspec
 from ..core.events import Kick
 from ..presence.service import PresenceService
 from ..protocol.messages import encode_users
+from ..protocol.model import HistoryEntry
 from ..rooms.registry import Registry
 from ..settings import Settings
 from ..storage.errors import StorageError
@@ -18,7 +19,6 @@ from ..transport.sessions.tokens import InvalidToken, TokenVerifier
 from ..web.ports import (
     Access,
     BoardSummary,
-    HistoryItem,
     PresenceView,
     Readiness,
     Unavailable,
@@ -96,25 +96,12 @@ class WebView:
 
     async def history(
         self, board_id: str, since_ms: int | None, limit: int
-    ) -> Sequence[HistoryItem]:
+    ) -> Sequence[HistoryEntry]:
         """From the store."""
         try:
-            entries = await self._service.history(board_id, since_ms, limit)
+            return await self._service.history(board_id, since_ms, limit)
         except StorageError as error:
             raise Unavailable(str(error)) from error
-        return [
-            HistoryItem(
-                entry.user_id,
-                entry.display_name,
-                entry.avatar_url,
-                entry.color,
-                entry.status,
-                entry.connected_at,
-                entry.last_heartbeat_at,
-                entry.disconnected_at,
-            )
-            for entry in entries
-        ]
 
     def kick(self, board_id: str, user_id: str) -> bool:
         """Remove a user from a live board."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import sqlalchemy as sa
 
-from ..protocol.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
+from ..protocol.model import Cursor, HistoryEntry, PresenceRecord, PresenceStatus, UserProfile
 from ..protocol.profile import palette_color
 from .tables import presence, user_profile
-from .write_batch import HistoryEntry, OpenSession
+from .write_batch import OpenSession
 
 _RECORD = tuple(
     # As text, so that Postgres hands over the JSON as it was written.

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..protocol.model import PresenceRecord
+from ..protocol.model import HistoryEntry, PresenceRecord
 from . import reads
 from .connections import Connections
 from .diagnose import diagnose
@@ -27,7 +27,7 @@ from .sqlite_statements import SqliteStatements
 from .statements import Prepared, Statements
 from .tables import presence, server_key
 from .url import Dialect, StoreUrl
-from .write_batch import Closing, Heartbeat, HistoryEntry, OpenSession, ProfileSeen, WriteBatch
+from .write_batch import Closing, Heartbeat, OpenSession, ProfileSeen, WriteBatch
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ..protocol.model import PresenceRecord, PresenceStatus, UserProfile
+from ..protocol.model import PresenceRecord, UserProfile
 
 
 class Heartbeat(Struct, frozen=True):
@@ -50,16 +50,3 @@ class OpenSession(Struct, frozen=True):
 
     record: PresenceRecord
     profile: UserProfile
-
-
-class HistoryEntry(Struct, frozen=True):
-    """One session of a board, past or present; the session's id stays its owner's secret."""
-
-    user_id: str
-    display_name: str
-    avatar_url: str | None
-    color: str
-    status: PresenceStatus
-    connected_at: int
-    last_heartbeat_at: int
-    disconnected_at: int | None

@@ -14,9 +14,10 @@ from msgspec import UNSET, Struct, UnsetType
 
 from .. import __version__
 from ..protocol.messages import UserObject
+from ..protocol.model import HistoryEntry
 from .answers import ErrorAnswer, HealthAnswer
 from .api import DEFAULT_HISTORY, MAX_HISTORY, MAX_SINCE_MS, KickAnswer, PresenceAnswer
-from .ports import BoardSummary, HistoryItem, Readiness
+from .ports import BoardSummary, Readiness
 
 JSON = "application/json"
 REF = "#/components/schemas/{name}"
@@ -106,7 +107,7 @@ WORDS = {
     ),
     "api.history": Words(
         summary="Past and present sessions of a board, newest first",
-        answer=list[HistoryItem],
+        answer=list[HistoryEntry],
         errors=_NO_BOARD_ID | _ADMIN | {503: "The store does not answer."},
         security="admin",
         query=(

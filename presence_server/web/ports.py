@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from ..protocol.errors import PresenceError
-from ..protocol.model import PresenceStatus
+from ..protocol.model import HistoryEntry
 
 
 class Unavailable(PresenceError):
@@ -42,19 +42,6 @@ class BoardSummary(Struct, frozen=True):
     queue_length: int
 
 
-class HistoryItem(Struct, frozen=True):
-    """One session, past or present. Times are milliseconds since the epoch."""
-
-    user_id: str
-    display_name: str
-    avatar_url: str | None
-    color: str
-    status: PresenceStatus
-    connected_at: int
-    last_heartbeat_at: int
-    disconnected_at: int | None
-
-
 class Readiness(Struct, frozen=True):
     """What ``/readyz`` says."""
 
@@ -85,7 +72,7 @@ class WebPorts(Protocol):
 
     async def history(
         self, board_id: str, since_ms: int | None, limit: int
-    ) -> Sequence[HistoryItem]:
+    ) -> Sequence[HistoryEntry]:
         """Sessions of a board that were open at ``since_ms`` or later, newest first.
 
         Raises:

@@ -9,9 +9,9 @@ import trio
 from msgspec.structs import replace
 
 from presence_server.cache.base import CacheUnavailable
-from presence_server.protocol.model import PresenceRecord, PresenceStatus, UserProfile
+from presence_server.protocol.model import HistoryEntry, PresenceRecord, PresenceStatus, UserProfile
 from presence_server.storage.errors import StorageDataError, StorageUnavailable
-from presence_server.storage.write_batch import HistoryEntry, OpenSession, WriteBatch
+from presence_server.storage.write_batch import OpenSession, WriteBatch
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from presence_server.protocol.model import PresenceStatus
+from presence_server.protocol.model import HistoryEntry, PresenceStatus
 from presence_server.web.ports import (
     Access,
     BoardSummary,
-    HistoryItem,
     PresenceView,
     Readiness,
     Unavailable,
 )
 
-ITEM = HistoryItem("u1", "Una", None, "#112233", PresenceStatus.IDLE, 1, 2, None)
+ITEM = HistoryEntry("u1", "Una", None, "#112233", PresenceStatus.IDLE, 1, 2, None)
 
 
 @dataclass
@@ -45,7 +44,7 @@ class FakePorts:
 
     async def history(
         self, board_id: str, since_ms: int | None, limit: int
-    ) -> Sequence[HistoryItem]:
+    ) -> Sequence[HistoryEntry]:
         self.asked.append(("history", board_id, since_ms, limit))
         if not self.store_is_up:
             raise Unavailable
