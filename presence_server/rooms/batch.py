@@ -8,6 +8,7 @@ from typing import NoReturn, Protocol
 
 import trio
 
+from ..waiting import Doorbell
 from .ticks import Ticks
 
 MAX_PATIENCE_S = 0.25
@@ -54,8 +55,8 @@ class Batch:
         """Changes whenever there is something to do; the same a turn later: it is quiet."""
         self._waiting: dict[Flushable, None] = {}
         self._patient: dict[Flushable, None] = {}
-        self._wake = trio.Event()
-        self._soon = trio.Event()
+        self._wake = Doorbell()
+        self._soon = Doorbell()
         self.ticks = Ticks()
         """Those that come due are part of the batch that is open by then."""
         self.input_waits = False
@@ -65,7 +66,7 @@ class Batch:
         """Flush ``room`` at the end of the open batch, or soon if none is open."""
         self._waiting[room] = None
         if not self._depth:
-            self._soon.set()
+            self._soon.ring()
 
     def flush_when_quiet(self, room: Flushable) -> None:
         """Flush ``room`` with its next frames, when input goes quiet, or when it has waited."""
@@ -74,7 +75,7 @@ class Batch:
             return
         self._activity += 1
         self._patient[room] = None
-        self._wake.set()
+        self._wake.ring()
 
     def __enter__(self) -> None:
         self._depth += 1
@@ -102,13 +103,11 @@ class Batch:
     async def _flush_soon(self) -> NoReturn:
         while True:
             await self._soon.wait()
-            self._soon = trio.Event()
             self._flush()
 
     async def _flush_when_quiet(self) -> NoReturn:
         while True:
             await self._wake.wait()
-            self._wake = trio.Event()
             give_up_at = trio.current_time() + MAX_PATIENCE_S
             before = None
             while before != self._activity and trio.current_time() < give_up_at:

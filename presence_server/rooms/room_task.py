@@ -46,6 +46,7 @@ from ..protocol.errors import CloseCode
 from ..protocol.frames import text_frame
 from ..protocol.messages import ServerMessage, encode, encode_users
 from ..protocol.model import BoardLimits, Update
+from ..waiting import AlarmClock, Doorbell
 from .batch import Batch
 from .fanout import Fanout
 from .ports import Peer, RoomMetrics, Store
@@ -99,8 +100,8 @@ class RoomTask:
         self._alive = True
         self.has_crashed = False
         self._ended = trio.Event()
-        self._seat_free = trio.Event()
-        self._alarm: trio.CancelScope | None = None
+        self._seat_free = Doorbell()
+        self._look = AlarmClock()
         self._cursors_at = math.inf
         """When the cursor tick is to come; infinity if none was asked for."""
 
@@ -225,7 +226,7 @@ class RoomTask:
                 if peer is not None:
                     peer.close(effect.code, effect.reason)
             case SeatFree():
-                self._seat_free.set()
+                self._seat_free.ring()
             case InsertRow() | SaveRows() | SaveHeartbeats() | CloseRow() | Publish():
                 self._persist(effect)
             case _:
@@ -266,9 +267,7 @@ class RoomTask:
 
     def _set_alarms(self) -> None:
         """Bring forward what the tasks wait for; what became later rings in vain."""
-        alarm, deadline = self._alarm, self.room.look_by
-        if alarm is not None and deadline < alarm.deadline:
-            alarm.deadline = deadline
+        self._look.bring_forward(self.room.look_by)
         cursors_at = self.room.next_cursor_deadline()
         if cursors_at < self._cursors_at:
             self._ask_for_tick(cursors_at)
@@ -283,15 +282,14 @@ class RoomTask:
 
     async def _watchdog(self) -> None:
         while True:
-            with trio.CancelScope(deadline=self.room.next_deadline()) as self._alarm:
-                await trio.sleep_forever()
+            self._look.set(self.room.next_deadline())
+            await self._look.wait()
             self._follow_wall_clock()
             self.apply(Tick(), patient=True)
 
     async def _admission(self) -> None:
         while True:
             await self._seat_free.wait()
-            self._seat_free = trio.Event()
             while self._alive and self.room.can_admit():
                 self.apply(AdmitNext())
 

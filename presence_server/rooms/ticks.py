@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from typing import NoReturn
 
-import trio
+from ..waiting import AlarmClock
 
 MAX_WAIT_S = 0.05
 """A tick waits no longer than this for input."""
@@ -24,13 +24,12 @@ MAX_WAIT_S = 0.05
 class Ticks:
     """Rings each board once for each time it asked. Times are scheduling seconds."""
 
-    __slots__ = ("_heap", "_order", "_scope", "_wake_at", "due")
+    __slots__ = ("_clock", "_heap", "_order", "due")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
-        self._scope: trio.CancelScope | None = None
-        self._wake_at = math.inf
+        self._clock = AlarmClock()
         self.due = math.inf
         """When to :meth:`ring`; infinity if nobody asked."""
 
@@ -43,7 +42,7 @@ class Ticks:
         heapq.heappush(self._heap, (at, self._order, tick))
         if at < self.due:
             self.due = at
-            self._sleep_until(at)
+            self._clock.set(at)
 
     def ring(self, now: float, *, is_busy: bool = False) -> None:
         """Call those whose time has come; if the server is busy, those that waited long."""
@@ -54,17 +53,10 @@ class Ticks:
         while heap and heap[0][0] <= latest:
             heapq.heappop(heap)[2]()
         self.due = heap[0][0] if heap else math.inf
-        self._sleep_until(self.due + MAX_WAIT_S if is_busy else self.due)
+        self._clock.set(self.due + MAX_WAIT_S if is_busy else self.due)
 
     async def run(self, ring: Callable[[], None]) -> NoReturn:
         """Call ``ring`` whenever there is somebody to ring, until cancelled."""
         while True:
-            with trio.CancelScope(deadline=self._wake_at) as self._scope:
-                await trio.sleep_forever()
+            await self._clock.wait()
             ring()
-
-    def _sleep_until(self, at: float) -> None:
-        if at != self._wake_at:
-            self._wake_at = at
-            if self._scope is not None:
-                self._scope.deadline = at
