@@ -13,7 +13,7 @@ import click
 from .. import __version__
 from ..protocol.errors import PresenceError
 from ..settings import SettingsError
-from . import config, load, migrate, serve, token, watch
+from . import check_config, load, migrate, serve, token, watch
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,7 +24,7 @@ def cli() -> None:
 
 cli.add_command(serve.serve)
 cli.add_command(migrate.migrate)
-cli.add_command(config.check_config)
+cli.add_command(check_config.check_config)
 cli.add_command(token.token)
 cli.add_command(watch.watch)
 cli.add_command(load.load)

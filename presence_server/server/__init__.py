@@ -1,6 +1,7 @@
 """Puts the parts together; the only package that knows concrete classes."""
 
+from .lifetimes import serve
 from .listening import ListeningAddress
-from .run import main, serve
+from .process import main
 
 __all__ = ["ListeningAddress", "main", "serve"]

@@ -54,7 +54,7 @@ class ServiceManager:
         except OSError as error:
             log.warning("the service manager cannot be told", told=lines, error=str(error))
 
-    async def keep_told(self, url: str, stop: trio.Event) -> None:
+    async def keep_informed(self, url: str, stop: trio.Event) -> None:
         """Ready now, alive from now on, and stopping once ``stop`` is set; until cancelled.
 
         The signs of life come from a task like all others: when the event loop hangs

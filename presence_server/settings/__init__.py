@@ -1,10 +1,11 @@
-"""Settings (protocol section 9).
+"""Every setting of the server, from four sources (section 9 of the protocol).
 
-:mod:`.sections` says what there is, :mod:`.sources` reads the environment and the TOML
-file, :mod:`.model` puts them together.
+:mod:`.sections` and :mod:`.auth` list the settings, :mod:`.sources` reads the environment
+and the TOML file, :mod:`.loading` merges the sources and validates the result.
 """
 
-from .model import (
+from .auth import AuthSettings
+from .loading import (
     Settings,
     SettingsError,
     load_server_settings,
@@ -12,7 +13,6 @@ from .model import (
     setting_kinds,
 )
 from .sections import (
-    AuthSettings,
     BoardSettings,
     CacheSettings,
     DatabaseSettings,

@@ -1,62 +1,17 @@
-"""The sections of the settings: names, defaults, ranges and meanings (protocol section 9)."""
+"""The sections of the settings but ``auth``: names, defaults, ranges and meanings.
+
+Source: section 9 of the protocol. A default is written here and nowhere else.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from typing import Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
-from .token_keys import Algorithm, TokenKey, read_key, read_public_key, read_secret
-
-YEAR_S = 366 * 86400.0
-_HEADER_TEXT = re.compile(r"[\x20-\x7e]+")
-
-Duration = Annotated[float, Field(gt=0, le=YEAR_S)]
-Grace = Annotated[float, Field(ge=0, le=YEAR_S)]
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-
-
-def _url(*schemes: str) -> AfterValidator:
-    def check(url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            scheme, _ = parts.scheme.partition("+")[0], parts.port
-        except ValueError:
-            scheme = ""
-        if scheme not in schemes or "://" not in url:
-            # Without the URL, which may hold a password.
-            raise ValueError(f"must be a URL of the kind {', '.join(f'{s}://' for s in schemes)}")
-        return url
-
-    return AfterValidator(check)
-
-
-DatabaseUrl = Annotated[str, _url("sqlite", "postgresql", "postgres")]
-RedisUrl = Annotated[str, _url("redis", "rediss", "unix")]
-
-
-class Section(BaseModel):
-    """One table of the TOML file. Unknown keys and infinite numbers are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-        validate_default=True,
-    )
+from .values import Count, DatabaseUrl, Duration, Grace, RedisUrl, Section
 
 
 class ServerSettings(Section):
@@ -92,7 +47,7 @@ class ServerSettings(Section):
 
     @property
     def trusted_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        """``trusted_proxies``, to look addresses up in."""
+        """``trusted_proxies`` as networks, to look up addresses in."""
         return tuple(ipaddress.ip_network(name, strict=False) for name in self.trusted_proxies)
 
     @property
@@ -102,7 +57,7 @@ class ServerSettings(Section):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address or name is this machine's own, whatever DNS says."""
+    """Whether an address or name means this machine; DNS is not asked."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -199,110 +154,6 @@ class QueueSettings(Section):
     grace_s: Grace = Field(
         30, description="Seconds a dropped connection keeps its place in the queue."
     )
-
-
-class AuthSettings(Section):
-    """Who may connect."""
-
-    mode: Literal["none", "jwt"] = Field(
-        "none", description='"none": users name themselves; "jwt": a signed token names them.'
-    )
-    jwt_secret: SecretStr | None = Field(
-        None, description="HMAC secret of at least 32 bytes; better PRESENCE_AUTH__JWT_SECRET_FILE."
-    )
-    jwt_public_key: str | None = Field(
-        None, repr=False, description="Public key (PEM) of whoever signs the tokens."
-    )
-    jwt_algorithms: tuple[Algorithm, ...] = Field(
-        (), description="Algorithms accepted; empty: HS256, or RS256, ES256, EdDSA, as fits a key."
-    )
-    jwt_audience: str | None = Field(None, description="Required aud claim.")
-    jwt_issuer: str | None = Field(None, description="Required iss claim.")
-    jwt_keys: dict[str, SecretStr] = Field(
-        {}, description="Secrets or public keys by kid, to rotate them."
-    )
-    allowed_origins: tuple[str, ...] = Field(
-        (), description='Origins beside this host that browsers may connect from; "*" allows all.'
-    )
-    admin_token: SecretStr | None = Field(
-        None, description="Bearer token of the admin routes; without it they answer 404."
-    )
-    allow_anonymous: bool = Field(
-        False, description='Allow auth.mode = "none" on an address that others can reach.'
-    )
-
-    @field_validator("admin_token")
-    @classmethod
-    def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
-        text = None if value is None else value.get_secret_value()
-        if text is not None and not text.strip():
-            raise ValueError("must not be empty")  # Or nothing at all would open the routes.
-        if text is not None and (text != text.strip() or not _HEADER_TEXT.fullmatch(text)):
-            raise ValueError("must be of visible ASCII characters: it is sent in a header")
-        return value
-
-    @field_validator("jwt_secret")
-    @classmethod
-    def _secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            read_secret(value.get_secret_value())
-        return value
-
-    @field_validator("jwt_public_key")
-    @classmethod
-    def _public_key(cls, value: str | None) -> str | None:
-        if value is not None:
-            read_public_key(value)
-        return value
-
-    @field_validator("jwt_keys")
-    @classmethod
-    def _keys(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for kid, key in value.items():
-            try:
-                read_key(key.get_secret_value())
-            except ValueError as error:
-                raise ValueError(f"{kid!r}: {error}") from None
-        return value
-
-    @field_validator("allowed_origins")
-    @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            parts = urlsplit(origin)
-            bare = parts.scheme and parts.netloc and f"{parts.scheme}://{parts.netloc}" == origin
-            if origin not in ("*", "null") and not bare:
-                raise ValueError(f"{origin!r} is not an origin such as https://example.com")
-        return value
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.mode == "jwt" and not (self.default_keys or self.keys_by_kid):
-            raise ValueError(
-                'auth.mode = "jwt" needs auth.jwt_secret, auth.jwt_public_key or auth.jwt_keys'
-            )
-        for key in (*self.default_keys, *self.keys_by_kid.values()):
-            if not key.algorithms:
-                raise ValueError("auth.jwt_algorithms holds none that fits one of the keys")
-        return self
-
-    @property
-    def default_keys(self) -> tuple[TokenKey, ...]:
-        """The keys for tokens that name none."""
-        keys = []
-        if self.jwt_secret is not None:
-            keys.append(read_secret(self.jwt_secret.get_secret_value()))
-        if self.jwt_public_key is not None:
-            keys.append(read_public_key(self.jwt_public_key))
-        return tuple(key.restricted_to(self.jwt_algorithms) for key in keys)
-
-    @property
-    def keys_by_kid(self) -> dict[str, TokenKey]:
-        """The keys that tokens may name."""
-        return {
-            kid: read_key(key.get_secret_value()).restricted_to(self.jwt_algorithms)
-            for kid, key in self.jwt_keys.items()
-        }
 
 
 class LimitsSettings(Section):

@@ -10,7 +10,7 @@ import pytest
 import trio
 from websockets.frames import Opcode
 
-from presence_server.server import ListeningAddress, run
+from presence_server.server import ListeningAddress, lifetimes
 from presence_server.server.listening import open_listeners
 from presence_server.settings import Settings
 from presence_server.transport.gate import gateway
@@ -37,7 +37,7 @@ def small_send_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32768)
         return listeners
 
-    monkeypatch.setattr(run, "open_listeners", open_small)
+    monkeypatch.setattr(lifetimes, "open_listeners", open_small)
 
 
 class Measured(Connection):

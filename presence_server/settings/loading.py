@@ -18,8 +18,8 @@ from pydantic_settings import (
 from ..protocol.errors import PresenceError
 from ..protocol.model import BoardLimits
 from . import sources
+from .auth import AuthSettings
 from .sections import (
-    AuthSettings,
     BoardSettings,
     CacheSettings,
     DatabaseSettings,
@@ -27,9 +27,9 @@ from .sections import (
     LoggingSettings,
     QueueSettings,
     RedisSettings,
-    Section,
     ServerSettings,
 )
+from .values import Section
 
 
 class SettingsError(PresenceError):

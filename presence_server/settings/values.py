@@ -1,0 +1,47 @@
+"""Kinds of values that several sections use, with their ranges."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+YEAR_S = 366 * 86400.0
+
+Duration = Annotated[float, Field(gt=0, le=YEAR_S)]
+Grace = Annotated[float, Field(ge=0, le=YEAR_S)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+def url_of(*schemes: str) -> AfterValidator:
+    """A validator that accepts URLs of these schemes; ``postgresql+driver`` counts, too."""
+
+    def check(url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            scheme, _ = parts.scheme.partition("+")[0], parts.port
+        except ValueError:
+            scheme = ""
+        if scheme not in schemes or "://" not in url:
+            # The text leaves the URL out: it may hold a password.
+            raise ValueError(f"must be a URL of the kind {', '.join(f'{s}://' for s in schemes)}")
+        return url
+
+    return AfterValidator(check)
+
+
+DatabaseUrl = Annotated[str, url_of("sqlite", "postgresql", "postgres")]
+RedisUrl = Annotated[str, url_of("redis", "rediss", "unix")]
+
+
+class Section(BaseModel):
+    """One table of the TOML file; it refuses unknown keys and infinite numbers."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
