@@ -13,12 +13,12 @@ from ..presence.service import PresenceService, wall_clock_ms
 from ..rooms.registry import Registry
 from ..settings import Settings
 from ..telemetry import Metrics
-from ..transport.gate.addresses import VisitorLimits
+from ..transport.gate.addresses import AddressLimits
 from ..transport.gate.gateway import Gateway, GatewayLimits
 from ..transport.http.hypercorn_server import HttpServer
 from ..transport.sessions.identity import Anonymous
 from ..transport.sessions.queue_tickets import QueueTickets
-from ..transport.sessions.room_entry import EntranceLimits
+from ..transport.sessions.room_entry import RoomEntryLimits
 from ..transport.sessions.tokens import TokenAuthority, TokenVerifier
 from ..transport.wire.deadlines import Deadlines
 from ..transport.wire.limits import ConnectionLimits
@@ -91,13 +91,13 @@ def gateway_limits(settings: Settings) -> GatewayLimits:
             ping_interval_s=limits.ping_interval_s,
             ping_timeout_s=limits.ping_timeout_s,
         ),
-        visitors=VisitorLimits(
+        addresses=AddressLimits(
             connections_per_ip=limits.connections_per_ip,
             connects_per_s=limits.connects_per_s,
             connects_burst=limits.connects_burst,
             trusted_proxies=settings.server.trusted_networks,
         ),
-        entrance=EntranceLimits(
+        room_entry=RoomEntryLimits(
             max_waiting=settings.queue.total_limit,
             detached_per_ip=limits.connections_per_ip,
             detached_s=settings.board.timeout_s,

@@ -14,7 +14,7 @@ from presence_server.server import ListeningAddress
 from tests.server.kit import PATIENCE_S
 from tests.server.raw import ask, plain, talk
 from tests.transport.frames import MASK
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 BYSTANDERS = 50
 ATTACKER = "127.0.0.2"
@@ -28,18 +28,18 @@ async def joined(
     board_id: str = "demo",
     *,
     receive_buffer: int | None = None,
-) -> Visitor:
+) -> RawClient:
     """Somebody over a raw connection who has taken the snapshot."""
-    visitor = await talk(address, receive_buffer=receive_buffer)
-    await visitor.upgrade(f"/ws/boards/{board_id}?user_id={user_id}")
-    await visitor.next_of("board:joined")
-    return visitor
+    client = await talk(address, receive_buffer=receive_buffer)
+    await client.upgrade(f"/ws/boards/{board_id}?user_id={user_id}")
+    await client.next_of("board:joined")
+    return client
 
 
 @asynccontextmanager
 async def undisturbed(
     address: ListeningAddress, count: int = BYSTANDERS, *, mallory: bool = True
-) -> AsyncIterator[list[Visitor]]:
+) -> AsyncIterator[list[RawClient]]:
     """Bystanders on the board "demo", who must have nothing to report in the end.
 
     ``mallory`` is there with one session of his own, so that further ones of his
@@ -52,13 +52,13 @@ async def undisturbed(
                 # He hears the others' events and reads none of them; there must be few.
                 own = await joined(address, "mallory")
                 stack.push_async_callback(own.stream.aclose)
-            for visitor in people:
-                stack.push_async_callback(visitor.stream.aclose)
-                await visitor.answers()
+            for client in people:
+                stack.push_async_callback(client.stream.aclose)
+                await client.answers()
         yield people
         with trio.fail_after(PATIENCE_S):
-            for visitor in people:
-                assert await visitor.answers() == []
+            for client in people:
+                assert await client.answers() == []
         assert (await ask(address, plain("GET /healthz HTTP/1.1"))).status == 200
 
 

@@ -16,12 +16,12 @@ from websockets.frames import Opcode
 from presence_server.protocol.decode import decode, read_update
 from presence_server.protocol.errors import BadMessage
 from presence_server.protocol.messages import PresenceUpdate
-from presence_server.transport.gate.addresses import Visit
+from presence_server.transport.gate.addresses import CountedConnection
 from presence_server.transport.gate.upgrade import Accepted
 from presence_server.transport.http.head import BadRequest, HeadReader
 from tests.transport.fake_wire import FakeWire
 from tests.transport.frames import frame, read_frames, text, upgrade_request
-from tests.transport.house import House
+from tests.transport.gateway_kit import GatewayUnderTest
 
 SAID_BY_SERVERS = {
     "board:joined",
@@ -42,29 +42,29 @@ async def converse(head: bytes, helpings: Sequence[bytes]) -> bytes | None:
     None for what is no WebSocket. Raises whatever a bug raises, and AssertionError for an
     answer that is none of the protocol's.
     """
-    house = House(messages_per_s=1e6, burst=10**6)
+    kit = GatewayUnderTest(messages_per_s=1e6, burst=10**6)
     crashed: list[str] = []
-    house.registry.on_crash = crashed.append
-    async with house.open():
-        visit = Visit(house.gateway._visitors, None)
-        outcome = house.gateway._decide(visit, head, b"")
+    kit.registry.on_crash = crashed.append
+    async with kit.open():
+        visit = CountedConnection(kit.gateway._addresses, None)
+        outcome = kit.gateway._decide(visit, head, b"")
         if not isinstance(outcome, Accepted):
             return None
         wire = FakeWire()
-        link, connection = house.gateway._open(outcome, wire, visit)
+        link, connection = kit.gateway._open(outcome, wire, visit)
         wire.connection = connection
-        with house.registry.batch:
-            house.gateway._start(link, connection, outcome, visit)
+        with kit.registry.batch:
+            kit.gateway._start(link, connection, outcome, visit)
         for data in helpings:
             await trio.testing.wait_all_tasks_blocked()
-            with house.registry.batch:
+            with kit.registry.batch:
                 connection.receive(data)
         await trio.testing.wait_all_tasks_blocked()
-        with house.registry.batch:
+        with kit.registry.batch:
             connection.receive_eof()
         assert crashed == [], "a room crashed"
         assert wire.aborted
-        assert house.gateway.connections == 0
+        assert kit.gateway.connections == 0
     return bytes(wire.sent)
 
 

@@ -15,7 +15,7 @@ from tests.hostile.kit import MIB, Growth, joined, undisturbed
 from tests.server.kit import PATIENCE_S
 from tests.server.raw import talk
 from tests.transport.frames import MASK, frame, text, upgrade_request
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -30,21 +30,21 @@ async def server(subject: Subject) -> AsyncIterator[ListeningAddress]:
         yield address
 
 
-async def say_too_much(visitor: Visitor, more_bytes: int) -> int:
+async def say_too_much(client: RawClient, more_bytes: int) -> int:
     """A message over the limit, then more, whatever the answer; how much of that was taken."""
     taken = 0
-    async with visitor.stream:
-        await visitor.send(TOO_MUCH)
-        closing = await visitor.frame()
+    async with client.stream:
+        await client.send(TOO_MUCH)
+        closing = await client.frame()
         assert closing is not None
         assert closing.close.code == 1009
         try:
             while taken < more_bytes:
-                await visitor.send(CHUNK)
+                await client.send(CHUNK)
                 taken += len(CHUNK)
             # Beyond what it may wait for our answer it takes no more, and the connection ends.
             while True:
-                await visitor.send(CHUNK)
+                await client.send(CHUNK)
                 await trio.sleep(0.05)
         except trio.BrokenResourceError:
             return taken
@@ -67,11 +67,11 @@ async def test_fragments_that_never_end_are_kept_up_to_the_limit_only(
     with trio.fail_after(PATIENCE_S):
         growth = Growth(subject.pid)
         for _ in range(5):
-            visitor = await joined(server, "mallory")
-            async with visitor.stream:
-                await visitor.send(text(b"x" * 1000, fin=False))
-                await visitor.send(frame(Opcode.CONT, b"x" * 1000, fin=False) * 70)
-                assert await visitor.end() == 1009
+            client = await joined(server, "mallory")
+            async with client.stream:
+                await client.send(text(b"x" * 1000, fin=False))
+                await client.send(frame(Opcode.CONT, b"x" * 1000, fin=False) * 70)
+                assert await client.end() == 1009
     assert growth.peak_bytes < 5 * MIB
 
 
@@ -85,17 +85,17 @@ def bomb() -> bytes:
     return b"\xc1\xfe" + len(data).to_bytes(2, "big") + MASK + masked
 
 
-async def offering(address: ListeningAddress, offer: str) -> Visitor:
-    visitor = await talk(address)
+async def offering(address: ListeningAddress, offer: str) -> RawClient:
+    client = await talk(address)
     request = upgrade_request(
         "/ws/boards/demo?user_id=mallory", **{"Sec-WebSocket-Extensions": offer}
     )
-    await visitor.send(request)
-    head = await visitor.read_until(b"\r\n\r\n")
+    await client.send(request)
+    head = await client.read_until(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 ")
     assert b"deflate" not in head
-    await visitor.next_of("board:joined")
-    return visitor
+    await client.next_of("board:joined")
+    return client
 
 
 async def test_a_compressed_bomb_is_a_violation_since_nothing_was_negotiated(
@@ -109,8 +109,8 @@ async def test_a_compressed_bomb_is_a_violation_since_nothing_was_negotiated(
             "permessage-deflate; client_no_context_takeover",
             "x-webkit-deflate-frame",
         ):
-            visitor = await offering(server, offer)
-            async with visitor.stream:
-                await visitor.send(data)
-                assert await visitor.end() == 1002
+            client = await offering(server, offer)
+            async with client.stream:
+                await client.send(data)
+                assert await client.end() == 1002
     assert growth.peak_bytes < 5 * MIB

@@ -23,10 +23,10 @@ from presence_server.rooms.room_task import RoomTask
 from presence_server.server import ListeningAddress
 from presence_server.server.web_view import WebView
 from presence_server.storage.repository import Repository
-from presence_server.transport.gate.addresses import Visitors as Addresses
+from presence_server.transport.gate.addresses import AddressCounter
 from presence_server.transport.sessions.session_link import SessionLink
 from presence_server.transport.wire.connection import Connection
-from presence_server.transport.wire.ports import Alarm
+from presence_server.transport.wire.ports import ConnectionAlarm
 from presence_server.transport.wire.pump import Pump
 from tests.hostile.kit import undisturbed
 from tests.server.kit import PATIENCE_S, Client, Visitors, running_server, visiting
@@ -50,7 +50,7 @@ async def broken_async(*_: object, **__: object) -> NoReturn:
     raise Injected("injected")
 
 
-class House:
+class ServerWithVictim:
     """A server with a victim on the board "victim", and bystanders on "demo"."""
 
     def __init__(self, address: ListeningAddress, visitors: Visitors, victim: Client) -> None:
@@ -74,7 +74,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, *, ping_interval_s: float = 20) -> AsyncIterator[House]:
+async def server_with_victim(
+    folder: Path, *, ping_interval_s: float = 20
+) -> AsyncIterator[ServerWithVictim]:
     """Bystanders must have noticed nothing in the end."""
     with structlog.testing.capture_logs() as log:
         async with (
@@ -84,7 +86,9 @@ async def house(folder: Path, *, ping_interval_s: float = 20) -> AsyncIterator[H
             undisturbed(address, count=10),
             visiting(address) as visitors,
         ):
-            found = House(address, visitors, await visitors.join("ada", board_id="victim"))
+            found = ServerWithVictim(
+                address, visitors, await visitors.join("ada", board_id="victim")
+            )
             found.log = log  # type: ignore[assignment]
             yield found
 
@@ -97,7 +101,7 @@ def names_the_bug(entry: Entry) -> bool:
 
 
 async def test_in_a_handler_ends_that_connection(tmp_path: Path, monkeypatch: Patch) -> None:
-    async with house(tmp_path) as found:
+    async with server_with_victim(tmp_path) as found:
         with monkeypatch.context() as patch:
             patch.setattr(SessionLink, "on_binary", broken)
             await found.victim.socket.send_message(b"x")
@@ -110,14 +114,14 @@ async def test_in_a_handler_ends_that_connection(tmp_path: Path, monkeypatch: Pa
 async def test_in_a_deadline_ends_that_connection(tmp_path: Path, monkeypatch: Patch) -> None:
     original = Connection.on_alarm
 
-    def selective(self: Connection, alarm: Alarm, now: float) -> None:
+    def selective(self: Connection, alarm: ConnectionAlarm, now: float) -> None:
         link = self._handler
         is_late = isinstance(link, SessionLink) and link.profile.user_id == "late"
-        if is_late and alarm is Alarm.KEEPALIVE:
+        if is_late and alarm is ConnectionAlarm.KEEPALIVE:
             broken()
         original(self, alarm, now)
 
-    async with house(tmp_path, ping_interval_s=0.2) as found:
+    async with server_with_victim(tmp_path, ping_interval_s=0.2) as found:
         with monkeypatch.context() as patch:
             patch.setattr(Connection, "on_alarm", selective)
             late = await found.visitors.join("late", board_id="victim")
@@ -128,11 +132,11 @@ async def test_in_a_deadline_ends_that_connection(tmp_path: Path, monkeypatch: P
         assert entry["alarm"] == "KEEPALIVE"
 
 
-@pytest.mark.parametrize("where", [(Addresses, "arrive"), (Pump, "add")])
+@pytest.mark.parametrize("where", [(AddressCounter, "arrive"), (Pump, "add")])
 async def test_in_accepting_ends_that_connection(
     where: tuple[type, str], tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    async with house(tmp_path) as found:
+    async with server_with_victim(tmp_path) as found:
         with monkeypatch.context() as patch:
             patch.setattr(*where, broken)
             async with (await talk(found.address)).stream as stream:
@@ -164,7 +168,7 @@ async def test_in_a_room_ends_the_sessions_of_its_board(
             return original(self, *args)
         return broken()
 
-    async with house(tmp_path) as found:
+    async with server_with_victim(tmp_path) as found:
         with monkeypatch.context() as patch:
             patch.setattr(where, attribute, selective)
             await found.victim.send("presence:update", status="away")
@@ -179,7 +183,7 @@ async def test_in_a_room_ends_the_sessions_of_its_board(
 async def test_in_a_task_of_a_room_ends_the_sessions_of_its_board(
     attribute: str, tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    async with house(tmp_path) as found:
+    async with server_with_victim(tmp_path) as found:
         with monkeypatch.context() as patch:
             patch.setattr(RoomTask, attribute, broken_async)
             late = await found.visitors.open("late", user_id="bob")
@@ -194,7 +198,7 @@ async def test_in_a_task_of_a_room_ends_the_sessions_of_its_board(
 async def test_in_the_cursor_tick_ends_the_sessions_of_its_board(
     tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    async with house(tmp_path) as found:
+    async with server_with_victim(tmp_path) as found:
         with monkeypatch.context() as patch:
             patch.setattr(CursorTray, "take", broken)
             await found.victim.send("presence:update", cursor={"x": 1, "y": 2})
@@ -226,7 +230,7 @@ async def test_in_a_web_route_is_a_500_that_says_nothing(
     tmp_path: Path, monkeypatch: Patch
 ) -> None:
     request = plain("GET /api/boards/demo/presence HTTP/1.1")
-    async with house(tmp_path) as found:
+    async with server_with_victim(tmp_path) as found:
         with monkeypatch.context() as patch:
             patch.setattr(WebView, "presence", broken_async)
             answer = await ask(found.address, request)
@@ -241,7 +245,7 @@ async def test_in_a_web_route_is_a_500_that_says_nothing(
 async def test_in_the_store_degrades_as_an_outage_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    async with house(tmp_path) as found:
+    async with server_with_victim(tmp_path) as found:
         with monkeypatch.context() as patch:
             patch.setattr(Repository, "write", broken_async)
             # Nobody is held up by it.
@@ -258,7 +262,7 @@ async def test_in_the_store_degrades_as_an_outage_and_nothing_is_lost(
 
 
 async def test_in_the_cache_degrades_as_an_outage(tmp_path: Path, monkeypatch: Patch) -> None:
-    async with house(tmp_path) as found:
+    async with server_with_victim(tmp_path) as found:
         with monkeypatch.context() as patch:
             patch.setattr(MemoryCache, "set_many", broken_async)
             newcomer = await found.visitors.join("bob", board_id="victim")

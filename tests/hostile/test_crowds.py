@@ -11,7 +11,7 @@ from presence_server.server import ListeningAddress
 from tests.hostile.kit import ATTACKER, metric, undisturbed
 from tests.server.kit import PATIENCE_S, running_server
 from tests.transport.frames import close
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -21,19 +21,19 @@ BOARDS = 200
 MAY_LEAVE = 50
 
 
-async def call(address: ListeningAddress, board_id: str, session_id: str = "") -> Visitor:
+async def call(address: ListeningAddress, board_id: str, session_id: str = "") -> RawClient:
     """Mallory, from the attacker's address."""
     sock = trio.socket.socket()
     await sock.bind((ATTACKER, 0))
     await sock.connect((address.host, address.port))
-    visitor = Visitor(trio.SocketStream(sock))
+    client = RawClient(trio.SocketStream(sock))
     target = f"/ws/boards/{board_id}?user_id=mallory&session_id={session_id}"
-    await visitor.upgrade(target)
-    return visitor
+    await client.upgrade(target)
+    return client
 
 
-async def first_word(visitor: Visitor) -> str:
-    told = await visitor.next()
+async def first_word(client: RawClient) -> str:
+    told = await client.next()
     return str(told.get("code") or told["type"])
 
 
@@ -74,12 +74,12 @@ async def test_an_address_that_leaves_boards_behind_comes_back_to_them_and_begin
         words, sessions = [], {}
         with trio.fail_after(PATIENCE_S):
             for number in range(BOARDS):
-                visitor = await call(address, f"board-{number}")
-                told = await visitor.next()
+                client = await call(address, f"board-{number}")
+                told = await client.next()
                 words.append(str(told.get("code") or told["type"]))
                 if words[-1] == "board:joined":
                     sessions[f"board-{number}"] = str(told["session_id"])
-                await visitor.stream.aclose()
+                await client.stream.aclose()
             assert words.count("RATE_LIMITED") >= BOARDS - 2 * MAY_LEAVE
             assert words[:MAY_LEAVE] == ["board:joined"] * MAY_LEAVE
             assert await metric(address, "presence_boards") <= 2 * MAY_LEAVE

@@ -16,7 +16,7 @@ from tests.server.kit import PATIENCE_S
 from tests.server.process import ServerProcess, server_process
 from tests.server.raw import ask, plain, talk
 from tests.transport.frames import upgrade_request
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -46,18 +46,18 @@ async def until_logged(server: ServerProcess, event: str) -> None:
             await trio.sleep(0.01)
 
 
-async def ask_to_join(stack: AsyncExitStack, address: ListeningAddress, user_id: str) -> Visitor:
+async def ask_to_join(stack: AsyncExitStack, address: ListeningAddress, user_id: str) -> RawClient:
     """Somebody who has asked, whether or not anybody accepts."""
-    visitor = await talk(address)
-    stack.push_async_callback(visitor.stream.aclose)
-    await visitor.send(upgrade_request(f"/ws/boards/demo?user_id={user_id}"))
-    return visitor
+    client = await talk(address)
+    stack.push_async_callback(client.stream.aclose)
+    await client.send(upgrade_request(f"/ws/boards/demo?user_id={user_id}"))
+    return client
 
 
-async def answer_of(visitor: Visitor) -> None:
+async def answer_of(client: RawClient) -> None:
     with trio.fail_after(PATIENCE_S):
-        assert (await visitor.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
-        await visitor.next_of("board:joined")
+        assert (await client.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        await client.next_of("board:joined")
 
 
 async def test_accepting_resumes_when_a_descriptor_is_free_and_those_within_go_on(
@@ -80,9 +80,9 @@ async def test_accepting_resumes_when_a_descriptor_is_free_and_those_within_go_o
         await first.stream.aclose()
         await until_logged(server, "accepting again")
         # As many as wait go, one by one: everybody gets their turn.
-        for number, visitor in enumerate(waiting):
-            await answer_of(visitor)
-            await visitor.stream.aclose()
+        for number, client in enumerate(waiting):
+            await answer_of(client)
+            await client.stream.aclose()
             assert number < MAY_OPEN
         late = await ask_to_join(stack, address, "late")
         await answer_of(late)

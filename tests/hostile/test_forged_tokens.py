@@ -21,7 +21,7 @@ from tests.server.kit import PATIENCE_S, running_server
 from tests.server.process import server_process
 from tests.server.raw import ask, plain, talk
 from tests.transport.frames import upgrade_request
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -95,12 +95,12 @@ def carriers(shown: str) -> list[bytes]:
     ]
 
 
-async def said(address: ListeningAddress, request: bytes) -> Visitor:
-    visitor = await talk(address)
-    await visitor.send(request)
-    head = await visitor.read_until(b"\r\n\r\n")
+async def said(address: ListeningAddress, request: bytes) -> RawClient:
+    client = await talk(address)
+    await client.send(request)
+    head = await client.read_until(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101 "), head
-    return visitor
+    return client
 
 
 async def test_no_forged_token_lets_anybody_in_and_none_is_logged(tmp_path: Path) -> None:
@@ -116,15 +116,15 @@ async def test_no_forged_token_lets_anybody_in_and_none_is_logged(tmp_path: Path
         with trio.fail_after(2 * PATIENCE_S):
             for shown in (good(), hand_made({"alg": "HS256", "kid": "now"}, SECRET.encode())):
                 for request in carriers(shown):
-                    visitor = await said(server.address, request)
-                    async with visitor.stream:
-                        await visitor.next_of("board:joined")
+                    client = await said(server.address, request)
+                    async with client.stream:
+                        await client.next_of("board:joined")
             for name, shown in kept.items():
                 for request in carriers(shown):
-                    visitor = await said(server.address, request)
-                    async with visitor.stream:
-                        assert (await visitor.next())["code"] == "UNAUTHORIZED", name
-                        assert await visitor.end() == 4401, name
+                    client = await said(server.address, request)
+                    async with client.stream:
+                        assert (await client.next())["code"] == "UNAUTHORIZED", name
+                        assert await client.end() == 4401, name
                 answer = await ask(
                     server.address,
                     plain(
@@ -153,8 +153,8 @@ async def test_anothers_session_is_not_resumed_and_its_owner_keeps_it(tmp_path: 
             assert joined["self"]["user_id"] == "eve"  # type: ignore[index]
             await ada.next_of("user:joined")
             assert await ada.answers() == []
-            for visitor in (ada, eve):
-                await visitor.stream.aclose()
+            for client in (ada, eve):
+                await client.stream.aclose()
 
 
 HOST = "boards.example"
@@ -196,7 +196,7 @@ async def test_only_pages_of_this_host_and_those_allowed_may_connect(tmp_path: P
 
 
 async def status_of(address: ListeningAddress, request: bytes) -> int:
-    visitor = await talk(address)
-    async with visitor.stream:
-        await visitor.send(request)
-        return int((await visitor.read_until(b"\r\n\r\n")).split(b" ")[1])
+    client = await talk(address)
+    async with client.stream:
+        await client.send(request)
+        return int((await client.read_until(b"\r\n\r\n")).split(b" ")[1])

@@ -18,7 +18,7 @@ from benchmarks.subject import Subject
 from presence_server.server import ListeningAddress
 from tests.hostile.kit import MIB, Growth, header, joined, raw, undisturbed
 from tests.server.kit import PATIENCE_S, running_server
-from tests.transport.fake_wire import Held
+from tests.transport.fake_wire import ConnectionUnderTest
 from tests.transport.frames import MASK, close, frame, read_frames, text
 
 pytestmark = pytest.mark.e2e
@@ -35,7 +35,7 @@ def codes_of(helpings: Iterable[bytes], max_message_bytes: int = 2**20) -> list[
     """The close code of each helping, on a connection of its own; None where there is none."""
     found: list[int | None] = []
     for data in helpings:
-        held = Held(max_message_bytes=max_message_bytes)
+        held = ConnectionUnderTest(max_message_bytes=max_message_bytes)
         held.connection.receive(data)
         closes = [seen.close.code for seen in held.frames() if seen.opcode is Opcode.CLOSE]
         assert len(closes) <= 1, data
@@ -126,11 +126,11 @@ async def server(tmp_path: Path) -> AsyncIterator[ListeningAddress]:
 
 async def end_of(address: ListeningAddress, *data: bytes) -> int | None:
     """The close code that these frames of mallory's get; whatever events come before it."""
-    visitor = await joined(address, "mallory")
-    async with visitor.stream:
+    client = await joined(address, "mallory")
+    async with client.stream:
         with trio.fail_after(PATIENCE_S):
-            await visitor.send(*data)
-            return await visitor.end()
+            await client.send(*data)
+            return await client.end()
 
 
 async def test_text_that_is_no_utf8_closes_with_1007_however_it_is_cut(
@@ -199,16 +199,16 @@ async def test_floods_of_pings_and_empty_frames_take_no_memory(subject: Subject)
 
 async def flood(address: ListeningAddress, name: str, one: bytes, count: int = 5000) -> None:
     """As many frames as a connection takes; reads nothing until the end."""
-    visitor = await joined(address, "mallory")
-    async with visitor.stream:
+    client = await joined(address, "mallory")
+    async with client.stream:
         with trio.fail_after(PATIENCE_S):
             try:
                 if name == "empty fragments":
-                    await visitor.send(text("", fin=False))
+                    await client.send(text("", fin=False))
                 for _ in range(20):
-                    await visitor.send(one * (count // 20))
-                await visitor.send(close())
-                seen = read_frames(await visitor.rest())
+                    await client.send(one * (count // 20))
+                await client.send(close())
+                seen = read_frames(await client.rest())
             except trio.BrokenResourceError:
                 return  # It was told why, and did not read it.
             # A close frame inside of an unfinished message is a violation to the library.

@@ -19,7 +19,7 @@ from tests.hostile.logs import Style, logged
 from tests.server.kit import PATIENCE_S, running_server
 from tests.server.raw import ask, plain, talk
 from tests.transport.frames import close, frame, text, upgrade_request
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -37,35 +37,35 @@ EVENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z \[[a-z]+ *\] ")
 styles = pytest.mark.parametrize("style", ["console", "json"])
 
 
-async def hostile(address: ListeningAddress) -> Visitor:
+async def hostile(address: ListeningAddress) -> RawClient:
     """Somebody with the name, on the board "demo"."""
-    visitor = await talk(address)
-    await visitor.upgrade(f"/ws/boards/demo?{QUERY}")
-    joined = await visitor.next_of("board:joined")
+    client = await talk(address)
+    await client.upgrade(f"/ws/boards/demo?{QUERY}")
+    joined = await client.next_of("board:joined")
     assert MARK in str(joined["self"])
-    return visitor
+    return client
 
 
 async def say_it_everywhere(address: ListeningAddress) -> None:
     """The name in each place where a client can put a text."""
     name, latin = quote(NAME, safe=""), MARK + "\x85\x9b"
-    visitor = await hostile(address)
-    async with visitor.stream:
-        await visitor.say("presence:update", metadata={NAME: NAME}, cursor={"x": 1, "y": 2})
-        await visitor.say("presence:update", status=NAME)
-        await visitor.say("auth:refresh", token=NAME)
-        await visitor.say(NAME, **{NAME: NAME})
-        await visitor.send(
+    client = await hostile(address)
+    async with client.stream:
+        await client.say("presence:update", metadata={NAME: NAME}, cursor={"x": 1, "y": 2})
+        await client.say("presence:update", status=NAME)
+        await client.say("auth:refresh", token=NAME)
+        await client.say(NAME, **{NAME: NAME})
+        await client.send(
             text(f'{{"type":"{MARK}'),
             frame(Opcode.PONG, MARK.encode()),
             frame(Opcode.BINARY, NAME.encode()),
             text(NAME, fin=False),
             frame(Opcode.CONT, NAME.encode()),
         )
-        await visitor.answers()
+        await client.answers()
         kick = f"DELETE /api/boards/demo/users/{quote(NAME[:100], safe='')} HTTP/1.1"
         assert (await ask(address, plain(kick, "Authorization: Bearer admin"))).status == 200
-        assert await visitor.end() == 4410
+        assert await client.end() == 4410
     leaver = await hostile(address)
     async with leaver.stream:
         await leaver.send(close(4000, MARK))
@@ -103,11 +103,11 @@ async def test_a_name_in_an_error_is_part_of_a_line(
 
     with logged(style) as log, trio.fail_after(PATIENCE_S):
         async with running_server(tmp_path) as address:
-            visitor = await hostile(address)
-            async with visitor.stream:
+            client = await hostile(address)
+            async with client.stream:
                 monkeypatch.setattr(Room, "handle", broken)
-                await visitor.say("presence:update", status="away")
-                assert await visitor.end() == 1011
+                await client.say("presence:update", status="away")
+                assert await client.end() == 1011
                 monkeypatch.undo()
     assert MARK in log.getvalue(), "there is a name in the log"
     assert not set(log.getvalue()) & {*LINE_ENDS[1:], *STEERING}

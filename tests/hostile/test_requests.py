@@ -20,7 +20,7 @@ from tests.server.process import server_process
 from tests.server.raw import plain, talk
 from tests.server.test_bad_input import BAD_REQUESTS
 from tests.transport.frames import close, event, frame, upgrade_request
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -131,11 +131,11 @@ EXTENSIONS = [
 
 async def answer_to(address: ListeningAddress, data: bytes) -> bytes:
     """Everything that comes back, up to the server's end of the connection."""
-    visitor = await talk(address)
-    async with visitor.stream:
+    client = await talk(address)
+    async with client.stream:
         with trio.fail_after(PATIENCE_S):
-            await visitor.send(data)
-            return await visitor.rest()
+            await client.send(data)
+            return await client.rest()
 
 
 def statuses(answer: bytes) -> list[int]:
@@ -168,16 +168,16 @@ async def test_no_request_of_these_disturbs_the_process_or_fifty_others(tmp_path
 
 async def offer_extensions(address: ListeningAddress) -> None:
     for offer in EXTENSIONS:
-        visitor = await talk(address)
-        async with visitor.stream:
+        client = await talk(address)
+        async with client.stream:
             with trio.fail_after(PATIENCE_S):
                 target = "/ws/boards/demo?user_id=mallory"
-                await visitor.send(upgrade_request(target, Sec_WebSocket_Extensions=offer))
-                head = await visitor.read_until(b"\r\n\r\n")
+                await client.send(upgrade_request(target, Sec_WebSocket_Extensions=offer))
+                head = await client.read_until(b"\r\n\r\n")
                 assert head.startswith(b"HTTP/1.1 101 "), offer[:100]
                 assert b"extensions" not in head.lower()
-                await visitor.next_of("board:joined")
-                assert await visitor.answers() == []
+                await client.next_of("board:joined")
+                assert await client.answers() == []
 
 
 async def send_more_than_a_head(address: ListeningAddress) -> None:
@@ -194,11 +194,11 @@ async def send_more_than_a_head(address: ListeningAddress) -> None:
             await _one_session(await talk(address), head + rest, code)
 
 
-async def _one_session(visitor: Visitor, data: bytes, code: int | None) -> None:
-    async with visitor.stream:
+async def _one_session(client: RawClient, data: bytes, code: int | None) -> None:
+    async with client.stream:
         with trio.fail_after(PATIENCE_S):
-            await visitor.send(data)
-            assert (await visitor.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            await client.send(data)
+            assert (await client.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
             if code is None:
-                await visitor.stream.send_eof()
-            assert await visitor.end() == code
+                await client.stream.send_eof()
+            assert await client.end() == code

@@ -18,7 +18,7 @@ from presence_server.transport.wire.connection import Connection
 from tests.hostile.kit import MIB, joined
 from tests.server.kit import PATIENCE_S, running_server
 from tests.transport.frames import read_frames
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -53,23 +53,23 @@ class Measured(Connection):
 class Member:
     """Reads whatever comes, looks at it in the end only, and says something when told to."""
 
-    def __init__(self, visitor: Visitor) -> None:
-        self.visitor = visitor
+    def __init__(self, client: RawClient) -> None:
+        self.client = client
         self.data = bytearray()
         self._looked_at: dict[bytes, int] = {}
 
     @classmethod
     async def enter(cls, stack: AsyncExitStack, address: ListeningAddress, number: int) -> Member:
-        visitor = await joined(address, f"member-{number}")
-        stack.push_async_callback(visitor.stream.aclose)
-        return cls(visitor)
+        client = await joined(address, f"member-{number}")
+        stack.push_async_callback(client.stream.aclose)
+        return cls(client)
 
     async def read(self) -> None:
-        while more := await self.visitor.stream.receive_some(2**18):
+        while more := await self.client.stream.receive_some(2**18):
             self.data += more
 
     async def talk(self, number: int) -> None:
-        await self.visitor.say("presence:update", metadata=METADATA | {"n": number})
+        await self.client.say("presence:update", metadata=METADATA | {"n": number})
 
     def heard(self, word: bytes) -> bool:
         """Whether something was said so far; what came before it is not looked at again."""
@@ -129,7 +129,7 @@ async def everybody_hears(members: list[Member], word: bytes) -> None:
 async def still_there(members: list[Member]) -> None:
     """Everybody gets an answer, behind all that was said before."""
     for member in members:
-        await member.visitor.say("heartbeat")
+        await member.client.say("heartbeat")
     await everybody_hears(members, b"heartbeat:ack")
 
 

@@ -9,7 +9,7 @@ import trio
 
 from presence_server.server import ListeningAddress
 from tests.server.kit import PATIENCE_S
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 
 class Answer(NamedTuple):
@@ -20,7 +20,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-async def talk(address: ListeningAddress, *, receive_buffer: int | None = None) -> Visitor:
+async def talk(address: ListeningAddress, *, receive_buffer: int | None = None) -> RawClient:
     """A connection on which nothing has been said.
 
     ``receive_buffer`` is how many bytes the system takes for a client that does not read.
@@ -29,14 +29,14 @@ async def talk(address: ListeningAddress, *, receive_buffer: int | None = None) 
     if receive_buffer is not None:
         sock.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, receive_buffer)
     await sock.connect((address.host, address.port))
-    return Visitor(trio.SocketStream(sock))
+    return RawClient(trio.SocketStream(sock))
 
 
-async def talk_tls(address: ListeningAddress, trust: ssl.SSLContext) -> Visitor:
+async def talk_tls(address: ListeningAddress, trust: ssl.SSLContext) -> RawClient:
     """The same over TLS, which half-closes nothing."""
     tcp = await trio.open_tcp_stream(address.host, address.port)
     stream = trio.SSLStream(tcp, trust, server_hostname=address.host, https_compatible=True)
-    return Visitor(cast("trio.abc.HalfCloseableStream", stream))
+    return RawClient(cast("trio.abc.HalfCloseableStream", stream))
 
 
 async def ask(address: ListeningAddress, request: bytes, *, half_closes: bool = False) -> Answer:

@@ -18,7 +18,7 @@ from presence_server.server import ListeningAddress
 from tests.server.kit import PATIENCE_S, Client, Visitors, running_server, visiting
 from tests.server.raw import ask, plain, talk
 from tests.transport.frames import close, event, frame, text, upgrade_request
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -185,7 +185,7 @@ async def witnessed(
         assert (await ask(address, plain("GET /healthz HTTP/1.1"))).status == 200
 
 
-async def raw_session(address: ListeningAddress, rest: bytes = b"") -> Visitor:
+async def raw_session(address: ListeningAddress, rest: bytes = b"") -> RawClient:
     """Another session of mallory's, over a raw connection."""
     visitor = await talk(address)
     await visitor.upgrade("/ws/boards/demo?user_id=mallory", rest)

@@ -18,7 +18,7 @@ from tests.server.kit import PATIENCE_S, visiting
 from tests.server.process import ServerProcess, server_process
 from tests.server.raw import ask, plain, talk
 from tests.transport.frames import frame, upgrade_request
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -54,7 +54,7 @@ def assert_quiet(server: ServerProcess) -> None:
 
 
 @asynccontextmanager
-async def deaf_peer(address: ListeningAddress) -> AsyncIterator[Visitor]:
+async def deaf_peer(address: ListeningAddress) -> AsyncIterator[RawClient]:
     """A session that does not read: what it is told does not leave the server."""
     visitor = await talk(address, receive_buffer=4096)
     async with visitor.stream:

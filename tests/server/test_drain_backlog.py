@@ -15,7 +15,7 @@ from tests.server.process import server_process
 from tests.server.raw import talk_tls
 from tests.server.test_drain import assert_quiet, database_url, open_sessions
 from tests.transport.frames import close, event
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -31,7 +31,7 @@ async def test_a_goodbye_said_before_the_signal_is_a_leave(tmp_path: Path, goodb
     ) as server:
         codes: list[int | None] = []
 
-        async def leave(visitor: Visitor) -> None:
+        async def leave(visitor: RawClient) -> None:
             codes.append(await visitor.end())
 
         with trio.fail_after(PATIENCE_S):

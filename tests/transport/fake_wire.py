@@ -106,7 +106,7 @@ class FakeHandler:
         return any(isinstance(word, str) and word.startswith("end") for word in self.heard)
 
 
-class Held:
+class ConnectionUnderTest:
     """One connection with a fake on either side."""
 
     def __init__(self, deadlines: Deadlines | None = None, **limits: float) -> None:

@@ -23,7 +23,7 @@ from presence_server.rooms import room_task
 from presence_server.transport.wire.pump import Pump, SocketWire, pump_is_available
 from tests.rooms.fake_board import FakeBoard, settle
 from tests.transport.frames import event
-from tests.transport.house import House, Visitor, call, listen
+from tests.transport.gateway_kit import GatewayUnderTest, RawClient, call, listen
 
 MEMBERS = 12
 PATIENCE_S = 20.0
@@ -102,17 +102,17 @@ def tasks_alive() -> int:
     return trio.lowlevel.current_statistics().tasks_living
 
 
-class FullHouse:
+class FullBoard:
     """Members of one board, over TCP, who have heard of each other."""
 
-    def __init__(self, house: House, address: tuple[str, int]) -> None:
-        self.house = house
+    def __init__(self, kit: GatewayUnderTest, address: tuple[str, int]) -> None:
+        self.kit = kit
         self._address = address
-        self.members: list[Visitor] = []
+        self.members: list[RawClient] = []
 
     async def grow_to(self, count: int) -> None:
         while len(self.members) < count:
-            newcomer = await call(self.house, self._address, f"user-{len(self.members)}")
+            newcomer = await call(self.kit, self._address, f"user-{len(self.members)}")
             for member in self.members:
                 await member.next_of("user:joined")
             self.members.append(newcomer)
@@ -125,11 +125,11 @@ class FullHouse:
 
 
 @pytest.fixture
-async def full() -> AsyncIterator[FullHouse]:
-    house = House(pump=CountingPump, messages_per_s=1e6, burst=1_000_000)
+async def full() -> AsyncIterator[FullBoard]:
+    kit = GatewayUnderTest(pump=CountingPump, messages_per_s=1e6, burst=1_000_000)
     with trio.fail_after(PATIENCE_S):
-        async with house.open() as nursery:
-            yield FullHouse(house, await listen(house, nursery))
+        async with kit.open() as nursery:
+            yield FullBoard(kit, await listen(kit, nursery))
 
 
 def changes(count: int) -> list[bytes]:
@@ -144,7 +144,7 @@ _numbers = itertools.count()
 class TestBroadcast:
     @pytest.mark.parametrize("members", [2, MEMBERS])
     async def test_is_encoded_and_framed_once_whoever_hears_it(
-        self, full: FullHouse, encodings: Spy, framings: Spy, members: int
+        self, full: FullBoard, encodings: Spy, framings: Spy, members: int
     ) -> None:
         await full.grow_to(members)
         encodings.calls = framings.calls = 0
@@ -152,9 +152,9 @@ class TestBroadcast:
         await full.hear("presence:update", 5)
         assert (encodings.calls, framings.calls) == (5, 5)
 
-    async def test_is_one_write_a_member_however_many_there_are(self, full: FullHouse) -> None:
+    async def test_is_one_write_a_member_however_many_there_are(self, full: FullBoard) -> None:
         await full.grow_to(MEMBERS)
-        pump = full.house.pump
+        pump = full.kit.pump
         assert isinstance(pump, CountingPump)
         for count in (1, 40):
             pump.writes.clear()
@@ -164,7 +164,7 @@ class TestBroadcast:
             assert list(pump.writes.values()) == [1] * MEMBERS
 
     async def test_of_cursors_is_one_frame_for_all_that_moved(
-        self, full: FullHouse, encodings: Spy
+        self, full: FullBoard, encodings: Spy
     ) -> None:
         await full.grow_to(2)
         # The first of an interval is told at once, what follows with the next tick.
@@ -179,7 +179,7 @@ class TestBroadcast:
 
 @needs_epoll
 class TestTasks:
-    async def test_a_message_begins_none(self, full: FullHouse) -> None:
+    async def test_a_message_begins_none(self, full: FullBoard) -> None:
         await full.grow_to(3)
         await settle()
         alive = tasks_alive()
@@ -191,7 +191,7 @@ class TestTasks:
         assert births.count == 0
         assert tasks_alive() == alive
 
-    async def test_a_connection_begins_none(self, full: FullHouse) -> None:
+    async def test_a_connection_begins_none(self, full: FullBoard) -> None:
         await full.grow_to(1)  # It begins the board, which has tasks.
         await settle()
         alive = tasks_alive()

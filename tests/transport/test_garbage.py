@@ -13,7 +13,7 @@ import trio.testing
 from presence_server.transport.wire.connection import Connection
 from presence_server.transport.wire.pump import Pump, pump_is_available
 from tests.transport.frames import close, frame, text
-from tests.transport.house import House, call, join, listen, visit
+from tests.transport.gateway_kit import GatewayUnderTest, call, connect, join, listen
 
 PATIENCE_S = 20.0
 
@@ -54,45 +54,45 @@ def born(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[object]]:
     ],
 )
 async def test_in_the_pump(last_words: bytes, born: list[weakref.ref[object]]) -> None:
-    house = House(pump=Pump)
+    kit = GatewayUnderTest(pump=Pump)
     with trio.fail_after(PATIENCE_S):
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
-            await call(house, address, "eve")
-            ada = await call(house, address, "ada")
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
+            await call(kit, address, "eve")
+            ada = await call(kit, address, "ada")
             if last_words:
                 await ada.send(last_words)
             await ada.stream.aclose()
-            while house.gateway.connections > 1:  # noqa: ASYNC110 - it has no event for that
+            while kit.gateway.connections > 1:  # noqa: ASYNC110 - it has no event for that
                 await trio.sleep(0.001)
             await trio.testing.wait_all_tasks_blocked()
             assert [reference() is None for reference in born] == [False] * 3 + [True] * 3
 
 
 async def test_that_was_denied(born: list[weakref.ref[object]]) -> None:
-    from tests.transport.sessions.test_identity_modes import house_of_passes
+    from tests.transport.sessions.test_identity_modes import gateway_of_passes
 
-    house = house_of_passes()
+    kit = gateway_of_passes()
     with trio.fail_after(PATIENCE_S):
-        async with house.open() as nursery:
-            visitor = await visit(house, nursery)
-            await visitor.upgrade("/ws/boards/demo")
-            await visitor.stream.aclose()
-            while house.gateway.connections:  # noqa: ASYNC110 - it has no event for that
+        async with kit.open() as nursery:
+            client = await connect(kit, nursery)
+            await client.upgrade("/ws/boards/demo")
+            await client.stream.aclose()
+            while kit.gateway.connections:  # noqa: ASYNC110 - it has no event for that
                 await trio.sleep(0.001)
             await trio.testing.wait_all_tasks_blocked()
             assert [reference() for reference in born] == [None] * 3
 
 
 async def test_on_a_stream(born: list[weakref.ref[object]]) -> None:
-    house = House()
+    kit = GatewayUnderTest()
     with trio.fail_after(PATIENCE_S):
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             await ada.say("board:leave")
             assert await ada.end() == 1000
             await ada.stream.aclose()
-            while house.gateway.connections:  # noqa: ASYNC110 - it has no event for that
+            while kit.gateway.connections:  # noqa: ASYNC110 - it has no event for that
                 await trio.sleep(0.001)
             await trio.testing.wait_all_tasks_blocked()
             assert [reference() for reference in born] == [None] * 3

@@ -19,7 +19,7 @@ _IPV6_PREFIX = 64
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class VisitorLimits(msgspec.Struct, frozen=True):
+class AddressLimits(msgspec.Struct, frozen=True):
     """Bounds of one address (settings section ``limits``), and whom to believe."""
 
     connections_per_ip: int = 10_000
@@ -28,19 +28,19 @@ class VisitorLimits(msgspec.Struct, frozen=True):
     trusted_proxies: Sequence[Network] = ()
 
 
-class _Address(msgspec.Struct):
+class _AddressCounts(msgspec.Struct):
     tokens: float
     updated_at: float
     connections: int = 0
 
 
-class Visit:
+class CountedConnection:
     """One connection, as its address counts it."""
 
-    __slots__ = ("_visitors", "host", "key")
+    __slots__ = ("_counter", "host", "key")
 
-    def __init__(self, visitors: Visitors, host: str | None) -> None:
-        self._visitors = visitors
+    def __init__(self, counter: AddressCounter, host: str | None) -> None:
+        self._counter = counter
         self.host = host
         """Where the connection itself comes from; None for one that has no address."""
         self.key: str | None = None
@@ -49,48 +49,48 @@ class Visit:
     def leave(self) -> None:
         """The connection is closed. May be called again."""
         if self.key is not None:
-            self._visitors.leave(self.key)
+            self._counter.leave(self.key)
             self.key = None
 
 
-class Visitors:
+class AddressCounter:
     """Counts connections by address, and connects by a token bucket each.
 
     An address is forgotten once nothing of it is left to count, so memory follows
     those who were here lately; each newcomer looks two others over.
     """
 
-    def __init__(self, limits: VisitorLimits) -> None:
+    def __init__(self, limits: AddressLimits) -> None:
         self._limits = limits
-        self._addresses: OrderedDict[str, _Address] = OrderedDict()
+        self._addresses: OrderedDict[str, _AddressCounts] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._addresses)
 
-    def arrive(self, host: str | None, now: float) -> Visit:
+    def arrive(self, host: str | None, now: float) -> CountedConnection:
         """A connection was accepted; one from a trusted proxy is counted by its head.
 
         Raises:
             Refusal: its address is over a limit (429).
         """
-        visit = Visit(self, host)
+        counted = CountedConnection(self, host)
         if host is not None and not self._is_trusted(host):
-            self._count(visit, host, now)
-        return visit
+            self._count(counted, host, now)
+        return counted
 
-    def identify(self, visit: Visit, forwarded: Sequence[str], now: float) -> None:
+    def identify(self, counted: CountedConnection, forwarded: Sequence[str], now: float) -> None:
         """The head was read: count whom a proxy speaks for.
 
         Args:
-            visit: the connection.
+            counted: the connection.
             forwarded: the values of ``X-Forwarded-For``, in order.
             now: scheduling seconds.
 
         Raises:
             Refusal: that address is over a limit (429).
         """
-        if visit.key is None and visit.host is not None:
-            self._count(visit, self._origin(visit.host, forwarded), now)
+        if counted.key is None and counted.host is not None:
+            self._count(counted, self._origin(counted.host, forwarded), now)
 
     def leave(self, key: str) -> None:
         """One connection less."""
@@ -114,13 +114,13 @@ class Visitors:
         address = _parse(host)
         return address is not None and any(address in network for network in networks)
 
-    def _count(self, visit: Visit, host: str, now: float) -> None:
+    def _count(self, counted: CountedConnection, host: str, now: float) -> None:
         limits = self._limits
         key = _key(host)
         address = self._addresses.get(key)
         if address is None:
             self._sweep(now)
-            address = self._addresses[key] = _Address(limits.connects_burst, now)
+            address = self._addresses[key] = _AddressCounts(limits.connects_burst, now)
         self._refill(address, now)
         if address.connections >= limits.connections_per_ip:
             raise _too_many("connections from one address: limits.connections_per_ip", RETRY_S)
@@ -129,9 +129,9 @@ class Visitors:
             raise _too_many("connects from one address: limits.connects_per_s", wait_s)
         address.tokens -= 1
         address.connections += 1
-        visit.key = key
+        counted.key = key
 
-    def _refill(self, address: _Address, now: float) -> None:
+    def _refill(self, address: _AddressCounts, now: float) -> None:
         limits = self._limits
         earned = (now - address.updated_at) * limits.connects_per_s
         address.tokens = min(limits.connects_burst, address.tokens + earned)

@@ -20,9 +20,9 @@ from ..http.head import MAX_HEAD_BYTES, BadRequest, HeadReader, parse_head
 from ..http.hypercorn_server import HttpServer
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, draining, full
 from ..sessions.denied_link import DeniedLink
-from ..sessions.identity import Authority, Denied
+from ..sessions.identity import AccessDenied, Authority
 from ..sessions.queue_tickets import QueueTickets
-from ..sessions.room_entry import Entrance, EntranceLimits
+from ..sessions.room_entry import RoomEntry, RoomEntryLimits
 from ..sessions.session_link import SessionLink, Surroundings
 from ..wire.connection import Connection
 from ..wire.deadlines import Deadlines
@@ -31,8 +31,8 @@ from ..wire.ports import TransportMetrics, Wire
 from ..wire.pump import Pump
 from ..wire.stream_pump import StreamWire
 from .acceptor import accept_forever, turn_away
-from .addresses import Visit, VisitorLimits, Visitors
-from .pump_request import Greeting, bad_request, too_slow
+from .addresses import AddressCounter, AddressLimits, CountedConnection
+from .pump_request import PumpRequest, bad_request, too_slow
 from .upgrade import Accepted, Plain, accept, is_plain, plain, read_handshake
 
 log = structlog.get_logger(__name__)
@@ -42,8 +42,8 @@ class GatewayLimits(msgspec.Struct, frozen=True):
     """Who may connect, and what a connection may do. Durations in seconds."""
 
     connection: ConnectionLimits
-    visitors: VisitorLimits
-    entrance: EntranceLimits
+    addresses: AddressLimits
+    room_entry: RoomEntryLimits
     handshake_timeout_s: float
     messages_per_s: float
     burst: int
@@ -85,10 +85,10 @@ class Gateway:
         self._authority = authority
         self._limits = limits
         self._metrics = metrics
-        self._entrance = Entrance(registry, tickets, limits.entrance, now_ms)
+        self._room_entry = RoomEntry(registry, tickets, limits.room_entry, now_ms)
         self._surroundings = Surroundings(authority, deadlines, metrics, now_ms, self._note_drop)
-        self._visitors = Visitors(limits.visitors)
-        self._links: dict[int, tuple[SessionLink | DeniedLink, Visit]] = {}
+        self._addresses = AddressCounter(limits.addresses)
+        self._links: dict[int, tuple[SessionLink | DeniedLink, CountedConnection]] = {}
         self._greetings = 0
         """Connections that are not a WebSocket, or not yet."""
         self._numbers = itertools.count(1)
@@ -157,7 +157,7 @@ class Gateway:
         """One accepted connection; owns its socket from here on."""
         assert self._nursery is not None
         try:
-            visit = self._arrive(host)
+            counted = self._arrive(host)
         except Refusal as refusal:
             self._metrics.connections_refused += 1
             if tls is None:
@@ -166,52 +166,56 @@ class Gateway:
                 sock.close()  # It understands nothing before a TLS handshake.
             return
         if tls is not None or self._pump is None:
-            self._nursery.start_soon(self._greet_in_task, sock, tls, visit)
+            self._nursery.start_soon(self._greet_in_task, sock, tls, counted)
             return
         wire = self._pump.wire(sock)
-        greeting = Greeting(wire, visit, self._deadlines, self._limits.handshake_timeout_s, self)
+        request = PumpRequest(
+            wire, counted, self._deadlines, self._limits.handshake_timeout_s, self
+        )
         self._greetings += 1
         try:
-            self._pump.add(wire, greeting)
+            self._pump.add(wire, request)
         except OSError:
-            greeting.on_gone()
+            request.on_gone()
             raise
 
-    def _arrive(self, host: str | None) -> Visit:
+    def _arrive(self, host: str | None) -> CountedConnection:
         if self._greetings >= self._limits.max_connections:
             raise full()
-        return self._visitors.arrive(host, trio.current_time())
+        return self._addresses.arrive(host, trio.current_time())
 
-    def on_head(self, greeting: Greeting, head: bytes, rest: bytes) -> None:
-        """See :class:`.greeting.Reception`."""
-        outcome = self._decide(greeting.visit, head, rest)
+    def on_head(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
+        """See :class:`.request.RequestOwner`."""
+        outcome = self._decide(request.counted, head, rest)
         if isinstance(outcome, Refusal):
-            greeting.refuse(outcome)
+            request.refuse(outcome)
             return
         if isinstance(outcome, Plain):
-            self._release(greeting, outcome)
+            self._release(request, outcome)
             return
-        link, connection = self._open(outcome, greeting.wire, greeting.visit)
+        link, connection = self._open(outcome, request.wire, request.counted)
         self._greeted()
-        greeting.wire.endpoint = connection
-        self._start(link, connection, outcome, greeting.visit)
+        request.wire.endpoint = connection
+        self._start(link, connection, outcome, request.counted)
 
-    def on_gone(self, greeting: Greeting) -> None:
-        """See :class:`.greeting.Reception`."""
+    def on_gone(self, request: PumpRequest) -> None:
+        """See :class:`.request.RequestOwner`."""
         self._greeted()
-        greeting.visit.leave()
+        request.counted.leave()
 
-    def _release(self, greeting: Greeting, request: Plain) -> None:
+    def _release(self, request: PumpRequest, plain_request: Plain) -> None:
         """What is for the web application leaves the pump and gets a task."""
         assert self._nursery is not None
-        sock = greeting.wire.release()
-        self._nursery.start_soon(self._serve_socket, request, sock, greeting.visit)
+        sock = request.wire.release()
+        self._nursery.start_soon(self._serve_socket, plain_request, sock, request.counted)
 
-    async def _serve_socket(self, request: Plain, sock: socket.socket, visit: Visit) -> None:
+    async def _serve_socket(
+        self, request: Plain, sock: socket.socket, counted: CountedConnection
+    ) -> None:
         try:
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
             await self._http.serve(
-                stream, stream.socket, request.data, request.body_left, visit.key
+                stream, stream.socket, request.data, request.body_left, counted.key
             )
         except OSError:
             pass  # The peer went away.
@@ -219,55 +223,55 @@ class Gateway:
             log.exception("connection failed during its handshake")
         finally:
             self._greeted()
-            visit.leave()
+            counted.leave()
             sock.close()
 
     async def _greet_in_task(
-        self, sock: socket.socket, tls: ssl.SSLContext | None, visit: Visit
+        self, sock: socket.socket, tls: ssl.SSLContext | None, counted: CountedConnection
     ) -> None:
         try:
             transport = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
             stream: trio.abc.Stream = transport
             if tls is not None:
                 stream = trio.SSLStream(transport, tls, server_side=True, https_compatible=True)
-            await self.greet_stream(stream, transport.socket, visit)
+            await self.greet_stream(stream, transport.socket, counted)
         except (OSError, trio.BrokenResourceError):
             pass  # The peer went away.
         except Exception:
             log.exception("connection failed during its handshake")
         finally:
-            visit.leave()
+            counted.leave()
             sock.close()
 
     async def greet_stream(
         self,
         stream: trio.abc.Stream,
         sock: trio.socket.SocketType | None,
-        visit: Visit | None = None,
+        counted: CountedConnection | None = None,
     ) -> None:
         """Serve a stream, whatever it asks for, until it is closed.
 
         Args:
             stream: any stream; it is closed at the end.
             sock: the socket under it, which plain HTTP needs for its addresses.
-            visit: who it is, if anybody counts.
+            counted: who it is, if anybody counts.
         """
         self._greetings += 1
-        visit = visit or Visit(self._visitors, None)
+        counted = counted or CountedConnection(self._addresses, None)
         outcome = None
         try:
-            outcome = await self._read_request(stream, visit)
+            outcome = await self._read_request(stream, counted)
             if outcome is not None and not isinstance(outcome, Accepted):
-                await self._serve_or_refuse(outcome, stream, sock, visit)
+                await self._serve_or_refuse(outcome, stream, sock, counted)
         finally:
             self._greeted()
         if isinstance(outcome, Accepted):
             wire = StreamWire(stream, self._registry.batch)
-            link, connection = self._open(outcome, wire, visit)
+            link, connection = self._open(outcome, wire, counted)
             wire.endpoint = connection
             with self._registry.batch:
                 try:
-                    self._start(link, connection, outcome, visit)
+                    self._start(link, connection, outcome, counted)
                 except Exception as error:
                     connection.crash(error)
             await wire.run()
@@ -276,7 +280,7 @@ class Gateway:
     # --- the request head -----------------------------------------------------
 
     async def _read_request(
-        self, stream: trio.abc.Stream, visit: Visit
+        self, stream: trio.abc.Stream, counted: CountedConnection
     ) -> Plain | Accepted | Refusal | None:
         """Read one head and decide; None if the peer said nothing."""
         reader = HeadReader()
@@ -291,20 +295,24 @@ class Gateway:
             return bad_request(error)
         except EOFError:
             return None
-        return self._decide(visit, *found)
+        return self._decide(counted, *found)
 
-    def _decide(self, visit: Visit, head: bytes, rest: bytes) -> Plain | Accepted | Refusal:
+    def _decide(
+        self, counted: CountedConnection, head: bytes, rest: bytes
+    ) -> Plain | Accepted | Refusal:
         try:
-            return self._judge(visit, head, rest)
+            return self._judge(counted, head, rest)
         except BadRequest as error:
             return bad_request(error)
         except Refusal as refusal:
             self._metrics.connections_refused += 1
             return refusal
 
-    def _judge(self, visit: Visit, head_bytes: bytes, rest: bytes) -> Plain | Accepted:
+    def _judge(
+        self, counted: CountedConnection, head_bytes: bytes, rest: bytes
+    ) -> Plain | Accepted:
         head = parse_head(head_bytes)
-        self._visitors.identify(visit, head.get_all("x-forwarded-for"), trio.current_time())
+        self._addresses.identify(counted, head.get_all("x-forwarded-for"), trio.current_time())
         if is_plain(head):
             return plain(head, head_bytes, rest)
         if self._draining:
@@ -317,7 +325,7 @@ class Gateway:
     # --- what becomes of it ---------------------------------------------------
 
     def _open(
-        self, accepted: Accepted, wire: Wire, visit: Visit
+        self, accepted: Accepted, wire: Wire, counted: CountedConnection
     ) -> tuple[SessionLink | DeniedLink, Connection]:
         number = next(self._numbers)
         limits = self._limits
@@ -331,11 +339,11 @@ class Gateway:
                 self._surroundings,
                 self._forget,
             )
-        except Denied as denied:
+        except AccessDenied as denied:
             link = DeniedLink(number, denied, self._forget)
         connection = Connection(accepted.protocol, wire, link, self._deadlines, limits.connection)
         link.attach(connection)
-        self._links[number] = link, visit
+        self._links[number] = link, counted
         self._metrics.connections_accepted += 1
         return link, connection
 
@@ -344,13 +352,13 @@ class Gateway:
         link: SessionLink | DeniedLink,
         connection: Connection,
         accepted: Accepted,
-        visit: Visit,
+        counted: CountedConnection,
     ) -> None:
         connection.write(accepted.response)
         if isinstance(link, DeniedLink):
             link.start()
             return
-        self._entrance.enter(link, accepted.handshake, visit.key)
+        self._room_entry.enter(link, accepted.handshake, counted.key)
         if accepted.rest:
             connection.receive(accepted.rest)
 
@@ -361,12 +369,12 @@ class Gateway:
             self._answered.set()
 
     def _note_drop(self, connection_id: int, session_id: str) -> None:
-        _, visit = self._links[connection_id]
-        self._entrance.note_drop(session_id, visit.key)
+        _, counted = self._links[connection_id]
+        self._room_entry.note_drop(session_id, counted.key)
 
     def _forget(self, link: SessionLink | DeniedLink) -> None:
-        _, visit = self._links.pop(link.connection_id)
-        visit.leave()
+        _, counted = self._links.pop(link.connection_id)
+        counted.leave()
         self._tell_if_empty()
 
     def _tell_if_empty(self) -> None:
@@ -378,10 +386,10 @@ class Gateway:
         outcome: Plain | Refusal,
         stream: trio.abc.Stream,
         sock: trio.socket.SocketType | None,
-        visit: Visit,
+        counted: CountedConnection,
     ) -> None:
         if isinstance(outcome, Plain) and sock is not None:
-            await self._http.serve(stream, sock, outcome.data, outcome.body_left, visit.key)
+            await self._http.serve(stream, sock, outcome.data, outcome.body_left, counted.key)
             return
         if isinstance(outcome, Plain):
             outcome = Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "WebSockets only")

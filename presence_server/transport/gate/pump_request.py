@@ -10,9 +10,9 @@ import trio
 
 from ..http.head import BadRequest, HeadReader
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal
-from ..wire.ports import Alarm, Alarms
+from ..wire.ports import ConnectionAlarm, ConnectionAlarms
 from ..wire.pump import SocketWire
-from .addresses import Visit
+from .addresses import CountedConnection
 
 log = structlog.get_logger(__name__)
 
@@ -27,22 +27,22 @@ def bad_request(error: BadRequest) -> Refusal:
     return Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", str(error))
 
 
-class Reception(Protocol):
+class RequestOwner(Protocol):
     """Where greetings lead to. Each ends with one of these calls."""
 
-    def on_head(self, greeting: Greeting, head: bytes, rest: bytes) -> None:
+    def on_head(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
         """The head was read, and what came behind it."""
 
-    def on_gone(self, greeting: Greeting) -> None:
+    def on_gone(self, request: PumpRequest) -> None:
         """The peer went away before that, or was refused."""
 
 
-class Greeting:
+class PumpRequest:
     """Reads the head of whoever came, and hands it on.
 
     Args:
         wire: in the pump, which it leaves or gets another endpoint with the outcome.
-        visit: who came.
+        counted: who came.
         alarms: rings when it has taken too long.
         timeout_s: how long that is.
         reception: hears of the outcome.
@@ -54,7 +54,7 @@ class Greeting:
         "_reader",
         "_reception",
         "_refused",
-        "visit",
+        "counted",
         "wire",
     )
 
@@ -64,18 +64,18 @@ class Greeting:
     def __init__(
         self,
         wire: SocketWire,
-        visit: Visit,
-        alarms: Alarms,
+        counted: CountedConnection,
+        alarms: ConnectionAlarms,
         timeout_s: float,
-        reception: Reception,
+        reception: RequestOwner,
     ) -> None:
         self.wire = wire
-        self.visit = visit
+        self.counted = counted
         self._alarms = alarms
         self._reception = reception
         self._reader = HeadReader()
         self._refused = False
-        alarms.arm(self, Alarm.HANDSHAKE, trio.current_time() + timeout_s)
+        alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + timeout_s)
 
     def receive(self, data: bytes) -> None:
         """See :class:`.ports.Endpoint`."""
@@ -115,7 +115,7 @@ class Greeting:
         if sent < len(response):
             self.wire.abort()
             return
-        self._alarms.arm(self, Alarm.HANDSHAKE, trio.current_time() + REFUSAL_TIMEOUT_S)
+        self._alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + REFUSAL_TIMEOUT_S)
         self.wire.shut_write()
 
     def on_writable(self) -> None:
@@ -131,8 +131,8 @@ class Greeting:
         log.error("connection failed during its handshake", exc_info=error)
         self.wire.abort()
 
-    def on_alarm(self, alarm: Alarm, now: float) -> None:
-        """See :class:`.ports.Rings`."""
+    def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
+        """See :class:`.ports.AlarmTarget`."""
         if self._refused:
             self.wire.abort()
         else:

@@ -9,7 +9,7 @@ from typing import Protocol
 import trio
 
 
-class Hurried(Protocol):
+class LimitHolder(Protocol):
     """Something that holds a turn."""
 
     def hurry(self) -> None:
@@ -23,11 +23,11 @@ class _Share:
 
     def __init__(self, size: int) -> None:
         self.limiter = trio.CapacityLimiter(size)
-        self.served: set[Hurried] = set()
+        self.served: set[LimitHolder] = set()
         self.users = 0
 
 
-class Turns:
+class FairLimiter:
     """First come, first served; but an address that asks for more than its share waits for itself.
 
     Args:
@@ -46,7 +46,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(
-        self, address: str | None, who: Hurried, timeout_s: float
+        self, address: str | None, who: LimitHolder, timeout_s: float
     ) -> AsyncIterator[None]:
         """Hold a turn. While others wait for one, those who could make way are told to hurry.
 
@@ -68,7 +68,7 @@ class Turns:
 
 
 @asynccontextmanager
-async def _held(share: _Share, who: Hurried, deadline: float) -> AsyncIterator[None]:
+async def _held(share: _Share, who: LimitHolder, deadline: float) -> AsyncIterator[None]:
     limiter = share.limiter
     if not limiter.available_tokens:
         for served in share.served:

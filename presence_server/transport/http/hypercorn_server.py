@@ -17,7 +17,7 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 
-from .fair_limiter import Turns
+from .fair_limiter import FairLimiter
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +120,7 @@ class HttpServer:
     def __init__(self, app: ASGIFramework) -> None:
         self._app = ASGIWrapper(app)
         self._context = WorkerContext(None)
-        self._turns = Turns(MAX_CONCURRENT, MAX_PER_ADDRESS)
+        self._limiter = FairLimiter(MAX_CONCURRENT, MAX_PER_ADDRESS)
         self._config = Config()
         self._config.alpn_protocols = ["http/1.1"]
         # "Connection: close" on every answer, so that a proxy which pools its upstream
@@ -147,11 +147,11 @@ class HttpServer:
             socket: has the addresses of both ends.
             head: the request as far as it was read.
             body_left: how many bytes of it are still to come.
-            address: whose turn it is, see :class:`.turns.Turns`.
+            address: whose turn it is, see :class:`.limiter.FairLimiter`.
         """
         replay = ReplayStream(stream, socket, head, body_left)
         try:
-            async with self._turns.turn(address, replay, TURN_TIMEOUT_S):
+            async with self._limiter.turn(address, replay, TURN_TIMEOUT_S):
                 await self._answer(replay)
         except trio.TooSlowError:
             pass  # Who has waited for so long is told by the end of the connection.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ...protocol.frames import text_frame
 from ...protocol.messages import Error, ErrorPayload, encode
 from ..wire.connection import Connection
-from .identity import Denied
+from .identity import AccessDenied
 
 
 class DeniedLink:
@@ -25,7 +25,7 @@ class DeniedLink:
     __slots__ = ("__weakref__", "_close_code", "_frame", "_on_gone", "connection", "connection_id")
 
     def __init__(
-        self, connection_id: int, denied: Denied, on_gone: Callable[[DeniedLink], None]
+        self, connection_id: int, denied: AccessDenied, on_gone: Callable[[DeniedLink], None]
     ) -> None:
         self.connection_id = connection_id
         # Not the exception itself: its traceback refers to all that was made with this.

@@ -37,7 +37,7 @@ class Grant(msgspec.Struct, frozen=True):
     expires_at_ms: int | None = None
 
 
-class Denied(PresenceError):
+class AccessDenied(PresenceError):
     """May not connect: is told so over the WebSocket, and closed.
 
     Attributes:
@@ -58,7 +58,7 @@ class Authority(Protocol):
         """Who is connecting.
 
         Raises:
-            Denied: nobody who may.
+            AccessDenied: nobody who may.
         """
 
     def renew(self, token: str, board_id: str, user_id: str) -> int:

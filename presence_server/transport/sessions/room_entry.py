@@ -16,7 +16,7 @@ from .queue_tickets import QueueTickets
 from .session_link import SessionLink
 
 
-class EntranceLimits(msgspec.Struct, frozen=True):
+class RoomEntryLimits(msgspec.Struct, frozen=True):
     """What the sessions of all boards may be together.
 
     Attributes:
@@ -30,13 +30,13 @@ class EntranceLimits(msgspec.Struct, frozen=True):
     detached_s: float = 300.0
 
 
-class Entrance:
+class RoomEntry:
     """Leads clients into their rooms.
 
     Args:
         registry: the rooms.
         tickets: the session ids of those who queue.
-        limits: see :class:`EntranceLimits`.
+        limits: see :class:`RoomEntryLimits`.
         now_ms: the wall clock, in milliseconds since the epoch.
     """
 
@@ -44,7 +44,7 @@ class Entrance:
         self,
         registry: Registry,
         tickets: QueueTickets,
-        limits: EntranceLimits,
+        limits: RoomEntryLimits,
         now_ms: Callable[[], int],
     ) -> None:
         self._registry = registry

@@ -29,7 +29,7 @@ from ...protocol.messages import (
 from ...protocol.model import UserProfile
 from ...rooms.room_task import RoomTask
 from ..wire.connection import Connection
-from ..wire.ports import Alarm, Alarms, TransportMetrics
+from ..wire.ports import ConnectionAlarm, ConnectionAlarms, TransportMetrics
 from .identity import Authority, Grant
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     """
 
     authority: Authority
-    alarms: Alarms
+    alarms: ConnectionAlarms
     metrics: TransportMetrics
     now_ms: Callable[[], int]
     on_drop: Callable[[int, str], None]
@@ -221,8 +221,8 @@ class SessionLink:
         del self.connection, self.write
         self._room = None
 
-    def on_alarm(self, alarm: Alarm, now: float) -> None:
-        """See :class:`ports.Rings`: the token may have expired."""
+    def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
+        """See :class:`ports.AlarmTarget`: the token may have expired."""
         expires_at_ms = self._expires_at_ms
         if self._over or expires_at_ms is None:
             return
@@ -235,7 +235,7 @@ class SessionLink:
         self.close(CloseCode.UNAUTHORIZED)
 
     def crash(self, error: Exception) -> None:
-        """See :class:`ports.Rings`."""
+        """See :class:`ports.AlarmTarget`."""
         self.connection.crash(error)
 
     # --- inside ---------------------------------------------------------------
@@ -271,7 +271,7 @@ class SessionLink:
         if self._expires_at_ms is not None:
             left_s = (self._expires_at_ms - self._surroundings.now_ms()) / 1000
             at = trio.current_time() + max(0.0, left_s)
-            self._surroundings.alarms.arm(self, Alarm.TOKEN, at)
+            self._surroundings.alarms.arm(self, ConnectionAlarm.TOKEN, at)
 
     def _on_bad_message(self, error: BadMessage, now: float) -> None:
         self._metrics.bad_messages += 1

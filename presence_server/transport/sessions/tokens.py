@@ -12,7 +12,7 @@ from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.model import UserProfile
 from ...protocol.profile import clean_profile, clean_user_id
 from ...settings.token_keys import TokenKey
-from .identity import Denied, Grant, Handshake
+from .identity import AccessDenied, Grant, Handshake
 
 MAX_TOKEN_CHARACTERS = 16384
 _LATEST_MS = 2**53 - 1
@@ -167,13 +167,13 @@ class TokenAuthority:
         """See :class:`.identity.Authority`."""
         token = bearer_token(handshake)
         if token is None:
-            raise Denied(ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED, "a token is needed")
+            raise AccessDenied(ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED, "a token is needed")
         try:
             claims = self._verifier.verify(token)
         except InvalidToken as error:
-            raise Denied(ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED, str(error)) from None
+            raise AccessDenied(ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED, str(error)) from None
         if not claims.covers(handshake.board_id):
-            raise Denied(
+            raise AccessDenied(
                 ErrorCode.FORBIDDEN, CloseCode.FORBIDDEN, "the token does not cover this board"
             )
         return Grant(claims.profile, claims.expires_at_ms)

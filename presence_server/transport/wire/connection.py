@@ -25,7 +25,7 @@ from .framing import (
 from .limits import ConnectionLimits
 from .outbox import Outbox
 from .pinging import Pinging, Step
-from .ports import Alarm, Alarms, Handler, Wire
+from .ports import ConnectionAlarm, ConnectionAlarms, Handler, Wire
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +76,7 @@ class Connection:
         protocol: ServerProtocol,
         wire: Wire,
         handler: Handler,
-        alarms: Alarms,
+        alarms: ConnectionAlarms,
         limits: ConnectionLimits,
     ) -> None:
         self._protocol = protocol
@@ -106,7 +106,7 @@ class Connection:
         now = trio.current_time()
         self._progress_at = now
         self._pinging = Pinging(limits.ping_interval_s, limits.ping_timeout_s, now)
-        alarms.arm(self, Alarm.KEEPALIVE, self._pinging.look_at)
+        alarms.arm(self, ConnectionAlarm.KEEPALIVE, self._pinging.look_at)
 
     @property
     def outbox_bytes(self) -> int:
@@ -130,7 +130,9 @@ class Connection:
             self._outbox = Outbox()
             self._outbox.append(data, sent)
             self._progress_at = trio.current_time()
-            self._alarms.arm(self, Alarm.WRITE, self._progress_at + self._limits.write_timeout_s)
+            self._alarms.arm(
+                self, ConnectionAlarm.WRITE, self._progress_at + self._limits.write_timeout_s
+            )
             self._wire.want_write()
             self._bound(self._outbox)
 
@@ -177,7 +179,7 @@ class Connection:
         if not self._closing:
             self._resting = True
             self._wire.want_read(False)
-            self._alarms.arm(self, Alarm.READ, trio.current_time() + seconds)
+            self._alarms.arm(self, ConnectionAlarm.READ, trio.current_time() + seconds)
 
     def receive(self, data: bytes) -> None:
         """Bytes from the peer."""
@@ -258,19 +260,19 @@ class Connection:
         if self._protocol.parser_exc is not None:
             self._protocol.parser_exc.__traceback__ = None
 
-    def on_alarm(self, alarm: Alarm, now: float) -> None:
+    def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
         """A deadline of this connection may have come."""
         match alarm:
-            case Alarm.KEEPALIVE:
+            case ConnectionAlarm.KEEPALIVE:
                 self._keep_alive(now)
-            case Alarm.WRITE:
+            case ConnectionAlarm.WRITE:
                 self._check_progress(now)
-            case Alarm.SLOW:
+            case ConnectionAlarm.SLOW:
                 self._end(None)
-            case Alarm.READ:
+            case ConnectionAlarm.READ:
                 self._resting = False
                 self._wire.want_read(True)
-            case Alarm.CLOSE:
+            case ConnectionAlarm.CLOSE:
                 self._wire.abort()
 
     def _write_behind(self, data: bytes) -> None:
@@ -347,7 +349,7 @@ class Connection:
         if self.is_broken:
             self._wire.abort()
         elif self._outbox is not None:
-            self._alarms.arm(self, Alarm.CLOSE, trio.current_time() + CLOSE_TIMEOUT_S)
+            self._alarms.arm(self, ConnectionAlarm.CLOSE, trio.current_time() + CLOSE_TIMEOUT_S)
         else:
             self._finish_writing()
 
@@ -355,7 +357,7 @@ class Connection:
         if not self._shut:
             self._shut = True
             # Unless the end of the closing comes earlier: an alarm can only be moved forward.
-            self._alarms.arm(self, Alarm.CLOSE, trio.current_time() + LINGER_S)
+            self._alarms.arm(self, ConnectionAlarm.CLOSE, trio.current_time() + LINGER_S)
             self._wire.shut_write()
 
     def _give_up_on_slow_peer(self, outbox: Outbox) -> None:
@@ -368,7 +370,7 @@ class Connection:
         for data in self._protocol.data_to_send():
             outbox.append(data)
         self._start_closing()
-        self._alarms.arm(self, Alarm.SLOW, trio.current_time())
+        self._alarms.arm(self, ConnectionAlarm.SLOW, trio.current_time())
 
     def _check_progress(self, now: float) -> None:
         if self._closing or self._outbox is None:
@@ -377,7 +379,7 @@ class Connection:
         if now >= deadline:
             self._give_up_on_slow_peer(self._outbox)
         else:
-            self._alarms.arm(self, Alarm.WRITE, deadline)
+            self._alarms.arm(self, ConnectionAlarm.WRITE, deadline)
 
     def _keep_alive(self, now: float) -> None:
         if self._closing:
@@ -388,11 +390,11 @@ class Connection:
             return
         if step is Step.PING:
             self.write(_PING)
-        self._alarms.arm(self, Alarm.KEEPALIVE, self._pinging.look_at)
+        self._alarms.arm(self, ConnectionAlarm.KEEPALIVE, self._pinging.look_at)
 
     def _note_pong(self) -> None:
         self._pinging.answered()
-        self._alarms.arm(self, Alarm.KEEPALIVE, self._pinging.look_at)
+        self._alarms.arm(self, ConnectionAlarm.KEEPALIVE, self._pinging.look_at)
 
     def _end(self, code: int | None) -> None:
         if not self._ended:

@@ -7,11 +7,11 @@ import trio
 
 from ...core.timers import Timers
 from ...rooms.batch import Batch
-from .ports import Alarm, Rings
+from .ports import AlarmTarget, ConnectionAlarm
 
 log = structlog.get_logger(__name__)
 
-_ALARMS = tuple(Alarm)
+_ALARMS = tuple(ConnectionAlarm)
 
 
 class Deadlines:
@@ -25,8 +25,8 @@ class Deadlines:
         self._batch = batch
         # By number, for what was disarmed stays in the heap for a while: a target in
         # there would keep its memory as long.
-        self._timers: Timers[tuple[int, Alarm]] = Timers()
-        self._targets: dict[int, Rings] = {}
+        self._timers: Timers[tuple[int, ConnectionAlarm]] = Timers()
+        self._targets: dict[int, AlarmTarget] = {}
         self._scope: trio.CancelScope | None = None
 
     @property
@@ -34,7 +34,7 @@ class Deadlines:
         """How many alarms are set."""
         return len(self._timers)
 
-    def arm(self, target: Rings, alarm: Alarm, at: float) -> None:
+    def arm(self, target: AlarmTarget, alarm: ConnectionAlarm, at: float) -> None:
         """Ring no later than ``at``, in scheduling seconds; an earlier one stands."""
         number = id(target)
         self._targets[number] = target
@@ -42,7 +42,7 @@ class Deadlines:
         if self._scope is not None and at < self._scope.deadline:
             self._scope.deadline = at
 
-    def disarm(self, target: Rings) -> None:
+    def disarm(self, target: AlarmTarget) -> None:
         """Forget the target."""
         number = id(target)
         if self._targets.pop(number, None) is not None:
@@ -61,7 +61,7 @@ class Deadlines:
                     _ring(self._targets[number], alarm, now)
 
 
-def _ring(target: Rings, alarm: Alarm, now: float) -> None:
+def _ring(target: AlarmTarget, alarm: ConnectionAlarm, now: float) -> None:
     try:
         target.on_alarm(alarm, now)
     except Exception as error:

@@ -84,7 +84,7 @@ class Handler(Protocol):
         """The socket is closed; called once, last."""
 
 
-class Alarm(enum.IntEnum):
+class ConnectionAlarm(enum.IntEnum):
     """What a connection, or what is on it, may be rung for. An int, which is quick to hash."""
 
     KEEPALIVE = enum.auto()
@@ -96,20 +96,20 @@ class Alarm(enum.IntEnum):
     TOKEN = enum.auto()
 
 
-class Alarms(Protocol):
+class ConnectionAlarms(Protocol):
     """One clock for all connections."""
 
-    def arm(self, target: Rings, alarm: Alarm, at: float) -> None:
+    def arm(self, target: AlarmTarget, alarm: ConnectionAlarm, at: float) -> None:
         """Ring no later than ``at``, in scheduling seconds; an earlier one stands."""
 
-    def disarm(self, target: Rings) -> None:
+    def disarm(self, target: AlarmTarget) -> None:
         """Forget the target."""
 
 
-class Rings(Protocol):
+class AlarmTarget(Protocol):
     """Something that can be rung."""
 
-    def on_alarm(self, alarm: Alarm, now: float) -> None:
+    def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
         """It is time, or earlier; check."""
 
     def crash(self, error: Exception) -> None:

@@ -8,73 +8,73 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presence_server.transport.gate.addresses import VisitorLimits, Visitors
+from presence_server.transport.gate.addresses import AddressCounter, AddressLimits
 from presence_server.transport.http.refusal import Refusal
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
 
 
-def visitors(
+def counter_of(
     *, per_ip: int = 1000, rate: float = 1, burst: int = 1000, proxies: bool = False
-) -> Visitors:
-    return Visitors(VisitorLimits(per_ip, rate, burst, PROXIES if proxies else ()))
+) -> AddressCounter:
+    return AddressCounter(AddressLimits(per_ip, rate, burst, PROXIES if proxies else ()))
 
 
 def key_of(host: str, *forwarded: str, proxies: bool = True) -> str | None:
-    house = visitors(proxies=proxies)
-    visit = house.arrive(host, 0)
-    house.identify(visit, forwarded, 0)
-    return visit.key
+    counter = counter_of(proxies=proxies)
+    connection = counter.arrive(host, 0)
+    counter.identify(connection, forwarded, 0)
+    return connection.key
 
 
 class TestConnections:
     def test_of_one_address_have_a_limit(self) -> None:
-        house = visitors(per_ip=2)
-        first = house.arrive("192.0.2.1", 0)
-        house.arrive("192.0.2.1", 0)
+        counter = counter_of(per_ip=2)
+        first = counter.arrive("192.0.2.1", 0)
+        counter.arrive("192.0.2.1", 0)
         with pytest.raises(Refusal, match="connections_per_ip") as refusal:
-            house.arrive("192.0.2.1", 0)
+            counter.arrive("192.0.2.1", 0)
         assert (refusal.value.status, refusal.value.retry_after_s) == (429, 5)
-        house.arrive("192.0.2.2", 0)
+        counter.arrive("192.0.2.2", 0)
         first.leave()
         first.leave()
-        house.arrive("192.0.2.1", 0)
+        counter.arrive("192.0.2.1", 0)
         with pytest.raises(Refusal):
-            house.arrive("192.0.2.1", 0)
+            counter.arrive("192.0.2.1", 0)
 
     def test_without_an_address_are_not_counted(self) -> None:
-        house = visitors(per_ip=1)
-        house.arrive(None, 0)
-        house.identify(house.arrive(None, 0), ["192.0.2.1"], 0)
-        assert len(house) == 0
+        counter = counter_of(per_ip=1)
+        counter.arrive(None, 0)
+        counter.identify(counter.arrive(None, 0), ["192.0.2.1"], 0)
+        assert len(counter) == 0
 
 
 class TestConnects:
     def test_are_a_burst_and_then_a_rate(self) -> None:
-        house = visitors(burst=3, rate=0.5)
+        counter = counter_of(burst=3, rate=0.5)
         for _ in range(3):
-            house.arrive("192.0.2.1", 0)
+            counter.arrive("192.0.2.1", 0)
         with pytest.raises(Refusal, match="connects_per_s") as refusal:
-            house.arrive("192.0.2.1", 0)
+            counter.arrive("192.0.2.1", 0)
         assert (refusal.value.status, refusal.value.retry_after_s) == (429, 2)
-        house.arrive("192.0.2.2", 0)
-        house.arrive("192.0.2.1", 2)
+        counter.arrive("192.0.2.2", 0)
+        counter.arrive("192.0.2.1", 2)
         with pytest.raises(Refusal):
-            house.arrive("192.0.2.1", 2)
+            counter.arrive("192.0.2.1", 2)
 
     def test_are_forgotten_when_nothing_is_left_to_count(self) -> None:
-        house = visitors(burst=1)
+        counter = counter_of(burst=1)
         for number in range(1000):
-            house.arrive(f"198.51.{number // 250}.{number % 250}", float(number)).leave()
-        assert len(house) < 10
+            counter.arrive(f"198.51.{number // 250}.{number % 250}", float(number)).leave()
+        assert len(counter) < 10
 
     def test_are_remembered_while_they_count(self) -> None:
-        house = visitors(burst=1, rate=0.001)
-        house.arrive("192.0.2.1", 0).leave()
+        counter = counter_of(burst=1, rate=0.001)
+        counter.arrive("192.0.2.1", 0).leave()
         for number in range(100):
-            house.arrive(f"198.51.100.{number}", 1).leave()
+            counter.arrive(f"198.51.100.{number}", 1).leave()
         with pytest.raises(Refusal):
-            house.arrive("192.0.2.1", 2)
+            counter.arrive("192.0.2.1", 2)
 
 
 class TestAddresses:
@@ -111,11 +111,11 @@ class TestProxies:
         assert key_of("10.0.0.1", value) == "192.0.2.7"
 
     def test_are_not_limited_by_what_their_clients_do(self) -> None:
-        house = visitors(per_ip=1, proxies=True)
+        counter = counter_of(per_ip=1, proxies=True)
         for number in range(5):
-            house.identify(house.arrive("10.0.0.1", 0), [f"192.0.2.{number}"], 0)
+            counter.identify(counter.arrive("10.0.0.1", 0), [f"192.0.2.{number}"], 0)
         with pytest.raises(Refusal):
-            house.identify(house.arrive("10.0.0.1", 0), ["192.0.2.3"], 0)
+            counter.identify(counter.arrive("10.0.0.1", 0), ["192.0.2.3"], 0)
 
     @given(st.lists(st.text()))
     def test_may_write_anything(self, forwarded: list[str]) -> None:

@@ -14,7 +14,7 @@ from presence_server.transport.http.head import MAX_HEAD_BYTES
 from presence_server.transport.http.refusal import REFUSAL_TIMEOUT_S
 from presence_server.transport.sessions.session_link import SessionLink
 from tests.transport.frames import upgrade_request
-from tests.transport.house import House, Visitor, join, visit
+from tests.transport.gateway_kit import GatewayUnderTest, RawClient, connect, join
 from tests.transport.http.test_refusal import NO_PAGE
 
 Clock = trio.testing.MockClock
@@ -40,10 +40,10 @@ class Answer:
         return all(self.headers.get(name.lower()) == value for name, value in NO_PAGE.items())
 
 
-async def answer_to(house: House, nursery: trio.Nursery, request: bytes) -> Answer:
-    visitor = await visit(house, nursery)
-    await visitor.send(request)
-    return Answer(await visitor.rest())
+async def answer_to(kit: GatewayUnderTest, nursery: trio.Nursery, request: bytes) -> Answer:
+    client = await connect(kit, nursery)
+    await client.send(request)
+    return Answer(await client.rest())
 
 
 @pytest.mark.parametrize(
@@ -67,126 +67,126 @@ async def answer_to(house: House, nursery: trio.Nursery, request: bytes) -> Answ
 async def test_what_is_refused_gets_its_status(
     autojump_clock: Clock, request_bytes: bytes, status: int
 ) -> None:
-    house = House()
-    async with house.open() as nursery:
+    kit = GatewayUnderTest()
+    async with kit.open() as nursery:
         with structlog.testing.capture_logs() as logs:
-            answer = await answer_to(house, nursery, request_bytes)
+            answer = await answer_to(kit, nursery, request_bytes)
         assert answer.status == status
         assert answer.headers["connection"] == "close"
         assert answer.is_no_page
         assert logs == []
-        assert house.gateway.connections == 0
+        assert kit.gateway.connections == 0
 
 
 async def test_half_a_head_and_then_the_end_is_a_bad_request(autojump_clock: Clock) -> None:
-    house = House()
-    async with house.open() as nursery:
-        visitor = await visit(house, nursery)
-        await visitor.send(b"GET / HTTP/1.1\r\nHo")
-        await visitor.stream.send_eof()
-        assert Answer(await visitor.rest()).status == 400
+    kit = GatewayUnderTest()
+    async with kit.open() as nursery:
+        client = await connect(kit, nursery)
+        await client.send(b"GET / HTTP/1.1\r\nHo")
+        await client.stream.send_eof()
+        assert Answer(await client.rest()).status == 400
 
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHo", b""])
 async def test_half_a_head_and_then_silence_times_out(autojump_clock: Clock, data: bytes) -> None:
-    house = House(handshake_timeout_s=7)
-    async with house.open() as nursery:
-        visitor = await visit(house, nursery)
+    kit = GatewayUnderTest(handshake_timeout_s=7)
+    async with kit.open() as nursery:
+        client = await connect(kit, nursery)
         begin = trio.current_time()
         if data:
-            await visitor.send(data)
-        answer = Answer(await visitor.rest())
+            await client.send(data)
+        answer = Answer(await client.rest())
         assert (answer.status, answer.code) == (408, "REQUEST_TIMEOUT")
         assert answer.is_no_page
         assert trio.current_time() >= begin + 7
 
 
 async def test_a_head_in_drips_has_the_same_time_in_all(autojump_clock: Clock) -> None:
-    house = House(handshake_timeout_s=7)
-    async with house.open() as nursery:
-        visitor = await visit(house, nursery)
+    kit = GatewayUnderTest(handshake_timeout_s=7)
+    async with kit.open() as nursery:
+        client = await connect(kit, nursery)
         for byte in upgrade_request()[:8]:
-            await visitor.send(bytes([byte]))
+            await client.send(bytes([byte]))
             await trio.sleep(1)
-        assert Answer(await visitor.rest()).status == 408
+        assert Answer(await client.rest()).status == 408
 
 
 async def test_a_peer_that_says_nothing_and_goes_gets_nothing(autojump_clock: Clock) -> None:
-    house = House()
-    async with house.open() as nursery:
-        visitor = await visit(house, nursery)
-        await visitor.stream.send_eof()
-        assert await visitor.rest() == b""
+    kit = GatewayUnderTest()
+    async with kit.open() as nursery:
+        client = await connect(kit, nursery)
+        await client.stream.send_eof()
+        assert await client.rest() == b""
 
 
 async def test_a_peer_that_does_not_take_its_refusal_is_let_go(autojump_clock: Clock) -> None:
-    house = House()
-    async with house.open():
+    kit = GatewayUnderTest()
+    async with kit.open():
         ours, theirs = trio.testing.lockstep_stream_pair()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(house.gateway.greet_stream, theirs, None)
+            nursery.start_soon(kit.gateway.greet_stream, theirs, None)
             await ours.send_all(b"\x16\x03\x01")
             begin = trio.current_time()
         assert trio.current_time() == pytest.approx(begin + REFUSAL_TIMEOUT_S)
 
 
 async def test_over_the_limit_of_connections_says_when_to_come_back(autojump_clock: Clock) -> None:
-    house = House(max_connections=2)
-    async with house.open() as nursery:
-        await join(house, nursery, "ada")
-        bob = await join(house, nursery, "bob")
-        answer = await answer_to(house, nursery, upgrade_request())
+    kit = GatewayUnderTest(max_connections=2)
+    async with kit.open() as nursery:
+        await join(kit, nursery, "ada")
+        bob = await join(kit, nursery, "bob")
+        answer = await answer_to(kit, nursery, upgrade_request())
         assert (answer.status, answer.code) == (429, "TOO_MANY_CONNECTIONS")
         assert answer.is_no_page
         assert int(answer.headers["retry-after"]) > 0
         await bob.stream.aclose()
         await trio.testing.wait_all_tasks_blocked()
-        await join(house, nursery, "cleo")
+        await join(kit, nursery, "cleo")
 
 
 class TestDraining:
     async def test_tells_everybody_when_to_come_back_and_ends_no_session(
         self, autojump_clock: Clock
     ) -> None:
-        house = House()
-        async with house.open() as nursery:
-            ada, bob = await join(house, nursery, "ada"), await join(house, nursery, "bob")
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            ada, bob = await join(kit, nursery, "ada"), await join(kit, nursery, "bob")
             waits = itertools.count(100, 100)
-            house.gateway.drain(lambda: next(waits))
-            for visitor, wait_ms in ((ada, 100), (bob, 200)):
+            kit.gateway.drain(lambda: next(waits))
+            for client, wait_ms in ((ada, 100), (bob, 200)):
                 last = None
-                while (seen := await visitor.frame()) is not None:
+                while (seen := await client.frame()) is not None:
                     last = seen
                 assert last is not None
                 assert last.close.code == 1012
                 assert json.loads(last.close.reason) == {"retry_after_ms": wait_ms}
-                await visitor.stream.aclose()
-            await house.gateway.wait_until_empty()
-            assert house.store.closed == []
-            assert len(house.store.rows) == 2
+                await client.stream.aclose()
+            await kit.gateway.wait_until_empty()
+            assert kit.store.closed == []
+            assert len(kit.store.rows) == 2
 
     async def test_shows_nobody_that_the_others_go(self, autojump_clock: Clock) -> None:
-        house = House()
-        async with house.open() as nursery:
-            ada, bob = await join(house, nursery, "ada"), await join(house, nursery, "bob")
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            ada, bob = await join(kit, nursery, "ada"), await join(kit, nursery, "bob")
             await ada.next_of("user:joined")
-            house.gateway.drain(lambda: 0)
-            for visitor in (bob, ada):
-                seen = await visitor.frame()
+            kit.gateway.drain(lambda: 0)
+            for client in (bob, ada):
+                seen = await client.frame()
                 assert seen is not None
                 assert seen.close.code == 1012
 
     async def test_refuses_newcomers_and_says_when_to_come_back(
         self, autojump_clock: Clock
     ) -> None:
-        house = House()
-        async with house.open() as nursery:
-            early = await visit(house, nursery)
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            early = await connect(kit, nursery)
             await early.send(upgrade_request()[:20])
             await trio.testing.wait_all_tasks_blocked()
-            house.gateway.drain(lambda: 0)
+            kit.gateway.drain(lambda: 0)
             await early.send(upgrade_request()[20:])
-            late = await answer_to(house, nursery, upgrade_request())
+            late = await answer_to(kit, nursery, upgrade_request())
             for answer in (Answer(await early.rest()), late):
                 assert (answer.status, answer.code) == (503, "DRAINING")
                 assert answer.is_no_page
@@ -203,47 +203,47 @@ class TestDraining:
             let_go(link, code, reason)
 
         monkeypatch.setattr(SessionLink, "let_go", let_go_of_all_but_ada)
-        house = House()
-        async with house.open() as nursery:
-            ada, bob = await join(house, nursery, "ada"), await join(house, nursery, "bob")
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            ada, bob = await join(kit, nursery, "ada"), await join(kit, nursery, "bob")
             await ada.next_of("user:joined")
             with structlog.testing.capture_logs() as logs:
-                house.gateway.drain(lambda: 0)
+                kit.gateway.drain(lambda: 0)
             assert [entry["event"] for entry in logs] == ["connection crashed"]
             assert await ada.end() == 1011
             assert await bob.end() == 1012
 
     async def test_waits_for_pages_that_are_being_sent(self, autojump_clock: Clock) -> None:
-        house = House()
-        async with house.open() as nursery:
-            await house.gateway.wait_until_answered()
-            early = await visit(house, nursery)
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            await kit.gateway.wait_until_answered()
+            early = await connect(kit, nursery)
             await early.send(b"GET / HT")
             await trio.testing.wait_all_tasks_blocked()
-            house.gateway.drain(lambda: 0)
+            kit.gateway.drain(lambda: 0)
             with trio.move_on_after(1) as patience:
-                await house.gateway.wait_until_answered()
+                await kit.gateway.wait_until_answered()
             assert patience.cancelled_caught
             await early.stream.aclose()
-            await house.gateway.wait_until_answered()
+            await kit.gateway.wait_until_answered()
 
     async def test_with_nobody_there_is_done_at_once(self, autojump_clock: Clock) -> None:
-        house = House()
-        async with house.open():
+        kit = GatewayUnderTest()
+        async with kit.open():
             begin = trio.current_time()
-            house.gateway.drain(lambda: 0)
-            await house.gateway.wait_until_empty()
+            kit.gateway.drain(lambda: 0)
+            await kit.gateway.wait_until_empty()
             assert trio.current_time() == begin
 
     async def test_is_done_in_the_end_though_a_peer_never_reads(
         self, autojump_clock: Clock
     ) -> None:
-        house = House()
-        async with house.open() as nursery:
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
             ours, theirs = trio.testing.lockstep_stream_pair()
-            nursery.start_soon(house.gateway.greet_stream, theirs, None)
-            await Visitor(ours).upgrade("/ws/boards/demo?user_id=ada")
-            house.gateway.drain(lambda: 0)
+            nursery.start_soon(kit.gateway.greet_stream, theirs, None)
+            await RawClient(ours).upgrade("/ws/boards/demo?user_id=ada")
+            kit.gateway.drain(lambda: 0)
             with trio.fail_after(60):
-                await house.gateway.wait_until_empty()
-            assert house.store.closed == []
+                await kit.gateway.wait_until_empty()
+            assert kit.store.closed == []

@@ -12,10 +12,10 @@ import trio
 import trio.testing
 
 from presence_server.transport.gate import pump_request
-from presence_server.transport.gate.addresses import VisitorLimits
+from presence_server.transport.gate.addresses import AddressLimits
 from presence_server.transport.wire.pump import Pump, pump_is_available
 from tests.transport.frames import upgrade_request
-from tests.transport.house import House, Visitor, call, listen
+from tests.transport.gateway_kit import GatewayUnderTest, RawClient, call, listen
 
 pytestmark = pytest.mark.skipif(not pump_is_available(), reason="needs epoll")
 
@@ -28,15 +28,15 @@ async def _patience() -> AsyncIterator[None]:
         yield
 
 
-async def knock(house: House, address: tuple[str, int], data: bytes = b"") -> Visitor:
+async def knock(kit: GatewayUnderTest, address: tuple[str, int], data: bytes = b"") -> RawClient:
     """Connect, and say no more than ``data``."""
     sock = trio.socket.socket()
     await sock.connect(address)
-    visitor = Visitor(trio.SocketStream(sock))
-    house.visitors.append(visitor)
+    client = RawClient(trio.SocketStream(sock))
+    kit.clients.append(client)
     if data:
-        await visitor.send(data)
-    return visitor
+        await client.send(data)
+    return client
 
 
 def tasks_of(nursery: trio.Nursery) -> int:
@@ -45,16 +45,16 @@ def tasks_of(nursery: trio.Nursery) -> int:
 
 
 async def test_neither_half_a_head_nor_a_session_is_a_task() -> None:
-    house = House(pump=Pump)
-    async with house.open() as nursery:
-        address = await listen(house, nursery)
-        await call(house, address, "ada")
+    kit = GatewayUnderTest(pump=Pump)
+    async with kit.open() as nursery:
+        address = await listen(kit, nursery)
+        await call(kit, address, "ada")
         # The board has tasks of its own, which start in their own time.
         await trio.testing.wait_all_tasks_blocked()
         before = tasks_of(nursery)
         for number in range(10):
-            await call(house, address, f"user-{number}")
-            await knock(house, address, b"GET / HT")
+            await call(kit, address, f"user-{number}")
+            await knock(kit, address, b"GET / HT")
         assert tasks_of(nursery) == before
 
 
@@ -67,120 +67,120 @@ async def test_neither_half_a_head_nor_a_session_is_a_task() -> None:
     ],
 )
 async def test_what_is_refused_gets_its_answer_and_an_end(data: bytes, status: int) -> None:
-    house = House(pump=Pump)
-    async with house.open() as nursery:
-        address = await listen(house, nursery)
-        visitor = await knock(house, address, data)
-        assert (await visitor.rest()).startswith(b"HTTP/1.1 %d " % status)
+    kit = GatewayUnderTest(pump=Pump)
+    async with kit.open() as nursery:
+        address = await listen(kit, nursery)
+        client = await knock(kit, address, data)
+        assert (await client.rest()).startswith(b"HTTP/1.1 %d " % status)
 
 
 async def test_who_is_refused_is_no_task_either_and_is_let_go_though_it_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pump_request, "REFUSAL_TIMEOUT_S", 0.05)
-    house = House(pump=Pump)
-    async with house.open() as nursery:
-        address = await listen(house, nursery)
+    kit = GatewayUnderTest(pump=Pump)
+    async with kit.open() as nursery:
+        address = await listen(kit, nursery)
         before = tasks_of(nursery)
-        visitors = [await knock(house, address, b"nonsense\r\n\r\n") for _ in range(10)]
-        assert house.pump is not None
-        while len(house.pump) < 10:
+        clients = [await knock(kit, address, b"nonsense\r\n\r\n") for _ in range(10)]
+        assert kit.pump is not None
+        while len(kit.pump) < 10:
             await trio.testing.wait_all_tasks_blocked()
         assert tasks_of(nursery) == before
-        for visitor in visitors:
+        for client in clients:
             # What it says after its answer is passed over.
-            await visitor.send(b"GET / HTTP/1.1\r\n\r\n")
-            answer = await visitor.rest()
+            await client.send(b"GET / HTTP/1.1\r\n\r\n")
+            answer = await client.rest()
             assert answer.startswith(b"HTTP/1.1 400 ")
             assert answer.count(b"Content-Length: ") == 1
-        while len(house.pump):
+        while len(kit.pump):
             await trio.testing.wait_all_tasks_blocked(0.01)
 
 
 async def test_a_head_byte_by_byte_is_a_session_like_any_other() -> None:
-    house = House(pump=Pump)
-    async with house.open() as nursery:
-        address = await listen(house, nursery)
-        visitor = await knock(house, address)
+    kit = GatewayUnderTest(pump=Pump)
+    async with kit.open() as nursery:
+        address = await listen(kit, nursery)
+        client = await knock(kit, address)
         for byte in upgrade_request():
-            await visitor.send(bytes([byte]))
-        await visitor.read_until(b"\r\n\r\n")
-        await visitor.next_of("board:joined")
-        await visitor.send(b"")
+            await client.send(bytes([byte]))
+        await client.read_until(b"\r\n\r\n")
+        await client.next_of("board:joined")
+        await client.send(b"")
 
 
 async def test_half_a_head_is_given_up_in_time() -> None:
-    house = House(pump=Pump, handshake_timeout_s=0.05)
-    async with house.open() as nursery:
-        address = await listen(house, nursery)
-        silent, half = await knock(house, address), await knock(house, address, b"GET / HT")
-        for visitor in (silent, half):
-            assert (await visitor.rest()).startswith(b"HTTP/1.1 408 ")
+    kit = GatewayUnderTest(pump=Pump, handshake_timeout_s=0.05)
+    async with kit.open() as nursery:
+        address = await listen(kit, nursery)
+        silent, half = await knock(kit, address), await knock(kit, address, b"GET / HT")
+        for client in (silent, half):
+            assert (await client.rest()).startswith(b"HTTP/1.1 408 ")
 
 
 async def test_a_peer_that_goes_away_leaves_nothing_behind() -> None:
-    house = House(pump=Pump, visitors=VisitorLimits(connections_per_ip=1))
-    async with house.open() as nursery:
-        address = await listen(house, nursery)
+    kit = GatewayUnderTest(pump=Pump, addresses=AddressLimits(connections_per_ip=1))
+    async with kit.open() as nursery:
+        address = await listen(kit, nursery)
         for data in (b"", b"GET / HT"):
-            visitor = await knock(house, address, data)
-            await visitor.stream.aclose()
+            client = await knock(kit, address, data)
+            await client.stream.aclose()
             # Only one may be here at a time, so the next one shows that this one is gone.
             while True:
-                visitor = await knock(house, address, upgrade_request())
-                if b" 101 " in await visitor.read_until(b"\r\n\r\n"):
+                client = await knock(kit, address, upgrade_request())
+                if b" 101 " in await client.read_until(b"\r\n\r\n"):
                     break
-            await visitor.stream.aclose()
-        while house.gateway.connections:
+            await client.stream.aclose()
+        while kit.gateway.connections:
             await trio.testing.wait_all_tasks_blocked()
 
 
 async def test_a_bug_in_a_greeting_ends_that_one_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    house = House(pump=Pump)
-    async with house.open() as nursery:
-        address = await listen(house, nursery)
-        ada = await call(house, address, "ada")
+    kit = GatewayUnderTest(pump=Pump)
+    async with kit.open() as nursery:
+        address = await listen(kit, nursery)
+        ada = await call(kit, address, "ada")
         with monkeypatch.context() as patch, structlog.testing.capture_logs() as logs:
-            patch.setattr(house.gateway, "_judge", Mock(side_effect=LookupError("oops")))
-            visitor = await knock(house, address, upgrade_request())
+            patch.setattr(kit.gateway, "_judge", Mock(side_effect=LookupError("oops")))
+            client = await knock(kit, address, upgrade_request())
             with contextlib.suppress(trio.BrokenResourceError):
-                assert await visitor.rest() == b""
+                assert await client.rest() == b""
         assert [entry["event"] for entry in logs] == ["connection failed during its handshake"]
         assert await ada.answers() == []
-        await call(house, address, "bob")
+        await call(kit, address, "bob")
 
 
 class TestLimits:
     async def test_of_one_address_refuse_what_is_over_and_say_when_to_come_back(self) -> None:
-        house = House(pump=Pump, visitors=VisitorLimits(connections_per_ip=2))
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
-            await call(house, address, "ada")
-            bob = await call(house, address, "bob")
-            answer = await (await knock(house, address, upgrade_request())).rest()
+        kit = GatewayUnderTest(pump=Pump, addresses=AddressLimits(connections_per_ip=2))
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
+            await call(kit, address, "ada")
+            bob = await call(kit, address, "bob")
+            answer = await (await knock(kit, address, upgrade_request())).rest()
             assert answer.startswith(b"HTTP/1.1 429 ")
             assert b"\r\nRetry-After: 5\r\n" in answer
-            assert house.metrics.connections_refused == 1
-            assert house.metrics.connections_accepted == 2
+            assert kit.metrics.connections_refused == 1
+            assert kit.metrics.connections_accepted == 2
             await bob.stream.aclose()
-            while house.gateway.connections > 1:
+            while kit.gateway.connections > 1:
                 await trio.testing.wait_all_tasks_blocked()
-            await call(house, address, "cleo")
+            await call(kit, address, "cleo")
 
     async def test_count_half_open_handshakes_too(self) -> None:
-        house = House(pump=Pump, visitors=VisitorLimits(connections_per_ip=2))
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
+        kit = GatewayUnderTest(pump=Pump, addresses=AddressLimits(connections_per_ip=2))
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
             for _ in range(2):
-                await knock(house, address, b"GET / HT")
-            assert (await (await knock(house, address)).rest()).startswith(b"HTTP/1.1 429 ")
+                await knock(kit, address, b"GET / HT")
+            assert (await (await knock(kit, address)).rest()).startswith(b"HTTP/1.1 429 ")
 
     async def test_hold_for_the_heads_of_all_together(self) -> None:
-        house = House(pump=Pump, max_connections=2)
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
+        kit = GatewayUnderTest(pump=Pump, max_connections=2)
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
             for _ in range(2):
-                await knock(house, address, b"GET / HT")
-            assert (await (await knock(house, address)).rest()).startswith(b"HTTP/1.1 429 ")
+                await knock(kit, address, b"GET / HT")
+            assert (await (await knock(kit, address)).rest()).startswith(b"HTTP/1.1 429 ")

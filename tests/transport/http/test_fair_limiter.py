@@ -1,4 +1,4 @@
-"""Turns: first come, first served, and each address within its share."""
+"""The fair limiter: first come, first served, and each address within its share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from presence_server.transport.http.fair_limiter import Turns
+from presence_server.transport.http.fair_limiter import FairLimiter
 
 Clock = trio.testing.MockClock
 
@@ -14,8 +14,8 @@ Clock = trio.testing.MockClock
 class Asker:
     """Somebody who wants a turn for a while, and what became of that."""
 
-    def __init__(self, turns: Turns, address: str, holds_s: float = 10) -> None:
-        self._turns = turns
+    def __init__(self, limiter: FairLimiter, address: str, holds_s: float = 10) -> None:
+        self._turns = limiter
         self._address = address
         self._holds_s = holds_s
         self.hurried_at: float | None = None
@@ -37,22 +37,22 @@ class Asker:
 async def test_are_taken_in_order_and_given_back(
     autojump_clock: Clock, nursery: trio.Nursery
 ) -> None:
-    turns = Turns(2, 2)
-    askers = [Asker(turns, str(number)) for number in range(4)]
+    limiter = FairLimiter(2, 2)
+    askers = [Asker(limiter, str(number)) for number in range(4)]
     for asker in askers:
         nursery.start_soon(asker.ask)
         await trio.testing.wait_all_tasks_blocked()
     await trio.sleep(30)
     assert [asker.began_at for asker in askers] == [0, 0, 10, 10]
-    assert len(turns) == 0
+    assert len(limiter) == 0
 
 
 async def test_one_address_has_its_share_and_waits_for_itself(
     autojump_clock: Clock, nursery: trio.Nursery
 ) -> None:
-    turns = Turns(10, 2)
-    crowd = [Asker(turns, "crowd") for _ in range(3)]
-    other = Asker(turns, "other")
+    limiter = FairLimiter(10, 2)
+    crowd = [Asker(limiter, "crowd") for _ in range(3)]
+    other = Asker(limiter, "other")
     for asker in [*crowd, other]:
         nursery.start_soon(asker.ask)
         await trio.testing.wait_all_tasks_blocked()
@@ -66,8 +66,8 @@ async def test_one_address_has_its_share_and_waits_for_itself(
 async def test_who_gets_a_turn_while_others_wait_is_told_so(
     autojump_clock: Clock, nursery: trio.Nursery
 ) -> None:
-    turns = Turns(1, 1)
-    first, second, third = (Asker(turns, name, holds_s=5) for name in ("a", "b", "c"))
+    limiter = FairLimiter(1, 1)
+    first, second, third = (Asker(limiter, name, holds_s=5) for name in ("a", "b", "c"))
     for asker in (first, second, third):
         nursery.start_soon(asker.ask)
         await trio.testing.wait_all_tasks_blocked()
@@ -78,27 +78,27 @@ async def test_who_gets_a_turn_while_others_wait_is_told_so(
 async def test_that_come_too_late_are_given_up_and_nothing_is_left_of_them(
     autojump_clock: Clock, nursery: trio.Nursery
 ) -> None:
-    turns = Turns(1, 1)
-    long, late = Asker(turns, "a", holds_s=100), Asker(turns, "b")
+    limiter = FairLimiter(1, 1)
+    long, late = Asker(limiter, "a", holds_s=100), Asker(limiter, "b")
     nursery.start_soon(long.ask)
     await trio.testing.wait_all_tasks_blocked()
     await late.ask()
     assert late.gave_up
     assert trio.current_time() == 15
-    assert len(turns) == 1
+    assert len(limiter) == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 async def test_are_free_again_after_being_cancelled_at_any_time(
     count: int, autojump_clock: Clock
 ) -> None:
-    turns = Turns(1, 1)
+    limiter = FairLimiter(1, 1)
     async with trio.open_nursery() as nursery:
         for _ in range(count):
-            nursery.start_soon(Asker(turns, "a").ask)
+            nursery.start_soon(Asker(limiter, "a").ask)
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-    assert len(turns) == 0
-    asker = Asker(turns, "a")
+    assert len(limiter) == 0
+    asker = Asker(limiter, "a")
     await asker.ask()
     assert asker.began_at == 0

@@ -26,7 +26,7 @@ from presence_server.transport.http.hypercorn_server import (
     HttpServer,
     ReplayStream,
 )
-from tests.transport.house import Visitor
+from tests.transport.gateway_kit import RawClient
 
 Clock = trio.testing.MockClock
 
@@ -299,7 +299,7 @@ class TestReplay:
         await replay.wait_send_all_might_not_block()
         await replay.send_all(b"out")
         await replay.send_eof()
-        assert await Visitor(ours).read_until(b"ut") == b"o"
+        assert await RawClient(ours).read_until(b"ut") == b"o"
         assert await ours.receive_some(100) == b""
 
     async def test_says_that_a_peer_does_not_read(

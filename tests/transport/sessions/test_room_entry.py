@@ -6,73 +6,77 @@ import trio
 import trio.testing
 
 from presence_server.protocol.model import BoardLimits
-from presence_server.transport.sessions.room_entry import EntranceLimits
+from presence_server.transport.sessions.room_entry import RoomEntryLimits
 from presence_server.transport.wire.pump import Pump
 from tests.transport.frames import close
-from tests.transport.house import House, Visitor, call, join, listen, visit
+from tests.transport.gateway_kit import GatewayUnderTest, RawClient, call, connect, join, listen
 
 
 async def knock(
-    house: House, address: tuple[str, int], board_id: str, user_id: str, session_id: str = ""
-) -> Visitor:
-    """A visitor over TCP, who has asked to join and not read the answer."""
-    visitor = Visitor(await trio.open_tcp_stream(*address))
-    house.visitors.append(visitor)
-    await visitor.upgrade(f"/ws/boards/{board_id}?user_id={user_id}&session_id={session_id}")
-    return visitor
+    kit: GatewayUnderTest,
+    address: tuple[str, int],
+    board_id: str,
+    user_id: str,
+    session_id: str = "",
+) -> RawClient:
+    """A client over TCP, who has asked to join and not read the answer."""
+    client = RawClient(await trio.open_tcp_stream(*address))
+    kit.clients.append(client)
+    await client.upgrade(f"/ws/boards/{board_id}?user_id={user_id}&session_id={session_id}")
+    return client
 
 
-async def drop(house: House, visitor: Visitor) -> None:
+async def drop(kit: GatewayUnderTest, client: RawClient) -> None:
     """The connection is gone, and the server knows."""
-    open_before = house.gateway.connections
-    await visitor.stream.aclose()
-    while house.gateway.connections == open_before:
+    open_before = kit.gateway.connections
+    await client.stream.aclose()
+    while kit.gateway.connections == open_before:
         await trio.testing.wait_all_tasks_blocked()
 
 
 class TestAnAddressThatLeavesSessionsBehind:
     async def test_may_come_back_to_each_and_begin_no_more(self) -> None:
-        house = House(pump=Pump, entrance=EntranceLimits(detached_per_ip=2))
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
+        kit = GatewayUnderTest(pump=Pump, room_entry=RoomEntryLimits(detached_per_ip=2))
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
             ids = []
             for board_id in ("one", "two"):
-                visitor = await knock(house, address, board_id, "mallory")
-                ids.append(str((await visitor.next_of("board:joined"))["session_id"]))
-                await drop(house, visitor)
-            refused = await knock(house, address, "three", "mallory")
+                client = await knock(kit, address, board_id, "mallory")
+                ids.append(str((await client.next_of("board:joined"))["session_id"]))
+                await drop(kit, client)
+            refused = await knock(kit, address, "three", "mallory")
             assert (await refused.next())["code"] == "RATE_LIMITED"
             assert await refused.end() == 4429
-            assert not house.board_is_live("three")
-            stranger = await knock(house, address, "one", "eve", ids[0])
+            assert not kit.board_is_live("three")
+            stranger = await knock(kit, address, "one", "eve", ids[0])
             assert (await stranger.next())["code"] == "RATE_LIMITED"
-            back = await knock(house, address, "one", "mallory", ids[0])
+            back = await knock(kit, address, "one", "mallory", ids[0])
             assert (await back.next_of("board:joined"))["resumed"] is True
             # One is back, so there is room for one.
-            await (await knock(house, address, "three", "mallory")).next_of("board:joined")
+            await (await knock(kit, address, "three", "mallory")).next_of("board:joined")
 
     async def test_is_not_charged_for_clean_leaves_and_pages_left(self) -> None:
-        house = House(pump=Pump, entrance=EntranceLimits(detached_per_ip=1))
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
+        kit = GatewayUnderTest(pump=Pump, room_entry=RoomEntryLimits(detached_per_ip=1))
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
             for code in (1000, 1001, 1000):
-                visitor = await call(house, address, "ada")
-                await visitor.send(close(code))
-                await visitor.end()
-                await drop(house, visitor)
-            await call(house, address, "bob")
+                client = await call(kit, address, "ada")
+                await client.send(close(code))
+                await client.end()
+                await drop(kit, client)
+            await call(kit, address, "bob")
 
     async def test_gains_nothing_by_taking_its_own_connections_over(self) -> None:
-        house = House(pump=Pump, entrance=EntranceLimits(detached_per_ip=1))
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
-            visitor = await knock(house, address, "one", "mallory")
-            session_id = str((await visitor.next_of("board:joined"))["session_id"])
-            await drop(house, await call(house, address, "other"))
+        kit = GatewayUnderTest(pump=Pump, room_entry=RoomEntryLimits(detached_per_ip=1))
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
+            client = await knock(kit, address, "one", "mallory")
+            session_id = str((await client.next_of("board:joined"))["session_id"])
+            await drop(kit, await call(kit, address, "other"))
             for _ in range(3):
-                over = await knock(house, address, "one", "mallory", session_id)
+                over = await knock(kit, address, "one", "mallory", session_id)
                 assert (await over.next_of("board:joined"))["resumed"] is True
-            refused = await knock(house, address, "two", "mallory")
+            refused = await knock(kit, address, "two", "mallory")
             assert (await refused.next())["code"] == "RATE_LIMITED"
 
 
@@ -80,25 +84,27 @@ class TestTheLinesOfAllBoards:
     async def test_are_as_long_as_they_may_be_together(
         self, autojump_clock: trio.testing.MockClock
     ) -> None:
-        house = House(board=BoardLimits(capacity=1), entrance=EntranceLimits(max_waiting=2))
-        async with house.open() as nursery:
-            await join(house, nursery, "ada")
+        kit = GatewayUnderTest(
+            board=BoardLimits(capacity=1), room_entry=RoomEntryLimits(max_waiting=2)
+        )
+        async with kit.open() as nursery:
+            await join(kit, nursery, "ada")
             waiting = []
             for user_id in ("bob", "cyd"):
-                visitor = await visit(house, nursery)
-                await visitor.upgrade(f"/ws/boards/demo?user_id={user_id}")
-                assert (await visitor.next())["type"] == "board:queued"
-                waiting.append(visitor)
+                client = await connect(kit, nursery)
+                await client.upgrade(f"/ws/boards/demo?user_id={user_id}")
+                assert (await client.next())["type"] == "board:queued"
+                waiting.append(client)
             # Elsewhere a seat is free, and then none and no place to wait either.
             for user_id, answer in (("dee", "board:joined"), ("eve", "error")):
-                visitor = await visit(house, nursery)
-                await visitor.upgrade(f"/ws/boards/elsewhere?user_id={user_id}")
-                told = await visitor.next()
+                client = await connect(kit, nursery)
+                await client.upgrade(f"/ws/boards/elsewhere?user_id={user_id}")
+                told = await client.next()
                 assert told["type"] == answer
             assert told["code"] == "BOARD_FULL"
-            assert await visitor.end() == 1013
+            assert await client.end() == 1013
             await waiting[0].say("board:leave")
             await waiting[0].end()
-            visitor = await visit(house, nursery)
-            await visitor.upgrade("/ws/boards/elsewhere?user_id=eve")
-            assert (await visitor.next())["position"] == 1
+            client = await connect(kit, nursery)
+            await client.upgrade("/ws/boards/elsewhere?user_id=eve")
+            assert (await client.next())["position"] == 1

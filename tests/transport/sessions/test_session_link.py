@@ -13,15 +13,15 @@ from presence_server.protocol.model import BoardLimits
 from presence_server.transport.wire.limits import ConnectionLimits
 from tests.fakes import Commits, FakeStore
 from tests.transport.frames import close, event, frame, text
-from tests.transport.house import House, Visitor, join, visit
+from tests.transport.gateway_kit import GatewayUnderTest, RawClient, connect, join
 
 Clock = trio.testing.MockClock
 
 
-async def flood(visitor: Visitor, seconds: int) -> None:
+async def flood(client: RawClient, seconds: int) -> None:
     """Ten times more than is allowed."""
     for _ in range(seconds * 10):
-        await visitor.send(event("heartbeat") * 10)
+        await client.send(event("heartbeat") * 10)
         await trio.sleep(0.1)
 
 
@@ -29,9 +29,9 @@ class TestRateLimit:
     async def test_is_told_once_a_second_and_drops_what_is_over(
         self, autojump_clock: Clock
     ) -> None:
-        house = House(messages_per_s=10, burst=5)
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        kit = GatewayUnderTest(messages_per_s=10, burst=5)
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             await ada.send(event("heartbeat") * 50)
             for _ in range(5):
                 assert (await ada.next())["type"] == "heartbeat:ack"
@@ -43,9 +43,9 @@ class TestRateLimit:
             assert await ada.answers() == []
 
     async def test_is_told_again_a_second_later(self, autojump_clock: Clock) -> None:
-        house = House(messages_per_s=10, burst=5)
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        kit = GatewayUnderTest(messages_per_s=10, burst=5)
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             await flood(ada, 3)
             await trio.sleep(1)
             await ada.say("presence:update", status="away")
@@ -55,20 +55,20 @@ class TestRateLimit:
             assert codes.count("RATE_LIMITED") == 3
 
     async def test_is_no_bad_message_and_shows_others_nothing(self, autojump_clock: Clock) -> None:
-        house = House(messages_per_s=10, burst=5)
-        async with house.open() as nursery:
-            watcher, ada = await join(house, nursery, "eve"), await join(house, nursery, "ada")
+        kit = GatewayUnderTest(messages_per_s=10, burst=5)
+        async with kit.open() as nursery:
+            watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
             await flood(ada, 5)
-            assert house.metrics.bad_messages == 0
+            assert kit.metrics.bad_messages == 0
             assert await watcher.answers() == []
 
     async def test_for_ten_seconds_closes_with_4429_and_keeps_the_session(
         self, autojump_clock: Clock
     ) -> None:
-        house = House(messages_per_s=10, burst=5)
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        kit = GatewayUnderTest(messages_per_s=10, burst=5)
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             nursery.start_soon(flood, ada, 12)
             last = None
             while (seen := await ada.frame()) is not None:
@@ -76,21 +76,21 @@ class TestRateLimit:
             assert last is not None
             assert last.close.code == 4429
             assert json.loads(last.close.reason)["retry_after_ms"] > 0
-            assert house.store.closed == []
-            assert house.board_is_live()
+            assert kit.store.closed == []
+            assert kit.board_is_live()
 
     async def test_counts_binary_frames_too(self, autojump_clock: Clock) -> None:
-        house = House(burst=5)
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        kit = GatewayUnderTest(burst=5)
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             await ada.send(frame(Opcode.BINARY, b"x") * 6)
             codes = [(await ada.next())["code"] for _ in range(6)]
             assert codes == ["INVALID_MESSAGE"] * 5 + ["RATE_LIMITED"]
 
     async def test_counts_pings_and_answers_no_more_of_them(self, autojump_clock: Clock) -> None:
-        house = House(messages_per_s=10, burst=5)
-        async with house.open() as nursery:
-            watcher, ada = await join(house, nursery, "eve"), await join(house, nursery, "ada")
+        kit = GatewayUnderTest(messages_per_s=10, burst=5)
+        async with kit.open() as nursery:
+            watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
             await ada.send(frame(Opcode.PING, b"now") * 1000)
             seen = [await ada.frame() for _ in range(6)]
@@ -102,30 +102,30 @@ class TestRateLimit:
             assert await watcher.answers() == []
 
     async def test_ends_a_message_of_endless_parts(self, autojump_clock: Clock) -> None:
-        house = House(messages_per_s=10, burst=5)
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        kit = GatewayUnderTest(messages_per_s=10, burst=5)
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             await ada.send(text("", fin=False), frame(Opcode.CONT, fin=False) * 1000)
             assert (await ada.next())["code"] == "RATE_LIMITED"
             assert await ada.end() == 4429
-            assert house.board_is_live()
+            assert kit.board_is_live()
 
     async def test_lets_a_flood_wait_outside(self, autojump_clock: Clock) -> None:
-        house = House(messages_per_s=10, burst=5)
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        kit = GatewayUnderTest(messages_per_s=10, burst=5)
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             for _ in range(100):
                 await ada.send(event("heartbeat") * 100)
             await trio.testing.wait_all_tasks_blocked()
             # One helping was read, and the others are where they cost nothing.
-            assert house.metrics.messages_received < 1000
+            assert kit.metrics.messages_received < 1000
 
 
 class TestBadMessages:
     async def test_twenty_close_with_4400_and_end_the_session(self, autojump_clock: Clock) -> None:
-        house = House()
-        async with house.open() as nursery:
-            watcher, ada = await join(house, nursery, "eve"), await join(house, nursery, "ada")
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
             for _ in range(19):
                 await ada.send(text("what"))
@@ -135,12 +135,12 @@ class TestBadMessages:
             assert await ada.end() == 4400
             left = await watcher.next()
             assert (left["type"], left["reason"]) == ("user:left", "disconnect")
-            assert house.metrics.bad_messages == 20
+            assert kit.metrics.bad_messages == 20
 
     async def test_spread_over_time_close_nothing(self, autojump_clock: Clock) -> None:
-        house = House()
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             for _ in range(40):
                 await ada.send(text("what"))
                 assert (await ada.next())["code"] == "INVALID_JSON"
@@ -148,12 +148,12 @@ class TestBadMessages:
             assert await ada.answers() == []
 
     async def test_are_signs_of_life(self, autojump_clock: Clock) -> None:
-        house = House(
+        kit = GatewayUnderTest(
             board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
             connection=ConnectionLimits(ping_interval_s=1000),
         )
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             for _ in range(5):
                 await trio.sleep(6)
                 await ada.send(frame(Opcode.BINARY, b""))
@@ -176,9 +176,9 @@ class TestBadMessages:
     async def test_get_the_error_that_says_so(
         self, autojump_clock: Clock, data: bytes, code: str
     ) -> None:
-        house = House()
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             await ada.send(data)
             error = await ada.next()
             assert (error["type"], error["code"]) == ("error", code)
@@ -187,12 +187,12 @@ class TestBadMessages:
     async def test_that_are_not_utf8_close_with_1007_and_keep_the_session(
         self, autojump_clock: Clock
     ) -> None:
-        house = House()
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             await ada.send(text(b'{"type": "heartbeat\xff"}'), event("board:leave"))
             assert await ada.end() == 1007
-            assert house.store.closed == []
+            assert kit.store.closed == []
 
 
 class TestParting:
@@ -200,9 +200,9 @@ class TestParting:
     async def test_cleanly_ends_the_session_at_once(
         self, autojump_clock: Clock, data: bytes
     ) -> None:
-        house = House()
-        async with house.open() as nursery:
-            watcher, ada = await join(house, nursery, "eve"), await join(house, nursery, "ada")
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
             before = trio.current_time()
             await ada.send(data)
@@ -214,9 +214,9 @@ class TestParting:
     async def test_by_message_and_close_frame_at_once_is_one_clean_leave(
         self, autojump_clock: Clock
     ) -> None:
-        house = House()
-        async with house.open() as nursery:
-            watcher, ada = await join(house, nursery, "eve"), await join(house, nursery, "ada")
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
             await ada.send(event("board:leave"), close(1000))
             assert await ada.end() == 1000
@@ -224,9 +224,9 @@ class TestParting:
             assert await watcher.answers() == []
 
     async def test_from_the_page_ends_it_after_the_grace(self, autojump_clock: Clock) -> None:
-        house = House(board=BoardLimits(leave_grace_s=2))
-        async with house.open() as nursery:
-            watcher, ada = await join(house, nursery, "eve"), await join(house, nursery, "ada")
+        kit = GatewayUnderTest(board=BoardLimits(leave_grace_s=2))
+        async with kit.open() as nursery:
+            watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
             before = trio.current_time()
             await ada.send(close(1001))
@@ -236,21 +236,21 @@ class TestParting:
 
     @pytest.mark.parametrize("data", [close(None), close(1002), close(4999), close(3000)])
     async def test_in_any_other_way_detaches(self, autojump_clock: Clock, data: bytes) -> None:
-        house = House(board=BoardLimits(reconnecting_after_s=5))
-        async with house.open() as nursery:
-            watcher, ada = await join(house, nursery, "eve"), await join(house, nursery, "ada")
+        kit = GatewayUnderTest(board=BoardLimits(reconnecting_after_s=5))
+        async with kit.open() as nursery:
+            watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
             before = trio.current_time()
             await ada.send(data)
             changed = await watcher.next()
             assert (changed["type"], changed["connected"]) == ("presence:update", False)
             assert trio.current_time() == pytest.approx(before + 5)
-            assert house.store.closed == []
+            assert kit.store.closed == []
 
     async def test_without_a_close_frame_detaches(self, autojump_clock: Clock) -> None:
-        house = House(board=BoardLimits(reconnecting_after_s=5))
-        async with house.open() as nursery:
-            watcher, ada = await join(house, nursery, "eve"), await join(house, nursery, "ada")
+        kit = GatewayUnderTest(board=BoardLimits(reconnecting_after_s=5))
+        async with kit.open() as nursery:
+            watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
             await ada.stream.aclose()
             changed = await watcher.next()
@@ -259,34 +259,34 @@ class TestParting:
     async def test_while_it_is_not_yet_on_the_board_leaves_nobody_behind(
         self, autojump_clock: Clock
     ) -> None:
-        house = House(FakeStore(Commits.BY_HAND))
-        async with house.open() as nursery:
-            ada = await visit(house, nursery)
+        kit = GatewayUnderTest(FakeStore(Commits.BY_HAND))
+        async with kit.open() as nursery:
+            ada = await connect(kit, nursery)
             await ada.upgrade("/ws/boards/demo?user_id=ada", close(1000))
             assert await ada.end() == 1000
             await trio.sleep(1)
-            assert not house.board_is_live()
+            assert not kit.board_is_live()
 
 
 class TestLife:
     async def test_is_kept_up_by_pongs_alone(self, autojump_clock: Clock) -> None:
-        house = House(
+        kit = GatewayUnderTest(
             board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
             connection=ConnectionLimits(ping_interval_s=4, ping_timeout_s=2),
         )
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             with trio.move_on_after(60) as patience:
                 await ada.end()
             assert patience.cancelled_caught, "it was closed"
 
     async def test_is_kept_up_by_the_peers_own_pings(self, autojump_clock: Clock) -> None:
-        house = House(
+        kit = GatewayUnderTest(
             board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
             connection=ConnectionLimits(ping_interval_s=1000),
         )
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             for _ in range(8):
                 await trio.sleep(6)
                 await ada.send(frame(Opcode.PING))
@@ -295,24 +295,24 @@ class TestLife:
                 assert seen.opcode is Opcode.PONG
 
     async def test_without_a_sign_closes_with_4408(self, autojump_clock: Clock) -> None:
-        house = House(
+        kit = GatewayUnderTest(
             board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
             connection=ConnectionLimits(ping_interval_s=1000),
         )
-        async with house.open() as nursery:
-            ada = await join(house, nursery, "ada")
+        async with kit.open() as nursery:
+            ada = await join(kit, nursery, "ada")
             before = trio.current_time()
             assert await ada.end() == 4408
             assert trio.current_time() == pytest.approx(before + 10)
-            assert len(house.store.closed) == 1
+            assert len(kit.store.closed) == 1
 
     async def test_on_another_connection_closes_this_one(self, autojump_clock: Clock) -> None:
-        house = House()
-        async with house.open() as nursery:
-            old = await visit(house, nursery)
+        kit = GatewayUnderTest()
+        async with kit.open() as nursery:
+            old = await connect(kit, nursery)
             await old.upgrade("/ws/boards/demo?user_id=ada")
             session_id = (await old.next())["session_id"]
-            new = await visit(house, nursery)
+            new = await connect(kit, nursery)
             await new.upgrade(f"/ws/boards/demo?user_id=ada&session_id={session_id}")
             assert (await new.next())["resumed"] is True
             assert await old.end() == 4409
@@ -322,9 +322,9 @@ class TestLife:
 class TestJoining:
     async def test_waits_for_the_row(self, autojump_clock: Clock) -> None:
         store = FakeStore(Commits.BY_HAND)
-        house = House(store, BoardLimits(commit_wait_s=5))
-        async with house.open() as nursery:
-            ada = await visit(house, nursery)
+        kit = GatewayUnderTest(store, BoardLimits(commit_wait_s=5))
+        async with kit.open() as nursery:
+            ada = await connect(kit, nursery)
             await ada.upgrade("/ws/boards/demo?user_id=ada")
             before = trio.current_time()
             await trio.sleep(1)
@@ -335,9 +335,9 @@ class TestJoining:
     async def test_goes_on_from_memory_when_the_store_does_not_answer(
         self, autojump_clock: Clock
     ) -> None:
-        house = House(FakeStore(Commits.BY_HAND), BoardLimits(commit_wait_s=5))
-        async with house.open() as nursery:
-            ada = await visit(house, nursery)
+        kit = GatewayUnderTest(FakeStore(Commits.BY_HAND), BoardLimits(commit_wait_s=5))
+        async with kit.open() as nursery:
+            ada = await connect(kit, nursery)
             await ada.upgrade("/ws/boards/demo?user_id=ada")
             before = trio.current_time()
             assert (await ada.next())["type"] == "board:joined"
@@ -345,9 +345,9 @@ class TestJoining:
 
     async def test_applies_what_was_said_meanwhile(self, autojump_clock: Clock) -> None:
         store = FakeStore(Commits.BY_HAND)
-        house = House(store)
-        async with house.open() as nursery:
-            ada = await visit(house, nursery)
+        kit = GatewayUnderTest(store)
+        async with kit.open() as nursery:
+            ada = await connect(kit, nursery)
             update = event("presence:update", status="away")
             await ada.upgrade("/ws/boards/demo?user_id=ada", update + event("heartbeat"))
             await trio.testing.wait_all_tasks_blocked()

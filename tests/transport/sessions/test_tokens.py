@@ -20,7 +20,7 @@ from presence_server.protocol.model import UserProfile
 from presence_server.protocol.profile import palette_color
 from presence_server.settings.token_keys import read_key
 from presence_server.transport.http.head import RequestHead
-from presence_server.transport.sessions.identity import Denied, Handshake, read_query
+from presence_server.transport.sessions.identity import AccessDenied, Handshake, read_query
 from presence_server.transport.sessions.tokens import (
     InvalidToken,
     TokenAuthority,
@@ -294,7 +294,7 @@ class TestAuthority:
     def test_denies_everybody_else(
         self, headers: dict[str, str], code: ErrorCode, close_code: CloseCode
     ) -> None:
-        with pytest.raises(Denied) as denied:
+        with pytest.raises(AccessDenied) as denied:
             self.authority.admit(handshake(**headers))
         assert (denied.value.code, denied.value.close_code) == (code, close_code)
 

@@ -13,32 +13,32 @@ from websockets.frames import Opcode
 from presence_server.protocol.errors import CloseCode
 from presence_server.transport.wire.connection import CLOSE_TIMEOUT_S, LINGER_S
 from presence_server.transport.wire.deadlines import Deadlines
-from tests.transport.fake_wire import Held
+from tests.transport.fake_wire import ConnectionUnderTest
 from tests.transport.frames import close, frame, split_frames, text
 
 CHEER = b"\x81\x05hello"
 """A broadcast, framed."""
 
 
-def goodbye(held: Held) -> None:
+def goodbye(held: ConnectionUnderTest) -> None:
     held.connection.close(CloseCode.KICKED)
 
 
-def violation(held: Held) -> None:
+def violation(held: ConnectionUnderTest) -> None:
     held.connection.receive(frame(Opcode.CONT, b"x"))
 
 
-def violation_that_the_session_finds(held: Held) -> None:
+def violation_that_the_session_finds(held: ConnectionUnderTest) -> None:
     held.connection.fail(CloseCode.INVALID_UTF8)
 
 
-def bug(held: Held) -> None:
+def bug(held: ConnectionUnderTest) -> None:
     held.connection.crash(RuntimeError("a bug"))
 
 
 @pytest.mark.parametrize(("code", "heard"), [(1000, 1000), (1001, 1001), (None, 1005)])
 async def test_closing_by_the_peer_is_answered_and_told_once(code: int | None, heard: int) -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     held.connection.receive(close(code))
     assert held.handler.heard == [f"end {heard}"]
     (answer,) = held.frames()
@@ -51,14 +51,14 @@ async def test_closing_by_the_peer_is_answered_and_told_once(code: int | None, h
 
 async def test_closing_by_the_peer_may_come_between_the_parts_of_a_message() -> None:
     """RFC 6455, 5.4: control frames may be injected in the middle of a fragmented message."""
-    held = Held()
+    held = ConnectionUnderTest()
     held.connection.receive(text("one", fin=False) + close(1000))
     assert held.handler.heard == ["end 1000"]
     assert held.last_close() == 1000
 
 
 async def test_closing_by_us_says_code_and_reason_and_is_not_told() -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     held.connection.close(CloseCode.SERVER_RESTART, "later")
     (said,) = held.frames()
     assert (said.close.code, said.close.reason) == (1012, "later")
@@ -69,14 +69,14 @@ async def test_closing_by_us_says_code_and_reason_and_is_not_told() -> None:
 
 
 async def test_closing_twice_is_once() -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     held.connection.close(CloseCode.KICKED)
     held.connection.close(CloseCode.SERVER_RESTART)
     assert [seen.close.code for seen in held.frames()] == [4410]
 
 
 async def test_closing_comes_behind_what_waits_and_half_closes_only_then() -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     held.wire.room = 3
     held.connection.write(CHEER)
     held.connection.close(CloseCode.KICKED)
@@ -87,7 +87,7 @@ async def test_closing_comes_behind_what_waits_and_half_closes_only_then() -> No
 
 
 async def test_closing_is_followed_by_no_broadcast() -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     held.wire.room = 0
     held.connection.close(CloseCode.KICKED)
     held.connection.write(CHEER)
@@ -97,7 +97,7 @@ async def test_closing_is_followed_by_no_broadcast() -> None:
 
 
 async def test_closing_by_both_sides_in_one_helping_answers_the_close_frame() -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     held.handler.close_on = b"leave"
     held.connection.receive(text("leave") + close(1000))
     assert held.last_close() == 1000
@@ -108,7 +108,7 @@ async def test_closing_by_both_sides_in_one_helping_answers_the_close_frame() ->
 async def test_closing_discards_input_for_a_while_and_then_lets_go(
     autojump_clock: trio.testing.MockClock, deadlines: Deadlines
 ) -> None:
-    held = Held(deadlines)
+    held = ConnectionUnderTest(deadlines)
     held.connection.close(CloseCode.KICKED)
     for _ in range(3):
         await trio.sleep(LINGER_S / 4)
@@ -123,9 +123,9 @@ async def test_closing_discards_input_for_a_while_and_then_lets_go(
 async def test_closing_ends_even_if_the_peer_never_reads(
     autojump_clock: trio.testing.MockClock,
     deadlines: Deadlines,
-    ending: Callable[[Held], None],
+    ending: Callable[[ConnectionUnderTest], None],
 ) -> None:
-    held = Held(deadlines, write_timeout_s=60)
+    held = ConnectionUnderTest(deadlines, write_timeout_s=60)
     held.wire.room = 0
     held.connection.write(CHEER)
     ending(held)
@@ -138,7 +138,7 @@ async def test_closing_ends_even_if_the_peer_never_reads(
 async def test_closing_ends_soon_though_the_peer_takes_its_time_and_talks_on(
     autojump_clock: trio.testing.MockClock, deadlines: Deadlines
 ) -> None:
-    held = Held(deadlines, write_timeout_s=60)
+    held = ConnectionUnderTest(deadlines, write_timeout_s=60)
     held.wire.room = 0
     held.connection.close(CloseCode.KICKED)
     await trio.sleep(CLOSE_TIMEOUT_S - LINGER_S / 2)
@@ -151,19 +151,19 @@ async def test_closing_ends_soon_though_the_peer_takes_its_time_and_talks_on(
 
 
 async def test_an_end_without_a_word_is_a_drop() -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     held.connection.receive_eof()
     assert held.handler.heard == ["end None", "gone"]
 
 
 async def test_letting_go_of_the_wire_is_a_drop() -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     held.wire.abort()
     assert held.handler.heard == ["end None", "gone"]
 
 
 async def test_a_json_reason_of_the_longest_kind_fits_a_close_frame() -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     reason = json.dumps({"retry_after_ms": 366 * 86400 * 1000})
     held.connection.close(CloseCode.SERVER_RESTART, reason)
     seen, _ = split_frames(bytes(held.wire.sent))

@@ -9,14 +9,14 @@ import trio.testing
 
 from presence_server.rooms.batch import Batch
 from presence_server.transport.wire.deadlines import Deadlines
-from presence_server.transport.wire.ports import Alarm
+from presence_server.transport.wire.ports import ConnectionAlarm
 
 
 class Bell:
     """Remembers when it was rung, on the clock of the test."""
 
     def __init__(self) -> None:
-        self.rung: list[tuple[Alarm, float]] = []
+        self.rung: list[tuple[ConnectionAlarm, float]] = []
         self.fails = self.fails_again = False
         self.crashed: list[Exception] = []
 
@@ -25,7 +25,7 @@ class Bell:
         if self.fails_again:
             raise error
 
-    def on_alarm(self, alarm: Alarm, now: float) -> None:
+    def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
         self.rung.append((alarm, now))
         if self.fails:
             raise RuntimeError("a bug in a connection")
@@ -44,9 +44,9 @@ async def test_rings_at_the_time_and_once(
 ) -> None:
     deadlines, bell = Deadlines(Batch()), Bell()
     nursery.start_soon(deadlines.run)
-    deadlines.arm(bell, Alarm.WRITE, 5)
+    deadlines.arm(bell, ConnectionAlarm.WRITE, 5)
     await trio.sleep(20)
-    assert bell.rung == [(Alarm.WRITE, 5)]
+    assert bell.rung == [(ConnectionAlarm.WRITE, 5)]
 
 
 async def test_an_earlier_alarm_stands_and_a_later_one_is_no_delay(
@@ -55,11 +55,11 @@ async def test_an_earlier_alarm_stands_and_a_later_one_is_no_delay(
     deadlines, bell = Deadlines(Batch()), Bell()
     nursery.start_soon(deadlines.run)
     await trio.sleep(1)
-    deadlines.arm(bell, Alarm.WRITE, 9)
-    deadlines.arm(bell, Alarm.WRITE, 3)
-    deadlines.arm(bell, Alarm.WRITE, 6)
+    deadlines.arm(bell, ConnectionAlarm.WRITE, 9)
+    deadlines.arm(bell, ConnectionAlarm.WRITE, 3)
+    deadlines.arm(bell, ConnectionAlarm.WRITE, 6)
     await trio.sleep(20)
-    assert bell.rung == [(Alarm.WRITE, 3)]
+    assert bell.rung == [(ConnectionAlarm.WRITE, 3)]
 
 
 async def test_alarms_of_one_connection_are_independent(
@@ -67,10 +67,10 @@ async def test_alarms_of_one_connection_are_independent(
 ) -> None:
     deadlines, bell = Deadlines(Batch()), Bell()
     nursery.start_soon(deadlines.run)
-    deadlines.arm(bell, Alarm.CLOSE, 2)
-    deadlines.arm(bell, Alarm.KEEPALIVE, 1)
+    deadlines.arm(bell, ConnectionAlarm.CLOSE, 2)
+    deadlines.arm(bell, ConnectionAlarm.KEEPALIVE, 1)
     await trio.sleep(20)
-    assert bell.rung == [(Alarm.KEEPALIVE, 1), (Alarm.CLOSE, 2)]
+    assert bell.rung == [(ConnectionAlarm.KEEPALIVE, 1), (ConnectionAlarm.CLOSE, 2)]
 
 
 async def test_a_connection_that_is_gone_is_not_rung(
@@ -78,9 +78,9 @@ async def test_a_connection_that_is_gone_is_not_rung(
 ) -> None:
     deadlines, gone, other = Deadlines(Batch()), Bell(), Bell()
     nursery.start_soon(deadlines.run)
-    for alarm in Alarm:
+    for alarm in ConnectionAlarm:
         deadlines.arm(gone, alarm, 1)
-    deadlines.arm(other, Alarm.CLOSE, 1)
+    deadlines.arm(other, ConnectionAlarm.CLOSE, 1)
     deadlines.disarm(gone)
     await trio.sleep(20)
     assert (gone.rung, len(other.rung)) == ([], 1)
@@ -93,8 +93,8 @@ async def test_a_bug_in_one_connection_ends_that_one_and_does_not_stop_the_clock
     deadlines, broken, other = Deadlines(Batch()), Bell(), Bell()
     broken.fails, broken.fails_again = True, fails_again
     nursery.start_soon(deadlines.run)
-    deadlines.arm(broken, Alarm.CLOSE, 1)
-    deadlines.arm(other, Alarm.CLOSE, 1)
+    deadlines.arm(broken, ConnectionAlarm.CLOSE, 1)
+    deadlines.arm(other, ConnectionAlarm.CLOSE, 1)
     with structlog.testing.capture_logs() as logs:
         await trio.sleep(2)
     events = ["deadline handler failed", "deadline handler failed twice"]
@@ -110,11 +110,11 @@ async def test_what_rings_together_flushes_once(
     deadlines = Deadlines(batch)
 
     class Talks(Bell):
-        def on_alarm(self, alarm: Alarm, now: float) -> None:
+        def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
             batch.flush_later(room)
 
     nursery.start_soon(deadlines.run)
     for _ in range(10):
-        deadlines.arm(Talks(), Alarm.WRITE, 1)
+        deadlines.arm(Talks(), ConnectionAlarm.WRITE, 1)
     await trio.sleep(2)
     assert room.times == [1]

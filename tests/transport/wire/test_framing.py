@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from websockets.frames import Opcode
 
 from presence_server.transport.wire.framing import frame_bounds, is_plain_text, passed_over
-from tests.transport.fake_wire import Held
+from tests.transport.fake_wire import ConnectionUnderTest
 from tests.transport.frames import frame, text
 
 SIZES = (0, 1, 2, 124, 125, 126, 127, 128, 1000, 65535, 65536)
@@ -48,7 +48,7 @@ def heard(sent: Sent) -> bytes | str:
 async def test_messages_arrive_in_order_however_they_are_cut(
     sent: list[Sent], data: st.DataObject
 ) -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     stream = b"".join(encode(message) for message in sent)
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=12).map(sorted))
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
@@ -58,14 +58,14 @@ async def test_messages_arrive_in_order_however_they_are_cut(
 
 
 async def test_a_whole_message_between_fragments_is_a_violation() -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     held.connection.receive(text("a", fin=False) + text("b"))
     assert held.handler.heard == ["end None"]
     assert held.last_close() == 1002
 
 
 async def test_what_comes_behind_the_end_of_a_session_is_not_read() -> None:
-    held = Held()
+    held = ConnectionUnderTest()
     held.handler.on_text = lambda data: held.connection.close(1000)  # type: ignore[method-assign]
     held.connection.receive(text("bye") + text("again") + frame(Opcode.PING, b""))
     assert [seen.opcode for seen in held.frames()] == [Opcode.CLOSE]

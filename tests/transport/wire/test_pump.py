@@ -20,7 +20,7 @@ from presence_server.transport.wire.connection import Connection
 from presence_server.transport.wire.limits import ConnectionLimits
 from presence_server.transport.wire.pump import READ_SIZE, Pump, SocketWire, pump_is_available
 from tests.transport.frames import close, event
-from tests.transport.house import House, call, listen
+from tests.transport.gateway_kit import GatewayUnderTest, call, listen
 
 pytestmark = pytest.mark.skipif(not pump_is_available(), reason="needs epoll")
 
@@ -86,25 +86,25 @@ class Scripted:
 
 class TestFlushing:
     async def test_is_one_write_a_member_however_many_events_came(self) -> None:
-        house = House(pump=CountingPump)
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
-            ada, bob = await call(house, address, "ada"), await call(house, address, "bob")
+        kit = GatewayUnderTest(pump=CountingPump)
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
+            ada, bob = await call(kit, address, "ada"), await call(kit, address, "bob")
             await ada.next_of("user:joined")
             CountingPump.sends = 0
-            house.metrics.flushes.clear()
+            kit.metrics.flushes.clear()
             words = ["away", "online", "idle", "away", "online"]
             await ada.send(*(event("presence:update", status=word) for word in words))
             for client in (ada, bob):
                 assert [(await client.next())["status"] for _ in words] == words
-            assert house.metrics.flushes == [(10, 5)]
+            assert kit.metrics.flushes == [(10, 5)]
             assert CountingPump.sends == 2
 
     async def test_of_one_message_is_one_write_too(self) -> None:
-        house = House(pump=CountingPump)
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
-            ada, bob = await call(house, address, "ada"), await call(house, address, "bob")
+        kit = GatewayUnderTest(pump=CountingPump)
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
+            ada, bob = await call(kit, address, "ada"), await call(kit, address, "bob")
             await ada.next_of("user:joined")
             CountingPump.sends = 0
             await bob.say("presence:update", status="away")
@@ -118,11 +118,11 @@ class TestInput:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(pump_module, "MAX_EVENTS", 2)
-        house = House(pump=Pump)
-        async with house.open():
-            assert house.pump is not None
-            batch, waits = house.registry.batch, list[bool]()
-            crowd = [Scripted(house.pump) for _ in range(5)]
+        kit = GatewayUnderTest(pump=Pump)
+        async with kit.open():
+            assert kit.pump is not None
+            batch, waits = kit.registry.batch, list[bool]()
+            crowd = [Scripted(kit.pump) for _ in range(5)]
             for one in crowd:
                 one.peer.send(b"x")
             while any(one.heard == [] for one in crowd):
@@ -137,10 +137,10 @@ class TestInput:
 
 class TestResting:
     async def test_a_wire_that_wants_nothing_reads_nothing_until_it_does(self) -> None:
-        house = House(pump=Pump)
-        async with house.open():
-            assert house.pump is not None
-            scripted = Scripted(house.pump)
+        kit = GatewayUnderTest(pump=Pump)
+        async with kit.open():
+            assert kit.pump is not None
+            scripted = Scripted(kit.pump)
             scripted.wire.want_read(False)
             scripted.peer.send(b"one")
             await trio.testing.wait_all_tasks_blocked()
@@ -156,21 +156,21 @@ class TestResting:
 
 class TestPeer:
     async def test_that_says_goodbye_and_closes_with_unread_data_has_left(self) -> None:
-        house = House(pump=Pump)
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
-            watcher, bob = await call(house, address, "eve"), await call(house, address, "bob")
-            cleo = await call(house, address, "cleo")
+        kit = GatewayUnderTest(pump=Pump)
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
+            watcher, bob = await call(kit, address, "eve"), await call(kit, address, "bob")
+            cleo = await call(kit, address, "cleo")
             assert (await watcher.next())["type"] == "user:joined"
             assert (await watcher.next())["type"] == "user:joined"
             # cleo's coming is unread on bob's side, so closing resets the connection.
             assert isinstance(bob.stream, trio.SocketStream)
             os.write(bob.stream.socket.fileno(), close(1000))
             bob.stream.socket.close()
-            room = house.registry.get("demo")
+            room = kit.registry.get("demo")
             assert room is not None
             # No checkpoint since: the write to bob fails before his last words are read.
-            with house.registry.batch:
+            with kit.registry.batch:
                 room.apply(Kick("cleo"))
             assert (await watcher.next())["user_id"] == "cleo"
             left = await watcher.next()
@@ -179,42 +179,42 @@ class TestPeer:
             assert await cleo.end() == 4410
 
     async def test_that_resets_the_connection_is_detached(self) -> None:
-        house = House(pump=Pump)
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
-            bob = await call(house, address, "bob")
+        kit = GatewayUnderTest(pump=Pump)
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
+            bob = await call(kit, address, "bob")
             assert isinstance(bob.stream, trio.SocketStream)
             bob.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             bob.stream.socket.close()
-            while house.gateway.connections:
+            while kit.gateway.connections:
                 await trio.testing.wait_all_tasks_blocked(0.001)
-            assert house.board_is_live()
-            assert house.store.closed == []
+            assert kit.board_is_live()
+            assert kit.store.closed == []
 
     async def test_that_half_closes_is_detached_and_let_go(self) -> None:
-        house = House(pump=Pump)
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
-            bob = await call(house, address, "bob")
+        kit = GatewayUnderTest(pump=Pump)
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
+            bob = await call(kit, address, "bob")
             await bob.stream.send_eof()
             assert await bob.end() is None
-            assert house.gateway.connections == 0
-            assert house.board_is_live()
+            assert kit.gateway.connections == 0
+            assert kit.board_is_live()
 
     async def test_that_does_not_read_gets_whole_frames_and_4508(self) -> None:
-        house = House(
+        kit = GatewayUnderTest(
             pump=Pump,
             connection=ConnectionLimits(outbox_bytes=20_000),
             messages_per_s=100_000,
             burst=100_000,
         )
-        async with house.open() as nursery:
-            address = await listen(house, nursery, send_buffer=4096)
-            fast = await call(house, address, "eve")
-            slow = await call(house, address, "bob", receive_buffer=4096)
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery, send_buffer=4096)
+            fast = await call(kit, address, "eve")
+            slow = await call(kit, address, "bob", receive_buffer=4096)
             await fast.next_of("user:joined")
             number = 0
-            while house.gateway.connections == 2 and number < 200:
+            while kit.gateway.connections == 2 and number < 200:
                 await fast.say("presence:update", metadata={"n": number, "x": "y" * 2000})
                 number += 1
                 await fast.next_of("presence:update")
@@ -223,15 +223,15 @@ class TestPeer:
                 seen.append(frame)
             assert seen[-1].close.code == 4508
             assert {frame.opcode for frame in seen[:-1]} == {Opcode.TEXT}
-            assert house.store.closed == []
+            assert kit.store.closed == []
             assert await fast.answers() == []
 
     async def test_may_send_frames_together_with_its_request(self) -> None:
-        house = House(pump=Pump)
-        async with house.open() as nursery:
-            address = await listen(house, nursery)
-            watcher = await call(house, address, "eve")
-            bob = await call(house, address, "bob")
+        kit = GatewayUnderTest(pump=Pump)
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
+            watcher = await call(kit, address, "eve")
+            bob = await call(kit, address, "bob")
             await watcher.next_of("user:joined")
             await bob.send(event("presence:update", status="away"), event("board:leave"))
             assert (await watcher.next())["status"] == "away"

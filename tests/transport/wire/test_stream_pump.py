@@ -17,7 +17,7 @@ from presence_server.transport.wire.connection import CLOSE_TIMEOUT_S, LINGER_S
 from presence_server.transport.wire.limits import ConnectionLimits
 from tests.certificates import self_signed
 from tests.transport.frames import close, event, frame, read_frames, upgrade_request
-from tests.transport.house import House, Visitor, join, visit
+from tests.transport.gateway_kit import GatewayUnderTest, RawClient, connect, join
 
 Clock = trio.testing.MockClock
 
@@ -57,9 +57,9 @@ class NoHalfClose(trio.abc.Stream):
 
 async def test_a_whole_life_from_joining_to_timing_out(autojump_clock: Clock) -> None:
     board = BoardLimits(idle_after_s=60, away_after_s=180, reconnecting_after_s=5, timeout_s=300)
-    house = House(board=board)
-    async with house.open() as nursery:
-        watcher = await join(house, nursery, "eve")
+    kit = GatewayUnderTest(board=board)
+    async with kit.open() as nursery:
+        watcher = await join(kit, nursery, "eve")
         begin = trio.current_time()
 
         async def stay() -> None:
@@ -68,7 +68,7 @@ async def test_a_whole_life_from_joining_to_timing_out(autojump_clock: Clock) ->
                 await watcher.say("presence:update", status="online")
 
         nursery.start_soon(stay)
-        ada = await visit(house, nursery)
+        ada = await connect(kit, nursery)
         await ada.upgrade("/ws/boards/demo?user_id=ada")
         session_id = (await ada.next())["session_id"]
         assert (await watcher.next())["type"] == "user:joined"
@@ -91,7 +91,7 @@ async def test_a_whole_life_from_joining_to_timing_out(autojump_clock: Clock) ->
         dropped = trio.current_time()
         assert (await watcher.next_of("presence:update"))["connected"] is False
         assert trio.current_time() == pytest.approx(dropped + 5)
-        back = await visit(house, nursery)
+        back = await connect(kit, nursery)
         await back.upgrade(f"/ws/boards/demo?user_id=ada&session_id={session_id}")
         assert (await back.next())["resumed"] is True
         assert (await watcher.next_of("presence:update"))["connected"] is True
@@ -103,10 +103,10 @@ async def test_a_whole_life_from_joining_to_timing_out(autojump_clock: Clock) ->
 
 
 async def test_a_full_board_queues_and_admits_when_a_seat_is_free(autojump_clock: Clock) -> None:
-    house = House(board=BoardLimits(capacity=1))
-    async with house.open() as nursery:
-        ada = await join(house, nursery, "ada")
-        bob = await visit(house, nursery)
+    kit = GatewayUnderTest(board=BoardLimits(capacity=1))
+    async with kit.open() as nursery:
+        ada = await join(kit, nursery, "ada")
+        bob = await connect(kit, nursery)
         await bob.upgrade("/ws/boards/demo?user_id=bob")
         queued = await bob.next()
         assert (queued["type"], queued["position"]) == ("board:queued", 1)
@@ -117,9 +117,9 @@ async def test_a_full_board_queues_and_admits_when_a_seat_is_free(autojump_clock
 
 
 async def test_bytes_may_come_one_by_one(autojump_clock: Clock) -> None:
-    house = House()
-    async with house.open() as nursery:
-        ada = await visit(house, nursery)
+    kit = GatewayUnderTest()
+    async with kit.open() as nursery:
+        ada = await connect(kit, nursery)
         for byte in upgrade_request("/ws/boards/demo?user_id=ada"):
             await ada.send(bytes([byte]))
             await trio.sleep(0.001)
@@ -132,16 +132,16 @@ async def test_bytes_may_come_one_by_one(autojump_clock: Clock) -> None:
 
 
 async def test_frames_may_come_with_the_request(autojump_clock: Clock) -> None:
-    house = House()
-    async with house.open() as nursery:
-        ada = await visit(house, nursery)
+    kit = GatewayUnderTest()
+    async with kit.open() as nursery:
+        ada = await connect(kit, nursery)
         data = event("presence:update", status="away") + event("board:leave") + close(1000)
         await ada.upgrade("/ws/boards/demo?user_id=ada", data)
         assert await ada.end() == 1000
         await ada.stream.aclose()
         await trio.testing.wait_all_tasks_blocked()
-        assert not house.board_is_live()
-        assert house.gateway.connections == 0
+        assert not kit.board_is_live()
+        assert kit.gateway.connections == 0
 
 
 async def test_a_bug_in_what_comes_with_the_request_ends_that_connection(
@@ -150,18 +150,18 @@ async def test_a_bug_in_what_comes_with_the_request_ends_that_connection(
     def broken(*_: object) -> NoReturn:
         raise RuntimeError("injected")
 
-    house = House()
-    async with house.open() as nursery:
+    kit = GatewayUnderTest()
+    async with kit.open() as nursery:
         monkeypatch.setattr(SessionLink, "on_binary", broken)
         ours, theirs = trio.testing.memory_stream_pair()
-        nursery.start_soon(house.gateway.greet_stream, theirs, None)
-        ada = Visitor(ours)
+        nursery.start_soon(kit.gateway.greet_stream, theirs, None)
+        ada = RawClient(ours)
         await ada.upgrade("/ws/boards/demo?user_id=ada", frame(Opcode.BINARY, b"x"))
         assert await ada.end() == 1011
         await ours.aclose()
         await trio.sleep(LINGER_S)
-        assert house.gateway.connections == 0
-        assert house.deadlines.alarms == 0
+        assert kit.gateway.connections == 0
+        assert kit.deadlines.alarms == 0
 
 
 async def test_over_tls_a_goodbye_ends_the_connection_at_once(
@@ -171,11 +171,11 @@ async def test_over_tls_a_goodbye_ends_the_connection_at_once(
     shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     shown.load_cert_chain(certfile, keyfile)
     trust = ssl.create_default_context(cafile=certfile)
-    house = House()
-    async with house.open() as nursery:
+    kit = GatewayUnderTest()
+    async with kit.open() as nursery:
         ours, theirs = trio.testing.memory_stream_pair()
         server = trio.SSLStream(theirs, shown, server_side=True, https_compatible=True)
-        nursery.start_soon(house.gateway.greet_stream, server, None)
+        nursery.start_soon(kit.gateway.greet_stream, server, None)
         client = trio.SSLStream(ours, trust, server_hostname="127.0.0.1", https_compatible=True)
         await client.send_all(upgrade_request("/ws/boards/demo?user_id=ada"))
         before = trio.current_time()
@@ -194,28 +194,28 @@ async def rest_of(stream: trio.abc.ReceiveStream) -> bytes:
 async def test_a_write_that_breaks_does_not_lose_the_goodbye_behind_it(
     autojump_clock: Clock,
 ) -> None:
-    house = House()
-    async with house.open() as nursery:
+    kit = GatewayUnderTest()
+    async with kit.open() as nursery:
         ours, theirs = trio.testing.memory_stream_pair()
         await ours.send_all(upgrade_request("/ws/boards/demo?user_id=ada"))
         await ours.send_all(event("presence:update", status="away"))
         stream = trio.StapledStream(Deaf(), theirs.receive_stream)
-        nursery.start_soon(house.gateway.greet_stream, stream, None)
+        nursery.start_soon(kit.gateway.greet_stream, stream, None)
         await trio.sleep(1)
         await ours.send_all(close(1000))
         await trio.sleep(ConnectionLimits().write_timeout_s + 1)
-        assert house.gateway.connections == 0
-        assert not house.board_is_live(), "it was taken for a drop"
+        assert kit.gateway.connections == 0
+        assert not kit.board_is_live(), "it was taken for a drop"
 
 
 async def test_a_stream_without_a_half_close_is_closed_after_a_while(
     autojump_clock: Clock,
 ) -> None:
-    house = House()
-    async with house.open() as nursery:
+    kit = GatewayUnderTest()
+    async with kit.open() as nursery:
         ours, theirs = trio.testing.memory_stream_pair()
-        nursery.start_soon(house.gateway.greet_stream, NoHalfClose(theirs), None)
-        ada = Visitor(ours)
+        nursery.start_soon(kit.gateway.greet_stream, NoHalfClose(theirs), None)
+        ada = RawClient(ours)
         await ada.upgrade("/ws/boards/demo?user_id=ada")
         await ada.next_of("board:joined")
         await ada.say("board:leave")
@@ -224,11 +224,11 @@ async def test_a_stream_without_a_half_close_is_closed_after_a_while(
         assert trio.current_time() == pytest.approx(before + LINGER_S)
 
 
-async def in_lockstep(house: House, nursery: trio.Nursery) -> Visitor:
+async def in_lockstep(kit: GatewayUnderTest, nursery: trio.Nursery) -> RawClient:
     """Ada, who has asked to join on a stream that takes no byte that she does not read."""
     ours, theirs = trio.testing.lockstep_stream_pair()
-    nursery.start_soon(house.gateway.greet_stream, theirs, None)
-    ada = Visitor(ours)
+    nursery.start_soon(kit.gateway.greet_stream, theirs, None)
+    ada = RawClient(ours)
     await ada.upgrade("/ws/boards/demo?user_id=ada")
     return ada
 
@@ -237,28 +237,28 @@ async def test_a_peer_that_never_reads_is_let_go_and_its_session_detached(
     autojump_clock: Clock,
 ) -> None:
     limits = ConnectionLimits(write_timeout_s=10, ping_interval_s=1000, outbox_bytes=10_000_000)
-    house = House(connection=limits)
-    async with house.open() as nursery:
-        watcher = await join(house, nursery, "eve")
-        await in_lockstep(house, nursery)
+    kit = GatewayUnderTest(connection=limits)
+    async with kit.open() as nursery:
+        watcher = await join(kit, nursery, "eve")
+        await in_lockstep(kit, nursery)
         await watcher.next_of("user:joined")
         # The first is on its way for ever; the second waits behind it.
         for status in ("away", "idle"):
             await watcher.say("presence:update", status=status)
             await watcher.next_of("presence:update")
         await trio.sleep(10 + CLOSE_TIMEOUT_S + 1)
-        assert house.gateway.connections == 1
-        assert house.store.closed == []
+        assert kit.gateway.connections == 1
+        assert kit.store.closed == []
         changed = await watcher.next_of("presence:update")
         assert (changed["user_id"], changed["connected"]) == ("ada", False)
 
 
 async def test_a_peer_that_reads_little_at_a_time_is_not_given_up(autojump_clock: Clock) -> None:
     limits = ConnectionLimits(write_timeout_s=10, ping_interval_s=1000, outbox_bytes=10_000_000)
-    house = House(connection=limits, messages_per_s=1000, burst=1000)
-    async with house.open() as nursery:
-        watcher = await join(house, nursery, "eve")
-        ada = await in_lockstep(house, nursery)
+    kit = GatewayUnderTest(connection=limits, messages_per_s=1000, burst=1000)
+    async with kit.open() as nursery:
+        watcher = await join(kit, nursery, "eve")
+        ada = await in_lockstep(kit, nursery)
         await watcher.next_of("user:joined")
         for number in range(40):
             await watcher.say("presence:update", metadata={"n": number, "x": "y" * 1900})
@@ -270,23 +270,23 @@ async def test_a_peer_that_reads_little_at_a_time_is_not_given_up(autojump_clock
             more = await ada.stream.receive_some(1500)
             assert more, "given up"
             data += more
-        assert house.gateway.connections == 2
+        assert kit.gateway.connections == 2
 
 
 async def test_a_server_that_is_cancelled_leaves_sessions_to_be_resumed(
     autojump_clock: Clock,
 ) -> None:
-    house = House()
-    async with house.open() as nursery:
+    kit = GatewayUnderTest()
+    async with kit.open() as nursery:
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as connections:
-                ada = await visit(house, connections)
+                ada = await connect(kit, connections)
                 await ada.upgrade("/ws/boards/demo?user_id=ada")
                 session_id = (await ada.next())["session_id"]
                 scope.cancel()
         assert await ada.end() is None
-        assert house.gateway.connections == 0
-        assert house.store.closed == []
-        back = await visit(house, nursery)
+        assert kit.gateway.connections == 0
+        assert kit.store.closed == []
+        back = await connect(kit, nursery)
         await back.upgrade(f"/ws/boards/demo?user_id=ada&session_id={session_id}")
         assert (await back.next())["resumed"] is True

@@ -1,4 +1,4 @@
-"""A gateway with rooms on a fake store, and visitors on memory streams or socket pairs."""
+"""A gateway with rooms on a fake store, and clients on memory streams or socket pairs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from websockets.frames import Opcode
 
 from presence_server.protocol.model import BoardLimits
 from presence_server.rooms.registry import Registry
-from presence_server.transport.gate.addresses import VisitorLimits
+from presence_server.transport.gate.addresses import AddressLimits
 from presence_server.transport.gate.gateway import Gateway, GatewayLimits
 from presence_server.transport.http.hypercorn_server import HttpServer
 from presence_server.transport.sessions.identity import Anonymous, Authority
 from presence_server.transport.sessions.queue_tickets import QueueTickets
-from presence_server.transport.sessions.room_entry import EntranceLimits
+from presence_server.transport.sessions.room_entry import RoomEntryLimits
 from presence_server.transport.wire.deadlines import Deadlines
 from presence_server.transport.wire.limits import ConnectionLimits
 from presence_server.transport.wire.pump import Pump
@@ -33,7 +33,7 @@ async def no_web(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCalla
     raise AssertionError(f"nobody should ask for {scope}")
 
 
-class House:
+class GatewayUnderTest:
     """One gateway and what it needs. Limits by name, spread over their structs."""
 
     def __init__(
@@ -48,14 +48,14 @@ class House:
         messages_per_s: float = 50,
         burst: int = 100,
         max_connections: int = 100,
-        visitors: VisitorLimits | None = None,
-        entrance: EntranceLimits | None = None,
+        addresses: AddressLimits | None = None,
+        room_entry: RoomEntryLimits | None = None,
         authority: Authority | None = None,
         now_ms: Callable[[], int] = lambda: EPOCH_MS,
     ) -> None:
         self.store = store or FakeStore()
         self.metrics = FakeMetrics()
-        self.visitors: list[Visitor] = []
+        self.clients: list[RawClient] = []
         """Whose ends of their connections are closed in the end."""
         self.registry = Registry(board or BoardLimits(), self.store, self.metrics, lambda: EPOCH_MS)
         self.deadlines = Deadlines(self.registry.batch)
@@ -68,8 +68,8 @@ class House:
             authority or Anonymous(),
             GatewayLimits(
                 connection=connection or ConnectionLimits(),
-                visitors=visitors or VisitorLimits(),
-                entrance=entrance or EntranceLimits(),
+                addresses=addresses or AddressLimits(),
+                room_entry=room_entry or RoomEntryLimits(),
                 handshake_timeout_s=handshake_timeout_s,
                 messages_per_s=messages_per_s,
                 burst=burst,
@@ -92,8 +92,8 @@ class House:
             try:
                 yield nursery
             finally:
-                for visitor in self.visitors:
-                    await trio.aclose_forcefully(visitor.stream)
+                for client in self.clients:
+                    await trio.aclose_forcefully(client.stream)
             nursery.cancel_scope.cancel()
 
     def board_is_live(self, board_id: str = "demo") -> bool:
@@ -101,7 +101,7 @@ class House:
         return self.registry.get(board_id) is not None
 
 
-class Visitor:
+class RawClient:
     """The client's end of one connection."""
 
     def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
@@ -195,45 +195,51 @@ def _size(seen: Seen) -> int:
     return length + (2 if length < 126 else 4 if length < 65536 else 10)
 
 
-async def visit(house: House, nursery: trio.Nursery) -> Visitor:
-    """A visitor on a memory stream, who has not said anything yet."""
+async def connect(kit: GatewayUnderTest, nursery: trio.Nursery) -> RawClient:
+    """A client on a memory stream, who has not said anything yet."""
     ours, theirs = trio.testing.memory_stream_pair()
-    nursery.start_soon(house.gateway.greet_stream, theirs, None)
-    return Visitor(ours)
+    nursery.start_soon(kit.gateway.greet_stream, theirs, None)
+    return RawClient(ours)
 
 
-async def join(house: House, nursery: trio.Nursery, user_id: str, **query: str) -> Visitor:
-    """A visitor who has taken the snapshot of the board "demo"."""
-    visitor = await visit(house, nursery)
+async def join(
+    kit: GatewayUnderTest, nursery: trio.Nursery, user_id: str, **query: str
+) -> RawClient:
+    """A client who has taken the snapshot of the board "demo"."""
+    client = await connect(kit, nursery)
     extra = "".join(f"&{name}={value}" for name, value in query.items())
-    await visitor.upgrade(f"/ws/boards/demo?user_id={user_id}{extra}")
-    await visitor.next_of("board:joined")
-    return visitor
+    await client.upgrade(f"/ws/boards/demo?user_id={user_id}{extra}")
+    await client.next_of("board:joined")
+    return client
 
 
 async def listen(
-    house: House, nursery: trio.Nursery, *, send_buffer: int | None = None
+    kit: GatewayUnderTest, nursery: trio.Nursery, *, send_buffer: int | None = None
 ) -> tuple[str, int]:
-    """Open a port in front of the house; ``send_buffer`` is that of its connections."""
+    """Open a port in front of the kit; ``send_buffer`` is that of its connections."""
     listener = socket.create_server(("127.0.0.1", 0))
     if send_buffer is not None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     listener.setblocking(False)
-    await nursery.start(house.gateway.serve, [listener], None)
+    await nursery.start(kit.gateway.serve, [listener], None)
     host, port = listener.getsockname()
     return host, port
 
 
 async def call(
-    house: House, address: tuple[str, int], user_id: str, *, receive_buffer: int | None = None
-) -> Visitor:
-    """A visitor over TCP who has taken the snapshot of the board "demo"."""
+    kit: GatewayUnderTest,
+    address: tuple[str, int],
+    user_id: str,
+    *,
+    receive_buffer: int | None = None,
+) -> RawClient:
+    """A client over TCP who has taken the snapshot of the board "demo"."""
     sock = trio.socket.socket()
     if receive_buffer is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     await sock.connect(address)
-    visitor = Visitor(trio.SocketStream(sock))
-    house.visitors.append(visitor)
-    await visitor.upgrade(f"/ws/boards/demo?user_id={user_id}")
-    await visitor.next_of("board:joined")
-    return visitor
+    client = RawClient(trio.SocketStream(sock))
+    kit.clients.append(client)
+    await client.upgrade(f"/ws/boards/demo?user_id={user_id}")
+    await client.next_of("board:joined")
+    return client
