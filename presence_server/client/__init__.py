@@ -1,16 +1,25 @@
-"""An asynchronous client for bots, scripts and tests, on Trio.
+"""A client for bots, scripts and tests, on Trio.
 
     async with connect("127.0.0.1:8000", "demo", user_id="bot") as client:
         await client.update(status="online", cursor=(1, 2))
         async for event in client:
             print(event, len(client.users))
 
-:mod:`.replica` keeps the list of users, :mod:`.retry` decides whether and when to come
-back, :mod:`.client` does it.
+:mod:`.connecting` is the entry, :mod:`.client` keeps the session, :mod:`.websocket_link` is one
+connection, :mod:`.replica` keeps the list of users, and :mod:`.retry` decides whether and when
+to reconnect.
 """
 
-from .client import PresenceClient, connect
+from .client import PresenceClient
+from .connecting import Profile, connect
 from .events import ClientEvent, Disconnected
 from .retry import PresenceClosed
 
-__all__ = ["ClientEvent", "Disconnected", "PresenceClient", "PresenceClosed", "connect"]
+__all__ = [
+    "ClientEvent",
+    "Disconnected",
+    "PresenceClient",
+    "PresenceClosed",
+    "Profile",
+    "connect",
+]

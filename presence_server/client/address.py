@@ -1,4 +1,4 @@
-"""From "where is the server" to a stream and a request target."""
+"""Where the server is: from a text to a stream and a request target."""
 
 from __future__ import annotations
 
@@ -14,28 +14,49 @@ Opener = Callable[[], Awaitable[trio.abc.Stream]]
 
 
 class Address(msgspec.Struct, frozen=True):
-    """A server: how to reach it, and what to call it in a request."""
+    """Where a server is.
+
+    Attributes:
+        host: A name or an IP address, without brackets.
+        port: The TCP port.
+        tls: Whether the connection is encrypted.
+        path: The prefix that a proxy serves it under, without a slash at the end.
+    """
 
     host: str
     port: int
     tls: bool
     path: str
-    """Where the server is mounted, without a slash at the end."""
 
     @property
     def netloc(self) -> str:
-        """``host:port`` for the Host header; the scheme's own port is left out."""
+        """``host:port`` for the Host header, without the port where it is the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
     def target(self, board_id: str, query: Mapping[str, str | None]) -> str:
-        """The request target of a board; parameters that are None are left out."""
+        """Name a board in a request.
+
+        Args:
+            board_id: The board.
+            query: Parameters of the query; those that are None are left out.
+
+        Returns:
+            The request target, percent-encoded.
+        """
         given = {name: value for name, value in query.items() if value is not None}
         tail = f"?{urlencode(given)}" if given else ""
         return f"{self.path}/ws/boards/{quote(board_id, safe='')}{tail}"
 
     def opener(self, tls_context: ssl.SSLContext | None = None) -> Opener:
-        """How to open a stream, with TLS if the address says so."""
+        """Make a function that opens a stream to the server.
+
+        Args:
+            tls_context: For a server with a certificate of its own.
+
+        Returns:
+            The function; it encrypts the stream if the address says so.
+        """
 
         async def open_stream() -> trio.abc.Stream:
             if not self.tls:
@@ -48,10 +69,16 @@ class Address(msgspec.Struct, frozen=True):
 
 
 def parse_address(text: str) -> Address:
-    """``127.0.0.1:8000``, ``presence.example`` or a URL with http, https, ws or wss.
+    """Read a server's address as people write it.
+
+    Args:
+        text: ``127.0.0.1:8000``, ``presence.example`` or a URL with http, https, ws or wss.
+
+    Returns:
+        The address; without a port it has the scheme's own.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: The text is none of these.
     """
     parts = urlsplit(text if "://" in text else f"http://{text}")
     if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:

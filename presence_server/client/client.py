@@ -1,11 +1,9 @@
-"""The client: one board, one user, as many connections as it takes."""
+"""The client: one user on one board, over as many connections as that takes."""
 
 from __future__ import annotations
 
 import random
-import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Literal
 
 import msgspec
@@ -27,11 +25,11 @@ from ..protocol.messages import (
     UserObject,
 )
 from ..protocol.model import Cursor
-from .address import Address, Opener, parse_address
+from .address import Address, Opener
 from .events import ClientEvent, Disconnected, EventBuffer
-from .link import Link
 from .replica import Replica
 from .retry import Ending, PresenceClosed, asked_after_error_s, delay_s, what_next
+from .websocket_link import WebSocketLink
 
 LEAVE_TIMEOUT_S = 2.0
 
@@ -39,91 +37,23 @@ State = Literal["connecting", "queued", "joined", "closed"]
 Status = Literal["online", "active", "idle", "away"]
 
 
-@asynccontextmanager
-async def connect(
-    server: str,
-    board_id: str,
-    *,
-    user_id: str | None = None,
-    display_name: str | None = None,
-    avatar_url: str | None = None,
-    color: str | None = None,
-    token: str | None = None,
-    session_id: str | None = None,
-    give_up_after_s: float = 300.0,
-    buffer_size: int = 1024,
-    tls_context: ssl.SSLContext | None = None,
-    open_stream: Opener | None = None,
-    rng: random.Random | None = None,
-) -> AsyncIterator[PresenceClient]:
-    """Be on a board for as long as the block runs, then leave it.
-
-    The block starts once the client has joined or stands in the queue. A lost connection
-    comes back by itself, to the same session where that is possible.
-
-    Args:
-        server: ``host:port`` or a URL.
-        board_id: the board.
-        user_id, display_name, avatar_url, color: who this is, where the server lets
-            users name themselves.
-        token: a JWT, where it does not.
-        session_id: a session to resume.
-        give_up_after_s: how long to try to come back, each time.
-        buffer_size: how many events may wait to be read; then the oldest are dropped.
-        tls_context: for a server with a certificate of its own.
-        open_stream: opens the stream to the server, instead of a socket.
-        rng: for the jitter of the delays.
-
-    Raises:
-        PresenceClosed: the server cannot be reached or does not let this user in.
-        ValueError: ``server`` is no address.
-    """
-    address = parse_address(server)
-    identity = {
-        "user_id": user_id,
-        "display_name": display_name,
-        "avatar_url": avatar_url,
-        "color": color,
-    }
-    client = PresenceClient(
-        address,
-        board_id,
-        identity,
-        token=token,
-        session_id=session_id,
-        give_up_after_s=give_up_after_s,
-        buffer_size=buffer_size,
-        open_stream=open_stream or address.opener(tls_context),
-        rng=rng or random.Random(),  # noqa: S311 - jitter is no secret
-    )
-    try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(client.run)
-            try:
-                yield client
-            finally:
-                with trio.CancelScope(shield=True):
-                    await client.leave()
-                nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        # The nursery is our own affair: whoever uses the client sees the error alone.
-        if len(group.exceptions) > 1:
-            raise
-        raise group.exceptions[0] from group.exceptions[0].__cause__
-
-
 class PresenceClient:
-    """A user on a board. Made by :func:`connect`; iterate over it for events.
+    """A user on a board; :func:`.connecting.connect` makes one.
 
-    The iterator ends after a clean leave and raises :exc:`PresenceClosed` when the server
-    will not have us back. One task iterates; any task may call the other methods.
+    Iterate over it for events. The iterator ends after a clean leave; it raises
+    :exc:`PresenceClosed` when the connection ended and the client must not reconnect. One
+    task iterates; any task may call the other methods.
+
+    Attributes:
+        board_id: The board.
+        state: ``connecting``, ``queued``, ``joined`` or ``closed``.
     """
 
     def __init__(
         self,
         address: Address,
         board_id: str,
-        identity: Mapping[str, str | None],
+        profile: Mapping[str, str | None],
         *,
         token: str | None,
         session_id: str | None,
@@ -135,7 +65,7 @@ class PresenceClient:
         self.board_id = board_id
         self.state: State = "connecting"
         self._address = address
-        self._identity = identity
+        self._profile = profile
         self._token = token
         self._give_up_after_s = give_up_after_s
         self._open_stream = open_stream
@@ -143,7 +73,7 @@ class PresenceClient:
         self._replica = Replica()
         self._replica.session_id = session_id
         self._buffer = EventBuffer(buffer_size)
-        self._link: Link | None = None
+        self._link: WebSocketLink | None = None
         self._life = trio.CancelScope()
         self._started: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
         self._was_welcome = False
@@ -158,22 +88,22 @@ class PresenceClient:
 
     @property
     def users(self) -> Mapping[str, UserObject]:
-        """Who is on the board, by ``user_id``; while the connection is lost, who was."""
+        """Who is on the board, by ``user_id``; without a connection, who was there last."""
         return self._replica.users
 
     @property
     def self_user(self) -> UserObject | None:
-        """This user as others see it; None before it has joined."""
+        """This user as the others see it; None before it has joined."""
         return self._replica.users.get(self._replica.self_id or "")
 
     @property
     def session_id(self) -> str | None:
-        """What to pass to :func:`connect` to resume this session. A secret."""
+        """What :func:`.connecting.connect` needs to resume this session. It is a secret."""
         return self._replica.session_id
 
     @property
     def position(self) -> int | None:
-        """The place in the queue; 1 is next; None unless this user waits."""
+        """This user's position in the queue; 1 is next; None outside the queue."""
         return self._replica.position
 
     @property
@@ -182,9 +112,19 @@ class PresenceClient:
         return self._buffer.dropped
 
     def __aiter__(self) -> AsyncIterator[ClientEvent]:
+        """Iterate over the events, from the oldest that nobody has read."""
         return self
 
     async def __anext__(self) -> ClientEvent:
+        """Wait for the next event.
+
+        Returns:
+            The event.
+
+        Raises:
+            StopAsyncIteration: The board was left.
+            PresenceClosed: The connection ended, and the client must not reconnect.
+        """
         event = await self._buffer.get()
         if event is not None:
             return event
@@ -201,11 +141,18 @@ class PresenceClient:
         cursor: tuple[float, float] | UnsetType | None = UNSET,
         metadata: Mapping[str, object] | UnsetType | None = UNSET,
     ) -> None:
-        """Change what others see. Kept until it can be sent, newest per field.
+        """Change what the others see; fields that are not given stay as they are.
+
+        Without a connection the newest value of each field is kept and sent later.
+
+        Args:
+            status: How present the user is.
+            cursor: A position in the board's units; None takes the cursor away.
+            metadata: A JSON object, at most 2048 bytes; it replaces the old; None clears it.
 
         Raises:
-            ValueError: nothing to change.
-            PresenceClosed: the client is closed.
+            ValueError: No field was given.
+            PresenceClosed: The client is closed.
         """
         fields: dict[str, object] = {}
         if status is not UNSET:
@@ -223,12 +170,16 @@ class PresenceClient:
         await self._send_updates()
 
     async def refresh(self, token: str) -> None:
-        """Show a new token; it is also used for the connections to come."""
+        """Send a new token, and use it for later connections too.
+
+        Args:
+            token: A JWT of the same user.
+        """
         self._token = token
         await self._send(AuthRefresh(RefreshPayload(token)))
 
     async def leave(self) -> None:
-        """Leave the board cleanly; returns once the server agrees, or soon."""
+        """Leave the board cleanly, and wait until the server has closed, for 2 s at most."""
         self._is_leaving = True
         with trio.move_on_after(LEAVE_TIMEOUT_S):
             if self.state != "closed" and await self._send(BoardLeave()):
@@ -237,19 +188,20 @@ class PresenceClient:
             self._end(None)
 
     async def drop(self) -> None:
-        """Lose the connection without a word, as a network would; it comes back."""
+        """Lose the connection as a network failure would; the client then reconnects."""
         if self._link is not None:
             await self._link.drop()
 
     # --- how it is done -------------------------------------------------------------
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep a connection until it must not come back; started by :func:`connect`.
+        """Keep a connection for as long as the client may reconnect.
 
-        Reports as started once the client was welcome.
+        Args:
+            task_status: Called once the client has joined or stands in the queue.
 
         Raises:
-            PresenceClosed: before that; afterwards the iterator says so.
+            PresenceClosed: The client was refused before that; after that its iterator raises.
         """
         self._started = task_status
         with self._life:
@@ -283,8 +235,8 @@ class PresenceClient:
 
     async def _connect_once(self) -> Ending:
         self._last_error = None
-        query = {**self._identity, "session_id": self.session_id}
-        self._link = Link(
+        query = {**self._profile, "session_id": self.session_id}
+        self._link = WebSocketLink(
             self._open_stream,
             self._address.netloc,
             self._address.target(self.board_id, query),
@@ -294,7 +246,7 @@ class PresenceClient:
         return self._explained(await self._link.run(self._take))
 
     def _explained(self, ending: Ending) -> Ending:
-        """With what the ``error`` event before the close said, which is more than a code."""
+        """Add what the ``error`` event before the close said: more than a close code does."""
         error = self._last_error
         if error is None or ending.code is None:
             return ending
@@ -326,7 +278,7 @@ class PresenceClient:
     def _welcome(self) -> None:
         if not self._was_welcome:
             self._was_welcome = True
-            # From here on connect() ends it, and a cancelled block still leaves cleanly.
+            # From here on connect() ends this task, so that a cancelled block leaves cleanly.
             self._life.shield = True
             self._started.started()
 

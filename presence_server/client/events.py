@@ -11,7 +11,13 @@ from ..protocol.messages import ServerMessage
 
 
 class Disconnected(msgspec.Struct, frozen=True):
-    """The connection was lost; the client comes back by itself after ``retry_in_s``."""
+    """The connection was lost; the client will reconnect by itself.
+
+    Attributes:
+        code: The close code; None if the connection ended without one.
+        reason: One sentence.
+        retry_in_s: When the client connects again, in seconds from now.
+    """
 
     code: int | None
     reason: str
@@ -24,8 +30,14 @@ ClientEvent = ServerMessage | Disconnected
 class EventBuffer:
     """The newest events that nobody has read yet.
 
-    When it is full the oldest event goes, so that somebody who never reads holds up
-    nobody; ``dropped`` counts them.
+    A full buffer drops its oldest event, so that a program that never reads does not stop
+    the client.
+
+    Args:
+        size: How many events it holds.
+
+    Attributes:
+        dropped: How many events it has dropped.
     """
 
     def __init__(self, size: int) -> None:
@@ -35,19 +47,27 @@ class EventBuffer:
         self.dropped = 0
 
     def put(self, event: ClientEvent) -> None:
-        """Add an event; never waits."""
+        """Add an event, without waiting.
+
+        Args:
+            event: The event.
+        """
         if len(self._events) == self._events.maxlen:
             self.dropped += 1
         self._events.append(event)
         self._wake.set()
 
     def close(self) -> None:
-        """No more events will come."""
+        """Say that no more events will come."""
         self._is_closed = True
         self._wake.set()
 
     async def get(self) -> ClientEvent | None:
-        """The next event; None once the buffer is closed and empty."""
+        """Wait for the next event.
+
+        Returns:
+            The event; None once the buffer is closed and empty.
+        """
         while not self._events:
             if self._is_closed:
                 await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""A board as a client sees it: the snapshot, and every event since."""
+"""A board as a client sees it: the snapshot of ``board:joined``, and every event since."""
 
 from __future__ import annotations
 
@@ -18,19 +18,29 @@ from ..protocol.model import Cursor
 
 
 class Replica:
-    """The users of one board by ``user_id``; pure, moved by :meth:`apply`."""
+    """What a client knows of its board; pure: only :meth:`apply` changes it.
+
+    Attributes:
+        users: Everyone on the board, by ``user_id``.
+        session_id: The client's own session; None until the server has told it.
+        self_id: The client's own ``user_id``; None before it has joined.
+        position: The client's position in the queue; 1 is next; None outside the queue.
+        heartbeat_interval_s: The time between two heartbeats; None until the server has told it.
+    """
 
     def __init__(self) -> None:
         self.users: dict[str, UserObject] = {}
         self.session_id: str | None = None
         self.self_id: str | None = None
-        """Our own ``user_id``, once joined."""
         self.position: int | None = None
-        """Where in the queue we stand; 1 is next; None unless we wait."""
-        self.heartbeat_interval_s = 30.0
+        self.heartbeat_interval_s: float | None = None
 
     def apply(self, message: ServerMessage) -> None:
-        """Bring the list up to date. Events about nobody we know change nothing."""
+        """Bring it up to date.
+
+        Args:
+            message: An event; one about a user who is not on the list changes nothing.
+        """
         match message:
             case BoardJoined(payload=joined):
                 self.users = {user.user_id: user for user in joined.current_users}

@@ -1,4 +1,4 @@
-"""Whether and when to come back after a connection ended (protocol section 5)."""
+"""Whether and when to reconnect after a connection ended (specification, section 6)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 30.0
 MAX_ASKED_MS = 600_000.0
 
-_COME_BACK_STATUSES = frozenset({429, 503})
-"""Over a limit, or draining: HTTP's way of saying "later"."""
+_RETRY_STATUSES = frozenset({429, 503})
+"""Over a limit, or draining: the statuses by which HTTP says "later"."""
 
 
 class PresenceClosed(PresenceError):
-    """The connection ended and will not come back.
+    """The connection ended, and the client does not reconnect.
 
     Attributes:
-        code: the close code, or None if the connection never opened or was lost.
-        reason: one sentence.
-        status: the HTTP status, if the upgrade was refused.
+        code: The close code; None if the connection never opened or was lost.
+        reason: One sentence.
+        status: The HTTP status, if the server refused the upgrade.
     """
 
     def __init__(self, code: int | None, reason: str, status: int | None = None) -> None:
@@ -35,8 +35,12 @@ class PresenceClosed(PresenceError):
 class Ending(msgspec.Struct, frozen=True):
     """How one connection ended.
 
-    ``opened`` says whether the upgrade succeeded; ``status`` is the HTTP status of a
-    refusal. ``retry_after_s`` is what the server asked for.
+    Attributes:
+        code: The close code; None without a close frame.
+        reason: One sentence.
+        opened: Whether the upgrade succeeded.
+        status: The HTTP status, if the server refused the upgrade.
+        retry_after_s: How long the server asked to wait, if it did.
     """
 
     code: int | None
@@ -47,19 +51,34 @@ class Ending(msgspec.Struct, frozen=True):
 
 
 def what_next(ending: Ending) -> Reconnect:
-    """Whether to come back after this."""
+    """Decide whether to reconnect.
+
+    Args:
+        ending: How the connection ended.
+
+    Returns:
+        Whether to resume the session, to start a new one, or to stay away.
+    """
     if ending.status is not None:
-        return Reconnect.RESUME if ending.status in _COME_BACK_STATUSES else Reconnect.NO
+        return Reconnect.RESUME if ending.status in _RETRY_STATUSES else Reconnect.NO
     if ending.code is None:
         return Reconnect.RESUME
     return RECONNECT.get(ending.code, Reconnect.RESUME)
 
 
 def delay_s(ending: Ending, attempt: int, rng: random.Random) -> float:
-    """How long to wait before attempt number ``attempt``, which starts at 0.
+    """Choose the time to wait before an attempt to reconnect.
 
-    What the server asked for, and on top of it exponential backoff with full jitter, so
-    that those who were cut off together do not come back together.
+    It is the time that the server asked for, plus an exponential backoff with full jitter,
+    so that clients that were cut off together do not all reconnect at once.
+
+    Args:
+        ending: How the connection ended.
+        attempt: How many attempts have failed in a row.
+        rng: Chooses the jitter.
+
+    Returns:
+        Seconds.
     """
     ceiling = min(MAX_DELAY_S, FIRST_DELAY_S * 2 ** min(attempt, 16))
     return (ending.retry_after_s or 0.0) + rng.uniform(0, ceiling)
@@ -70,7 +89,15 @@ class _RestartReason(msgspec.Struct):
 
 
 def asked_by_close_s(code: int, reason: str) -> float | None:
-    """How long the server asked to wait in its close frame."""
+    """Read how long the server asked to wait in its close frame.
+
+    Args:
+        code: The close code.
+        reason: The close frame's reason.
+
+    Returns:
+        Seconds; None if it did not ask.
+    """
     if code != CloseCode.SERVER_RESTART:
         return None
     try:
@@ -81,7 +108,15 @@ def asked_by_close_s(code: int, reason: str) -> float | None:
 
 
 def asked_after_error_s(code: int, retry_after_ms: int | None) -> float | None:
-    """How long the server asked to wait in the ``error`` before its close frame."""
+    """Read how long the server asked to wait in the ``error`` before its close frame.
+
+    Args:
+        code: The close code.
+        retry_after_ms: What the error said.
+
+    Returns:
+        Seconds; None if it did not ask, or if the code does not go with it.
+    """
     if code not in (CloseCode.BOARD_FULL, CloseCode.RATE_LIMITED) or retry_after_ms is None:
         return None
     return min(max(retry_after_ms, 0), MAX_ASKED_MS) / 1000

@@ -19,6 +19,7 @@ from presence_server.protocol.messages import (
     BoardQueued,
     ClientMessage,
     JoinedPayload,
+    PresenceUpdate,
     QueuedPayload,
     ServerMessage,
     UserObject,
@@ -61,6 +62,7 @@ def queued(position: int) -> BoardQueued:
 
 
 METADATA = Raw(b'{"tool":"pen"}')
+HOST = "presence.test"
 
 
 class Peer:
@@ -107,6 +109,11 @@ class Peer:
             await self.close(CloseCode.CLEAN_LEAVE)
         except ConnectionClosed:
             pass
+
+
+def updates(peer: Peer) -> list[PresenceUpdate]:
+    """Every ``presence:update`` that a connection sent."""
+    return [message for message in peer.received if isinstance(message, PresenceUpdate)]
 
 
 Script = Callable[[Peer], Awaitable[None]]

@@ -1,7 +1,8 @@
-"""One connection, from the first byte to the last."""
+"""One WebSocket connection to the server, from its first byte to its last."""
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -24,20 +25,23 @@ from .retry import Ending, asked_by_close_s
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_MESSAGE_BYTES = 16 * 2**20
+FIRST_EVENT_TIMEOUT_S = 30.0
+"""How long a server may be silent that has not told its heartbeat interval yet."""
 SILENCE_MARGIN_S = 10.0
+"""How much longer than two heartbeats it may be silent afterwards."""
 _LOST = 1006
-"""What stands for a connection that ended without a close frame."""
+"""trio-websocket's code for a connection that ended without a close frame."""
 
 
-class Link:
+class WebSocketLink:
     """One WebSocket connection to the server.
 
     Args:
-        open_stream: opens the stream.
-        netloc: what the Host header says.
-        target: the request target.
-        token: a JWT, if there is one.
-        replica: knows the heartbeat interval, which the server tells.
+        open_stream: Opens the stream.
+        netloc: The value of the Host header.
+        target: The request target.
+        token: A JWT, if there is one.
+        replica: Knows the heartbeat interval that the server asked for.
     """
 
     def __init__(
@@ -53,7 +57,14 @@ class Link:
         self._pause = trio.CancelScope()
 
     async def run(self, take: Callable[[ServerMessage], Awaitable[None]]) -> Ending:
-        """Connect and hand every event to ``take``, until the connection ends."""
+        """Connect, and pass every event on until the connection ends.
+
+        Args:
+            take: Called with each event, in order.
+
+        Returns:
+            How the connection ended.
+        """
         try:
             with trio.fail_after(CONNECT_TIMEOUT_S):
                 self._stream = await self._open_stream()
@@ -78,7 +89,14 @@ class Link:
         return ending
 
     async def send(self, message: ClientMessage) -> bool:
-        """Send an event; False if there is no connection."""
+        """Send an event.
+
+        Args:
+            message: The event.
+
+        Returns:
+            False if there is no connection.
+        """
         if self._socket is None:
             return False
         try:
@@ -88,14 +106,14 @@ class Link:
         return True
 
     async def drop(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a close frame."""
         if self._stream is not None:
             await trio.aclose_forcefully(self._stream)
 
     async def _upgrade(self, nursery: trio.Nursery, stream: trio.abc.Stream) -> WebSocketConnection:
         return await wrap_client_stream(
             nursery,
-            # Any stream serves; the annotation names the usual ones.
+            # trio-websocket takes any stream, though its annotation names two classes.
             cast(trio.SocketStream, stream),
             self._netloc,
             self._target,
@@ -110,7 +128,7 @@ class Link:
         while True:
             data: str | bytes | None = None
             try:
-                with trio.move_on_after(2 * self._replica.heartbeat_interval_s + SILENCE_MARGIN_S):
+                with trio.move_on_after(self._silence_allowed_s()):
                     data = await socket.get_message()
             except ConnectionClosed as closed:
                 return _ending(closed)
@@ -120,16 +138,20 @@ class Link:
                 try:
                     message = decode_server(data)
                 except msgspec.MsgspecError:
-                    continue  # An event of a later version; the rest still holds.
+                    continue  # An event of a later version, which this one ignores.
                 interval_s = self._replica.heartbeat_interval_s
                 await take(message)
                 if interval_s != self._replica.heartbeat_interval_s:
                     self._pause.cancel()
 
+    def _silence_allowed_s(self) -> float:
+        interval_s = self._replica.heartbeat_interval_s
+        return FIRST_EVENT_TIMEOUT_S if interval_s is None else 2 * interval_s + SILENCE_MARGIN_S
+
     async def _beat(self) -> None:
         while True:
             interval_s = self._replica.heartbeat_interval_s
-            with trio.move_on_after(interval_s) as self._pause:
+            with trio.move_on_after(math.inf if interval_s is None else interval_s) as self._pause:
                 await trio.sleep_forever()
             if interval_s == self._replica.heartbeat_interval_s:
                 await self.send(Heartbeat())
@@ -164,12 +186,12 @@ def _refusal(rejections: BaseExceptionGroup[ConnectionRejected]) -> Ending:
 
 
 def _reason(error: BaseException) -> str:
-    """The first cause, in a few words."""
+    """The first cause of an error, in a few words."""
     while True:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         elif isinstance(error.__cause__, OSError | BaseExceptionGroup):
-            # trio.open_tcp_stream puts one attempt per address behind its error.
+            # trio.open_tcp_stream has one error per address as the cause of its own.
             error = error.__cause__
         else:
             break
@@ -179,6 +201,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, socket.gaierror):
         detail = error.strerror or detail
     elif isinstance(error, OSError) and error.errno:
-        # Trio words it with the address, which our caller knows.
+        # Trio's text repeats the address, which the caller names already.
         detail = os.strerror(error.errno)
     return detail.partition("\n")[0]

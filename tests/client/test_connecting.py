@@ -1,0 +1,153 @@
+"""Getting onto a board, or not, against a scripted server on a clock that jumps."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock, memory_stream_pair
+
+from presence_server.client import PresenceClosed, connect
+from presence_server.protocol.errors import CloseCode, ErrorCode
+from presence_server.protocol.messages import (
+    BoardJoined,
+    BoardLeave,
+    BoardQueued,
+    Error,
+    ErrorPayload,
+)
+from tests.client.fake_server import (
+    HOST,
+    FakeServer,
+    closing,
+    joined,
+    queued,
+    refusing,
+    welcoming,
+)
+
+FULL = Error(ErrorPayload(ErrorCode.BOARD_FULL, "the board is full", 5000))
+DENIED = Error(ErrorPayload(ErrorCode.UNAUTHORIZED, "the token has expired"))
+
+
+class TestConnecting:
+    async def test_starts_with_the_board_and_ends_with_a_leave(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined("me", "you")))
+        async with connect(
+            HOST, "b1", user_id="me", display_name="Me & Co", open_stream=server.open_stream
+        ) as client:
+            assert client.state == "joined"
+            assert client.session_id == "s1"
+            assert set(client.users) == {"me", "you"}
+            assert client.self_user is not None
+            assert client.self_user.user_id == "me"
+        (peer,) = server.peers
+        assert peer.path == "/ws/boards/b1"
+        assert peer.query == {"user_id": "me", "display_name": "Me & Co"}
+        assert isinstance(peer.received[-1], BoardLeave)
+
+    async def test_shows_the_token_in_a_header_only(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined()))
+        async with connect(HOST, "b1", token="a.b.c", open_stream=server.open_stream):
+            pass
+        assert server.peers[0].headers[b"authorization"] == b"Bearer a.b.c"
+        assert server.peers[0].query == {}
+
+    async def test_starts_in_the_queue_too(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(queued(2), queued(1), joined()))
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            assert client.self_user is None
+            seen = [await anext(client) for _ in range(3)]
+            assert [type(event) for event in seen] == [BoardQueued, BoardQueued, BoardJoined]
+            assert (client.state, client.position) == ("joined", None)
+
+    async def test_fails_at_once_where_nothing_listens(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery)
+        with pytest.raises(PresenceClosed) as caught:
+            async with connect("h:1", "b1", open_stream=server.open_stream):
+                pass
+        assert str(caught.value) == "cannot connect to h:1: Connection refused"
+        assert len(server.dialled_at) == 1
+
+    async def test_fails_where_nobody_answers(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        async def silence() -> trio.abc.Stream:
+            await trio.sleep_forever()
+            raise AssertionError
+
+        with pytest.raises(PresenceClosed, match="cannot connect to h:1: no answer"):
+            async with connect("h:1", "b1", open_stream=silence):
+                pass
+
+    async def test_fails_where_no_websocket_is_spoken(self, autojump_clock: MockClock) -> None:
+        async def teapot() -> trio.abc.Stream:
+            ours, theirs = memory_stream_pair()
+            await theirs.send_all(b"SSH-2.0-OpenSSH_9.2\r\n")
+            return ours
+
+        with pytest.raises(PresenceClosed, match="h:1 does not speak WebSocket"):
+            async with connect("h:1", "b1", open_stream=teapot):
+                pass
+
+    @pytest.mark.parametrize("status", [400, 403, 404])
+    async def test_fails_with_the_status_of_a_refusal(
+        self, autojump_clock: MockClock, nursery: trio.Nursery, status: int
+    ) -> None:
+        server = FakeServer(nursery, refusing(status))
+        with pytest.raises(PresenceClosed) as caught:
+            async with connect(HOST, "b1", open_stream=server.open_stream):
+                pass
+        assert (caught.value.status, caught.value.code) == (status, None)
+
+    async def test_fails_with_what_the_error_said(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, closing(CloseCode.UNAUTHORIZED, "", DENIED))
+        with pytest.raises(PresenceClosed) as caught:
+            async with connect(HOST, "b1", open_stream=server.open_stream):
+                pass
+        assert caught.value.code == CloseCode.UNAUTHORIZED
+        assert caught.value.reason == "UNAUTHORIZED: the token has expired"
+
+    async def test_waits_as_long_as_a_draining_server_asks(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, refusing(503, [(b"Retry-After", b"7")]), welcoming(joined()))
+        async with connect(HOST, "b1", open_stream=server.open_stream):
+            first, second = server.dialled_at
+            assert 7 <= second - first <= 7.5
+
+    async def test_waits_for_a_full_board_and_asks_for_a_new_session(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, closing(CloseCode.BOARD_FULL, "", FULL), welcoming(joined()))
+        async with connect(HOST, "b1", session_id="old", open_stream=server.open_stream):
+            first, second = server.dialled_at
+            assert 5 <= second - first <= 5.5
+            assert [peer.query.get("session_id") for peer in server.peers] == ["old", None]
+
+    async def test_shows_the_users_own_error_alone(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined()))
+        with pytest.raises(KeyError):
+            async with connect(HOST, "b1", open_stream=server.open_stream):
+                raise KeyError
+        assert isinstance(server.peers[0].received[-1], BoardLeave)
+
+    async def test_leaves_when_it_is_cancelled(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined()))
+        with trio.move_on_after(1):
+            async with connect(HOST, "b1", open_stream=server.open_stream):
+                await trio.sleep_forever()
+        assert isinstance(server.peers[0].received[-1], BoardLeave)

@@ -1,0 +1,177 @@
+"""What the client sends, against a scripted server."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+import trio
+from trio.testing import MockClock
+
+from presence_server.client import PresenceClient, PresenceClosed, connect
+from presence_server.protocol.errors import CloseCode
+from presence_server.protocol.messages import (
+    AuthRefresh,
+    BoardJoined,
+    ClientMessage,
+    Heartbeat,
+)
+from presence_server.protocol.model import Cursor
+from tests.client.fake_server import (
+    HOST,
+    FakeServer,
+    Peer,
+    closing,
+    joined,
+    queued,
+    updates,
+    welcoming,
+)
+
+
+class TestSpeaking:
+    async def test_sends_only_the_fields_that_are_given(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined()))
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            await client.update(status="idle")
+            await client.update(cursor=(1, 2.5), metadata={"tool": "pen"})
+            await client.update(cursor=None, metadata=None)
+            with pytest.raises(ValueError, match="nothing"):
+                await client.update()
+        first, second, third = (update.payload for update in updates(server.peers[0]))
+        assert (first.status, first.cursor, first.metadata) == (
+            "idle",
+            msgspec.UNSET,
+            msgspec.UNSET,
+        )
+        assert second.cursor == Cursor(1, 2.5)
+        assert isinstance(second.metadata, msgspec.Raw)
+        assert msgspec.json.decode(second.metadata) == {"tool": "pen"}
+        assert third.cursor is None
+        assert isinstance(third.metadata, msgspec.Raw)
+        assert bytes(third.metadata) == b"null"
+
+    async def test_holds_updates_until_it_has_joined(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        admit = trio.Event()
+
+        async def script(peer: Peer) -> None:
+            await welcoming(queued(1))(peer)
+            await admit.wait()
+            await peer.send(joined())
+
+        server = FakeServer(nursery, script)
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            await client.update(cursor=(1, 1), status="away")
+            await client.update(cursor=(2, 2))
+            admit.set()
+            await _until_joined(client)
+        (update,) = updates(server.peers[0])
+        assert (update.payload.cursor, update.payload.status) == (Cursor(2, 2), "away")
+
+    async def test_says_again_what_a_new_session_does_not_know(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        lose = trio.Event()
+
+        async def script(peer: Peer) -> None:
+            await welcoming(joined())(peer)
+            await peer.receive()
+            await peer.cut()
+            lose.set()
+
+        server = FakeServer(nursery, script, welcoming(joined(session_id="s2")))
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            await client.update(status="away")
+            await lose.wait()
+            await client.update(cursor=(3, 3))
+            while client.session_id != "s2":
+                await anext(client)
+        (update,) = updates(server.peers[1])
+        assert (update.payload.status, update.payload.cursor) == ("away", Cursor(3, 3))
+
+    async def test_says_to_a_resumed_session_only_what_is_new(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        lose = trio.Event()
+
+        async def script(peer: Peer) -> None:
+            await welcoming(joined())(peer)
+            await peer.receive()
+            await peer.cut()
+            lose.set()
+
+        server = FakeServer(nursery, script, welcoming(joined(resumed=True)))
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            await client.update(status="away")
+            await lose.wait()
+            await trio.testing.wait_all_tasks_blocked()
+            await client.update(cursor=(3, 3))
+            for _ in range(3):
+                await anext(client)
+        (update,) = updates(server.peers[1])
+        assert (update.payload.status, update.payload.cursor) == (msgspec.UNSET, Cursor(3, 3))
+
+    async def test_beats_as_often_as_the_server_wants(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined(heartbeat_interval_s=4)))
+        async with connect(HOST, "b1", open_stream=server.open_stream):
+            await trio.sleep(13)
+        beats: list[ClientMessage] = server.peers[0].received
+        assert sum(isinstance(message, Heartbeat) for message in beats) == 3
+
+    async def test_shows_a_new_token_now_and_next_time(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined()), welcoming(joined()))
+        async with connect(HOST, "b1", token="old", open_stream=server.open_stream) as client:
+            await client.refresh("new")
+            await trio.testing.wait_all_tasks_blocked()
+            await client.drop()
+            for _ in range(3):
+                await anext(client)
+        assert isinstance(server.peers[0].received[0], AuthRefresh)
+        assert server.peers[1].headers[b"authorization"] == b"Bearer new"
+
+    async def test_ends_the_iterator_after_leaving(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined()))
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            await client.leave()
+            assert [type(event) async for event in client] == [BoardJoined]
+            with pytest.raises(PresenceClosed):
+                await client.update(status="idle")
+
+    async def test_leaves_at_once_while_it_waits_to_come_back(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(
+            nursery, closing(CloseCode.SERVER_RESTART, '{"retry_after_ms": 60000}', joined())
+        )
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            await anext(client)
+            await anext(client)
+            before = trio.current_time()
+            await client.leave()
+            assert trio.current_time() == before
+
+    async def test_leaves_in_the_end_though_the_server_says_nothing(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        async def script(peer: Peer) -> None:
+            await welcoming(joined())(peer)
+            await trio.sleep(100)
+
+        server = FakeServer(nursery, script)
+        async with connect(HOST, "b1", open_stream=server.open_stream):
+            before = trio.current_time()
+        assert trio.current_time() - before == pytest.approx(2)
+
+
+async def _until_joined(client: PresenceClient) -> None:
+    while client.state != "joined":
+        await anext(client)
