@@ -1,6 +1,6 @@
-// Everybody's cursor on the canvas. On the wire a cursor is in board units, on
-// a canvas of 1600 by 900 that is scaled to each window, so that everyone
-// points at the same thing.
+// Everybody's cursor on the canvas. A cursor is sent in board units, on a canvas
+// of 1600 by 900 that is scaled to each window, so that everybody points at the
+// same thing.
 
 import { safeColor, textOn } from './presence-people.js';
 
@@ -14,6 +14,7 @@ const CROWD = 12;
 const RECENT_MS = 2_000;
 const ARROW = 'M2 1.5 18 9l-7 2.2-3.3 6.8z';
 
+/** Draws the cursors of a client's board into an element. */
 export class CursorLayer {
   #layer;
   #scale = 1;

@@ -1,5 +1,6 @@
-// Who the person at this browser is. Kept per browser profile, so that several
-// tabs are one person; the page's address overrides it for this page.
+// The name, colour and status of the person at this browser. They are kept for
+// each browser profile, so that several tabs are one person; the page's address
+// overrides them for this page.
 
 import { PROFILE_FIELDS } from './presence-address.js';
 
@@ -16,7 +17,7 @@ const SECOND = ['Badger', 'Crane', 'Finch', 'Fox', 'Hare', 'Heron', 'Lynx', 'Mar
 
 /**
  * @param {URLSearchParams} query  of the page
- * @returns {Identity}
+ * @returns {Identity} the one that was kept, or a new one
  */
 export function loadIdentity(query) {
   const identity = stored() ?? invent();
@@ -24,7 +25,7 @@ export function loadIdentity(query) {
     const value = query.get(name);
     if (value) identity[name] = value;
   }
-  // A name that was made up for somebody else would be confusing.
+  // The invented name belongs to another user id.
   if (query.has('user_id') && !query.has('display_name')) identity.display_name = identity.user_id;
   return identity;
 }
@@ -51,14 +52,19 @@ export function loadStatus() {
   return status === 'idle' || status === 'away' ? status : 'online';
 }
 
-/** @param {string} status */
+/**
+ * Keep the status chosen in this tab over a reload.
+ *
+ * @param {string} status
+ */
 export function saveStatus(status) {
   attempt(() => sessionStorage.setItem(STATUS_KEY, status));
 }
 
 /**
- * The token of the page's address, `?token=` or better `#token=`, which no server is sent. It is
- * taken out of the address, which is shown, copied and kept in the history, and outlasts a reload.
+ * The token of the page's address: `?token=`, or better `#token=`, which browsers
+ * send to no server. The address is shown, copied and kept in the history, so the
+ * token is taken out of it; sessionStorage keeps it over a reload.
  *
  * @returns {string | undefined}
  */
@@ -94,7 +100,7 @@ function invent() {
 }
 
 /**
- * Storage can be blocked; then this page is somebody new each time.
+ * Storage can be blocked; then each page load is a new person.
  *
  * @template T
  * @param {() => T} use

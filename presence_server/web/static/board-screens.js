@@ -1,4 +1,4 @@
-// What lies over the board while there is no board to show.
+// The screens that cover the board while the client is not on it.
 
 /** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
 /** @typedef {import('./presence-client.js').Status} Status */
@@ -25,6 +25,7 @@ function byTestId(id) {
   return /** @type {HTMLElement} */ (document.querySelector(`[data-testid='${id}']`));
 }
 
+/** Shows the screen and the header's words that go with a client's state. */
 export class Screens {
   #holder = /** @type {HTMLElement} */ (document.querySelector('#screens'));
   #view = /** @type {HTMLElement} */ (document.querySelector('#view'));
@@ -56,7 +57,7 @@ export class Screens {
         return this.#open('full');
       case 'closed':
         return this.#closed(status);
-      default: // on the way: what was shown last still holds
+      default: // connecting or reconnecting: the last screen stays
     }
   }
 

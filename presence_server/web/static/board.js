@@ -6,7 +6,7 @@ import { Screens } from './board-screens.js';
 import { PresenceClient } from './presence-client.js';
 import './presence-bar.js';
 
-/** The server's own palette. */
+/** The palette of the server's protocol/profile.py; a test compares the two. */
 const PALETTE = [
   '#c2410c', '#b45309', '#4d7c0f', '#15803d', '#0f766e', '#0e7490', '#0369a1', '#1d4ed8',
   '#4338ca', '#6d28d9', '#7e22ce', '#a21caf', '#be185d', '#be123c', '#b91c1c', '#57534e',
@@ -59,7 +59,7 @@ function show(mine) {
   mine.setStatus(loadStatus());
   cursors.show(mine);
   find('#bar').client = mine;
-  // For scripts and for the curious.
+  // For scripts, and for the developer tools.
   Object.assign(window, { presence: mine });
 }
 
@@ -132,8 +132,8 @@ function buildProfile() {
 }
 
 /**
- * A profile stands while its user is on the board, so a new one needs a new
- * session.
+ * The server keeps a user's profile while the user is on the board, so a new
+ * name needs a new session.
  *
  * @param {string} name
  * @param {string | undefined} color

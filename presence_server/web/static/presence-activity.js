@@ -10,11 +10,11 @@ const ABSENCE = { active: 0, idle: 1, away: 2 };
 
 const INPUT_EVENTS = ['pointermove', 'pointerdown', 'keydown', 'wheel', 'touchstart'];
 
-// The server counts from the reports it gets, so during input they have to
-// come at least every half idle_after_s; a little sooner leaves room for
-// late timers.
+// The server counts from the reports it gets, so during input the client sends
+// one at least every half idle_after_s; a little sooner, because timers can be late.
 const REPORT_FRACTION = 0.4;
 
+/** Watches the page's input and visibility. */
 export class ActivityTracker {
   #env;
   #report;
@@ -115,7 +115,7 @@ export class ActivityTracker {
     const { window, document } = this.#env;
     for (const type of INPUT_EVENTS) window?.addEventListener(type, () => this.input(), options);
     document?.addEventListener('visibilitychange', () => this.#visibility(), options);
-    // A page on its way out turns hidden, and a reload must not show as "away".
+    // A page that is left or reloaded turns hidden too, and must not show as "away".
     window?.addEventListener('pagehide', () => {
       this.#suspended = true;
       this.#timer.stop();
@@ -135,7 +135,7 @@ export class ActivityTracker {
     if (this.#suspended) return;
     this.#hidden = this.#env.document?.visibilityState === 'hidden';
     if (!this.#hidden) {
-      this.input(); // bringing a tab to the front is the person's doing
+      this.input(); // the person brought the tab to the front
       return;
     }
     const before = this.activity;

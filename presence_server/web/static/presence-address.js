@@ -1,11 +1,11 @@
-// Where a board's socket is, and who the query of its address says that one is.
+// The address of a board's socket; its query says who the user is.
 
 /** @typedef {import('./presence-client.js').Options} Options */
 
 /**
- * What a user may say about themselves where the server lets them: the names of
- * the options, of the query's parameters and of a user object's fields. With "-"
- * for "_" they are the attributes of `<presence-bar>`.
+ * The fields of a profile, which users may choose where the server lets them. They
+ * are the names of options, of the query's parameters and of a user object's
+ * fields; with "-" for "_" they are the attributes of `<presence-bar>`.
  */
 export const PROFILE_FIELDS = /** @type {const} */ (['user_id', 'display_name', 'avatar_url', 'color']);
 

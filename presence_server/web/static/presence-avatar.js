@@ -5,6 +5,8 @@ import { initials, safeColor, safeImageUrl, statusWord, textOn } from './presenc
 /** @typedef {import('./presence-replica.js').User} User */
 
 /**
+ * Bring an item of the bar up to date.
+ *
  * @param {HTMLLIElement} item
  * @param {User} user
  * @param {boolean} isSelf
@@ -24,7 +26,12 @@ function lookOf(user) {
   return JSON.stringify([user.display_name, user.avatar_url, user.color]);
 }
 
-/** @param {User} user */
+/**
+ * Draw a user's face and status dot.
+ *
+ * @param {User} user
+ * @returns {HTMLElement}
+ */
 export function avatarOf(user) {
   const avatar = element('div', 'avatar', '');
   avatar.setAttribute('aria-hidden', 'true');
@@ -39,7 +46,7 @@ export function avatarOf(user) {
     image.alt = '';
     image.decoding = 'async';
     image.referrerPolicy = 'no-referrer';
-    // Initials until it is there; for good when it never comes.
+    // The initials show until the image is there; if it never comes, they stay.
     image.addEventListener('load', () => face.replaceChildren(image));
     image.src = url;
   }
@@ -48,6 +55,8 @@ export function avatarOf(user) {
 }
 
 /**
+ * Make an element.
+ *
  * @param {string} tag
  * @param {string} className
  * @param {string} text
@@ -59,6 +68,7 @@ export function element(tag, className, text) {
   return made;
 }
 
+/** Draw the icon of two people. */
 export function peopleIcon() {
   const holder = document.createElement('template');
   holder.innerHTML = `<svg viewBox="0 0 16 16" fill="currentColor" aria-hidden="true">

@@ -29,10 +29,10 @@ template.innerHTML = `
   <div class="quiet" aria-live="polite" data-testid="presence-announcer"></div>`;
 
 /**
- * Attributes: `board`, `server`, `user-id`, `display-name`, `avatar-url`,
- * `color`, `token`, as the options of {@link PresenceClient}. They make the bar
- * a client of its own when it is put into a page, unless it was given one:
- * `bar.client = client`.
+ * Attributes: `board`, `server`, `token` and the fields of a profile (`user-id`,
+ * `display-name`, `avatar-url`, `color`), as the options of {@link PresenceClient}.
+ * From them the bar makes a client of its own when it is put into a page, unless
+ * the page gave it one: `bar.client = client`.
  */
 export class PresenceBar extends HTMLElement {
   /** @type {PresenceClient | null} */
@@ -193,7 +193,7 @@ export class PresenceBar extends HTMLElement {
     const size = parseFloat(getComputedStyle(this.#more).height) || 36;
     const step = size + BETWEEN_PX;
     const room = this.clientWidth - this.#more.offsetWidth - GAP_PX - 8;
-    // Measured with the total, which with its icon is wider than "+97".
+    // The button shows the total here: with its icon that is wider than "+97".
     return Math.min(total, Math.max(1, Math.floor((room - size) / step) + 1));
   }
 
@@ -267,13 +267,13 @@ export class PresenceBar extends HTMLElement {
     this.#tip.style.top = `${at.bottom + 8}px`;
   }
 
-  // --- for those who listen -------------------------------------------------
+  // --- for screen readers ---------------------------------------------------
 
   /** @param {UsersChange} change */
   #note({ kind, user }) {
     if ((kind !== 'joined' && kind !== 'left') || user === null) return;
     const before = this.#news.get(user.user_id);
-    // Somebody who came and went within a moment is no news.
+    // A person who joined and left within a moment is not worth announcing.
     if (before && before.change !== kind) this.#news.delete(user.user_id);
     else this.#news.set(user.user_id, { name: user.display_name, change: kind });
     this.#announceTimer ||= window.setTimeout(() => this.#announce(), ANNOUNCE_AFTER_MS);

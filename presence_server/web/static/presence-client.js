@@ -1,4 +1,4 @@
-// A presence server's client: one session on one board, kept for as long as the
+// The client of a presence server: one session on one board, for as long as the
 // page wants it (docs/websocket-events-specification.md).
 
 import { ActivityTracker } from './presence-activity.js';
@@ -32,8 +32,8 @@ import { BoardReplica } from './presence-replica.js';
  */
 
 /**
- * Who to be (`auth.mode = none`) is `user_id`, without it a guest, and the other
- * fields of {@link Profile}.
+ * The fields of {@link Profile} say who the user is, on servers with `auth.mode =
+ * none`; without a `user_id` the user is a guest.
  *
  * @typedef {Profile & ConnectOptions} Options
  */
@@ -55,6 +55,8 @@ const CONGESTED_BYTES = 64 * 1024;
 const QUEUED_HEARTBEAT_MS = 30_000;
 
 /**
+ * A user on a board.
+ *
  *     const client = new PresenceClient({ board: 'demo', user_id: 'ada', display_name: 'Ada' });
  *     client.addEventListener('users', () => draw(client.users));
  *     client.connect();
@@ -125,7 +127,7 @@ export class PresenceClient extends EventTarget {
     return (this.#userId !== null && this.users.get(this.#userId)) || null;
   }
 
-  /** Come to the board, and stay. Without effect while under way. */
+  /** Join the board, and stay. It has no effect on a client that already does. */
   connect() {
     if (this.#connection.running) return;
     this.#activity.start();
@@ -146,6 +148,8 @@ export class PresenceClient extends EventTarget {
   }
 
   /**
+   * Move the user's cursor.
+   *
    * @param {number | null} x  board units; null takes the cursor away
    * @param {number} [y]
    */
@@ -154,7 +158,7 @@ export class PresenceClient extends EventTarget {
   }
 
   /**
-   * What the person says about themselves; `online` and null follow the input.
+   * Set the status that the person chose; with `online` or null it follows the input.
    *
    * @param {'online' | 'idle' | 'away' | null} status
    */
@@ -167,7 +171,7 @@ export class PresenceClient extends EventTarget {
     this.#outgoing.metadata(metadata);
   }
 
-  /** Tell it of input that the window does not see, such as inside an iframe. */
+  /** Report input that the window does not see, such as input inside an iframe. */
   input() {
     this.#activity.input();
   }
@@ -184,7 +188,7 @@ export class PresenceClient extends EventTarget {
     return true;
   }
 
-  // --- what the server says -------------------------------------------------
+  // --- from the server ------------------------------------------------------
 
   /** @param {string | ArrayBuffer} data */
   #receive(data) {
@@ -223,7 +227,7 @@ export class PresenceClient extends EventTarget {
     this.#changed(this.#replica.snapshot(payload));
     this.#become({ state: 'joined', resumed: payload.resumed, capacity: payload.capacity });
     if (this.#connection.leaving) return;
-    // A new session is online without saying so.
+    // The server takes a new session for online by itself.
     const activity = this.#activity.activity;
     const status = payload.resumed || activity !== 'active' ? activity : null;
     this.#outgoing.opened(payload.resumed, status);
@@ -249,13 +253,13 @@ export class PresenceClient extends EventTarget {
     this.#emit('error', payload);
   }
 
-  // --- what we say ----------------------------------------------------------
+  // --- to the server --------------------------------------------------------
 
   /** @param {import('./presence-outgoing.js').Update} update */
   #update(update) {
     const cursorOnly = update.status === undefined && update.metadata === undefined;
     if (cursorOnly && this.#connection.backlog > CONGESTED_BYTES) return false;
-    // Without a status this would count as the person's return.
+    // An update without a status counts as activity and would set `online`.
     const activity = this.#activity.activity;
     const status = update.status ?? (activity === 'active' ? undefined : activity);
     this.#activity.reported();

@@ -1,12 +1,12 @@
-// What a closed socket means for its session, and when to come back
-// (protocol section 5).
+// What a closed socket means for its session, and when to reconnect
+// (specification, section 6).
 
 /**
  * @typedef {object} ClosePlan
  * @property {boolean} reconnect
- * @property {boolean} keepSession  come back with the same session id
+ * @property {boolean} keepSession  reconnect with the same session id
  * @property {boolean} full  the board is full and has no queue
- * @property {number | null} waitMs  what the server asks for; null: back off
+ * @property {number | null} waitMs  what the server asked for; null: back off
  */
 
 /** @typedef {{reconnect: boolean, keepSession: boolean}} Rule */
@@ -17,7 +17,7 @@ const RESUME = { reconnect: true, keepSession: true };
 const START_OVER = { reconnect: true, keepSession: false };
 /** @type {Rule} */
 const OVER = { reconnect: false, keepSession: false };
-/** Only detached, but coming back would meet the same fault. @type {Rule} */
+/** The session is only detached, but a new connection would meet the same fault. @type {Rule} */
 const STAY_AWAY = { reconnect: false, keepSession: true };
 
 /** @type {Map<number, Rule>} */
@@ -40,9 +40,9 @@ const RULES = new Map([
   [4508, RESUME],
 ]);
 
-/** Backoff doubles from here. */
+/** The longest first backoff; it doubles with each attempt. */
 export const BACKOFF_BASE_MS = 500;
-/** Backoff never asks for more. */
+/** The longest backoff of all. */
 export const BACKOFF_CAP_MS = 30_000;
 
 /**

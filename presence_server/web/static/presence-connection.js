@@ -1,5 +1,5 @@
-// Keeps one session's socket: opens it, notices when it is dead, and comes
-// back the way the close code asks for (protocol section 5).
+// Keeps one session's socket: opens it, notices when it is dead, and reconnects
+// as the close code asks (specification, section 6).
 
 import { socketAddress } from './presence-address.js';
 import { backoffMs, planAfterClose } from './presence-close.js';
@@ -23,16 +23,17 @@ import { TokenKeeper } from './presence-token.js';
 
 const CONNECT_WITHIN_MS = 15_000;
 const LEAVE_WITHIN_MS = 2_000;
-// A connection this old has proved itself; its failure is the first of a row.
+// The failure of a connection at least this old is the first of a new row.
 const STABLE_AFTER_MS = 10_000;
-/** Something may be wrong if the server was silent for this long. */
+/** After a silence this long the client asks whether the server is still there. */
 const QUIET_MS = 5_000;
 const DROPPED = 1006;
-// The browser keeps 1001 to itself, and 1000 would be a clean leave. A code the
-// server does not know is a drop.
+// Only browsers may send 1001, and 1000 is a clean leave. The server takes a code
+// that it does not know for a drop.
 const CLOSE_AS_DROP = 4000;
 const OPEN = 1;
 
+/** One session's connection to the server. */
 export class Connection {
   #options;
   #env;
@@ -50,7 +51,7 @@ export class Connection {
   #socket = null;
   /** @type {string | null} */
   #sessionId = null;
-  /** What the server asked for last. @type {number | null} */
+  /** The wait that the server asked for last. @type {number | null} */
   #retryAfterMs = null;
   #waitIsServers = false;
   #attempt = 0;
@@ -108,13 +109,13 @@ export class Connection {
     this.#leaving = true;
     this.#leaveTimer.start(LEAVE_WITHIN_MS);
     if (this.#socket?.readyState === OPEN) this.send('board:leave', {});
-    // A detached session would hold its seat until it times out: go back for it.
+    // A detached session holds its seat until it times out: resume it to give it up.
     else if (this.#socket === null && this.#sessionId !== null) this.#open();
     else if (this.#socket === null) this.#finish(1000, 'left');
   }
 
   /**
-   * The server has let this session onto the board, or into the queue.
+   * The session is on the board, or in the queue.
    *
    * @param {string} sessionId
    * @param {number | null} heartbeatMs  null: go on as before
@@ -183,7 +184,7 @@ export class Connection {
       const address = socketAddress(this.#options, this.#env.baseUrl, this.#sessionId);
       this.#listen(new this.#env.WebSocket(address, protocols));
     } catch (error) {
-      this.#finish(DROPPED, String(error)); // a bad address or token: it stays bad
+      this.#finish(DROPPED, String(error)); // a bad address or token stays bad
     }
   }
 
@@ -220,7 +221,7 @@ export class Connection {
 
   // --- closing --------------------------------------------------------------
 
-  /** Nobody answers on this socket; a new one may fare better. */
+  /** The server does not answer on this socket; try a new one. */
   #drop() {
     const socket = this.#socket;
     this.#socket = null;
@@ -291,10 +292,10 @@ export class Connection {
   }
 
   /**
-   * The network or the page is back: do not wait any longer, unless the server
-   * asked for it, and see whether the socket outlived it.
+   * The network or the page is back: end a wait that the server did not ask for,
+   * and ask whether the socket still works.
    *
-   * @param {number} quietMs  ask only when nothing was heard for this long
+   * @param {number} quietMs  ask only after a silence this long
    */
   #wake(quietMs) {
     if (this.#retryTimer.running && !this.#waitIsServers) {

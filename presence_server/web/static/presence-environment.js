@@ -1,5 +1,5 @@
-// Everything the client library takes from the browser, in one place, so that
-// tests can put a fake clock, socket or page in its stead.
+// Everything that the client library takes from the browser, in one place, so
+// that tests can replace it by a fake clock, socket or page.
 
 /**
  * @typedef {object} Environment
@@ -61,7 +61,7 @@ export class Timer {
   /** @param {number} delayMs */
   start(delayMs) {
     this.stop();
-    // A longer delay overflows to "at once"; whoever armed it will look again.
+    // Browsers run a longer delay at once; the callback has to look at the time.
     const bounded = Math.min(Math.max(0, delayMs), 2 ** 31 - 1);
     this.dueAt = this.#env.now() + bounded;
     this.#handle = this.#env.setTimeout(() => {

@@ -1,4 +1,4 @@
-// Heartbeats, and noticing that nobody answers them.
+// Heartbeats, and noticing that the server does not answer them.
 
 import { Timer } from './presence-environment.js';
 
@@ -6,10 +6,11 @@ import { Timer } from './presence-environment.js';
 
 /** How long an answer may take. */
 export const ANSWER_WITHIN_MS = 10_000;
-// A timer this late was throttled or slept through, and the frames that arrived
-// meanwhile may still wait behind it in the event loop.
+// A timer this late was throttled, or the machine slept, and frames that arrived
+// meanwhile may still be queued in the event loop.
 const LATE_MS = 2_000;
 
+/** Sends heartbeats and reports a server that is silent. */
 export class Liveness {
   #env;
   #beat;
@@ -47,7 +48,7 @@ export class Liveness {
     this.#answerDueAt = Infinity;
   }
 
-  /** A frame came, of whatever kind. */
+  /** A frame of any kind came. */
   heard() {
     this.#lastHeardAt = this.#env.now();
     this.#answerTimer.stop();

@@ -7,6 +7,7 @@ import { Timer } from './presence-environment.js';
 /** @typedef {{x: number, y: number} | null} Cursor */
 /** @typedef {{status?: string, cursor?: Cursor, metadata?: object | null}} Update */
 
+/** The newest values that the page has set, and when to send them. */
 export class Outgoing {
   #env;
   #send;
@@ -32,9 +33,9 @@ export class Outgoing {
   }
 
   /**
-   * The session is on the board; tell it what it does not know.
+   * The session is on the board; send what the server does not know.
    *
-   * @param {boolean} resumed  it knows what it was told before
+   * @param {boolean} resumed  the server still knows what was sent before
    * @param {string | null} status  to go with it
    */
   opened(resumed, status) {
@@ -51,10 +52,10 @@ export class Outgoing {
   closed() {
     this.#open = false;
     this.#timer.stop();
-    delete this.#unsent.status; // by then another one will hold
+    delete this.#unsent.status; // the status is computed anew on joining
   }
 
-  /** The user left, and a cursor goes with them. */
+  /** The user left, and the cursor is gone with them. */
   left() {
     this.closed();
     this.#unsent = {};
@@ -84,7 +85,7 @@ export class Outgoing {
   }
 
   /**
-   * The server asked for silence.
+   * The server asked to send nothing for a while.
    *
    * @param {number} delayMs
    */

@@ -1,5 +1,4 @@
-// What happens to the page that a connection lives on: hidden, frozen, restored,
-// on and off the network.
+// What happens to the connection's page: hidden, restored, on and off the network.
 
 /** @typedef {import('./presence-environment.js').Environment} Environment */
 
@@ -12,6 +11,7 @@
  * @property {() => void} visible  the tab came to the front
  */
 
+/** Listens to a page between start() and stop(). */
 export class PageWatcher {
   #env;
   #handlers;

@@ -1,6 +1,6 @@
 // How a person is shown: initials, colours that can be read, words for a status.
-// Names and addresses come from other people, so they are only ever used as
-// text, and as the source of an image once checked.
+// Names and addresses come from other people, so a name is only used as text, and
+// an address only as the source of an image, after a check.
 
 /** @typedef {import('./presence-replica.js').User} User */
 
@@ -46,8 +46,8 @@ export function safeColor(color) {
 }
 
 /**
- * Black or white, whichever reads better; the better of the two always has a
- * contrast of 4.5 or more.
+ * Choose black or white text. The better of the two always has a contrast of 4.5
+ * or more.
  *
  * @param {string} color  `#rrggbb`
  */
@@ -78,7 +78,7 @@ export function safeImageUrl(url) {
 }
 
 /**
- * Oneself first, then whoever has been there longest.
+ * Order people: oneself first, then by the time of joining.
  *
  * @param {Iterable<User>} users
  * @param {string | null} selfId
@@ -94,7 +94,7 @@ export function inOrder(users, selfId) {
 }
 
 /**
- * What to say when people came and went.
+ * Say in words that people joined and left.
  *
  * @param {string[]} joined  names
  * @param {string[]} left  names

@@ -16,16 +16,17 @@
 /**
  * @typedef {object} UsersChange
  * @property {'snapshot' | 'joined' | 'left' | 'updated' | 'cleared'} kind
- * @property {User | null} user  whom it is about; null for the whole board
+ * @property {User | null} user  the one who changed; null for the whole board
  * @property {string} [reason]  why a user left
  */
 
 /** @typedef {[string, number | null, number | null]} CursorMove */
 
+/** Everyone on a board, as far as this client has been told. */
 export class BoardReplica {
   /**
-   * Everyone on the board by user_id. User objects are replaced, never
-   * changed, so one that was kept stays as it was.
+   * Everyone on the board by user_id. User objects are replaced, never changed:
+   * an application that keeps one keeps the old values.
    *
    * @type {Map<string, User>}
    */

@@ -1,13 +1,13 @@
 // Keeps a tab's session id over a reload.
 //
-// sessionStorage is per tab, but "duplicate tab" and window.open() copy it. A
-// copied id would let the duplicate take the session from the original. So the
-// id is in the storage only while no page runs that uses it: a page takes it
-// out when it connects, and puts it back when it is hidden for good or for the
-// back/forward cache.
+// sessionStorage belongs to one tab, but "duplicate tab" and window.open() copy it.
+// With a copied id the duplicate would take the session from the original. So the
+// id is in the storage only while no running page uses it: a page takes it out
+// when it connects, and puts it back when it is left, reloaded or kept for "back".
 
 /** @typedef {import('./presence-environment.js').Environment} Environment */
 
+/** The session id of one board in this tab's storage. */
 export class SessionStore {
   #env;
   #key;

@@ -6,10 +6,11 @@ import { Timer } from './presence-environment.js';
 /** @typedef {() => string | Promise<string>} GetToken */
 
 const FETCH_WITHIN_MS = 15_000;
-// Timers of hidden tabs fire about once a minute, so a minute is no lead at all.
+// Timers of hidden tabs fire about once a minute, so a lead of a minute is not enough.
 const LEAD_MS = 150_000;
 const MIN_WAIT_MS = 1_000;
 
+/** Holds the token of a connection and plans its renewal. */
 export class TokenKeeper {
   #env;
   #getToken;
@@ -64,7 +65,7 @@ export class TokenKeeper {
   }
 
   /**
-   * A token is in force; plan its renewal.
+   * The server accepted the token; plan its renewal.
    *
    * @param {number | null} [expiresAt]  milliseconds since the epoch; without
    *   it, what the token itself says
@@ -74,7 +75,7 @@ export class TokenKeeper {
     this.#schedule();
   }
 
-  /** The renewal failed and the old token stands: try again before it ends. */
+  /** The renewal failed and the old token stands: try again before it expires. */
   refused() {
     if (!this.#timer.running) this.#schedule();
   }
@@ -99,7 +100,7 @@ export class TokenKeeper {
 }
 
 /**
- * When a JWT expires. Nothing is verified: that is the server's part.
+ * Read when a JWT expires, without verifying it: the server does that.
  *
  * @param {string} token
  * @returns {number | null} milliseconds since the epoch

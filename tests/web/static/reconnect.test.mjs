@@ -1,4 +1,4 @@
-// When the client comes back, how soon, and as whom (protocol section 5).
+// When the client comes back, how soon, and as whom (specification, section 6).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
