@@ -1,4 +1,24 @@
-"""One exception root, the wire's error codes, and what each close code means."""
+"""Every error of the package, the error codes of the wire, and what each close code means.
+
+All errors that this package raises on purpose, and the package each of them lives in::
+
+    PresenceError                   protocol
+    ├── BadMessage                  protocol    a client's message that is dropped
+    ├── HttpError                   protocol    the answer to an HTTP request
+    │   └── Refusal                 transport   ... written before any web application runs
+    ├── BadRequest                  transport   bytes that are not an HTTP request
+    ├── InvalidToken                transport   a token that is not accepted
+    ├── AccessDenied                transport   a user who may not join the board
+    ├── Unavailable                 web         the store cannot answer a request
+    ├── BridgeRestarted             presence    a call was lost with the asyncio loop
+    ├── StorageError                storage     any failure of the database
+    │   ├── StorageUnavailable      storage     ... that may pass by itself
+    │   └── StorageDataError        storage     ... because of the data
+    ├── CacheError                  cache       any failure of the cache
+    │   └── CacheUnavailable        cache       ... that may pass by itself
+    ├── SettingsError               settings    a setting that is wrong
+    └── PresenceClosed              client      the connection ended for good
+"""
 
 from __future__ import annotations
 
@@ -6,11 +26,40 @@ import enum
 
 
 class PresenceError(Exception):
-    """The root of every error this package raises on purpose."""
+    """The root of every error that this package raises on purpose."""
+
+
+class HttpError(PresenceError):
+    """Answer the HTTP request with this error (protocol section 8).
+
+    Attributes:
+        status: the HTTP status.
+        code: one word for programs.
+        message: one sentence for people.
+        headers: further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: dict[str, str] | None = None,
+        *,
+        retry_after_s: int | None = None,
+    ) -> None:
+        """``retry_after_s`` adds the header ``Retry-After``: when to try again, in seconds."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+        if retry_after_s is not None:
+            self.headers["Retry-After"] = str(retry_after_s)
 
 
 class ErrorCode(enum.StrEnum):
-    """``error.code`` on the wire (protocol section 4)."""
+    """``error.code`` on the wire (protocol section 5)."""
 
     BOARD_FULL = "BOARD_FULL"
     INVALID_JSON = "INVALID_JSON"
@@ -25,11 +74,11 @@ class ErrorCode(enum.StrEnum):
 
 
 class BadMessage(PresenceError):
-    """A message the server drops; the connection goes on.
+    """A message that the server drops; the connection goes on.
 
     Attributes:
-        code: what the ``error`` event says.
-        message: one sentence for the developer of the client; names the field.
+        code: the code of the ``error`` event.
+        message: one sentence for the developer of the client; it names the field.
     """
 
     def __init__(self, code: ErrorCode, message: str) -> None:
@@ -39,17 +88,18 @@ class BadMessage(PresenceError):
 
 
 class Reconnect(enum.StrEnum):
-    """What a client does after a close (protocol section 5)."""
+    """What a client does after a close (protocol section 6)."""
 
     NO = "no"
+    """Stay away, unless the user wishes otherwise."""
     RESUME = "resume"
-    """Come back with the same ``session_id``."""
+    """Connect again with the same ``session_id``."""
     NEW_SESSION = "new_session"
-    """Come back, without a ``session_id``."""
+    """Connect again without a ``session_id``."""
 
 
 class CloseCode(enum.IntEnum):
-    """The close codes the server sends or reads (protocol section 5)."""
+    """The close codes that the server sends or reads (protocol section 6)."""
 
     CLEAN_LEAVE = 1000
     PAGE_LEFT = 1001
@@ -70,7 +120,14 @@ class CloseCode(enum.IntEnum):
 
 
 def retry_reason(retry_after_ms: int) -> str:
-    """The reason of a close frame that says when to come back (protocol section 5)."""
+    """Make the reason of a close frame that says when to come back (protocol section 6).
+
+    Args:
+        retry_after_ms: how long to wait, in milliseconds.
+
+    Returns:
+        A JSON object.
+    """
     return f'{{"retry_after_ms": {retry_after_ms}}}'
 
 
@@ -92,4 +149,8 @@ RECONNECT: dict[int, Reconnect] = {
     CloseCode.RATE_LIMITED: Reconnect.RESUME,
     CloseCode.SLOW_CONSUMER: Reconnect.RESUME,
 }
-"""Whether and how a client comes back; a code not listed is a drop: resume."""
+"""Whether and how a client comes back. A code that is not listed is a lost connection: resume.
+
+The Python client decides by this table. Tests compare ``web/static/presence-close.js`` and
+section 6 of the specification with it.
+"""

@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 from quart import Response
 
+from ..protocol.errors import HttpError
+
 
 class ErrorBody(msgspec.Struct):
     """One word for programs, one sentence for people."""
@@ -25,26 +27,6 @@ class HealthAnswer(msgspec.Struct):
     """The process runs."""
 
     status: Literal["ok"] = "ok"
-
-
-class HttpError(Exception):
-    """Answer with this error instead.
-
-    Attributes:
-        status: the HTTP status.
-        code: one word for programs.
-        message: one sentence for people.
-        headers: further headers of the answer.
-    """
-
-    def __init__(
-        self, status: int, code: str, message: str, headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.headers = headers or {}
 
 
 def json_response(value: object, status: int = 200) -> Response:

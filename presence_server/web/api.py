@@ -8,8 +8,9 @@ from typing import Annotated
 import msgspec
 from quart import Blueprint, Response, request
 
+from ..protocol.errors import HttpError
 from ..protocol.profile import is_board_id
-from .answers import HttpError, json_response
+from .answers import json_response
 from .ports import Access, Unavailable, WebPorts
 
 DEFAULT_HISTORY = 100

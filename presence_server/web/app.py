@@ -8,9 +8,10 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
+from ..protocol.errors import HttpError
 from ..protocol.profile import is_board_id
 from . import static_files
-from .answers import HealthAnswer, HttpError, error_response, json_response
+from .answers import HealthAnswer, error_response, json_response
 from .api import create_api
 from .cors import add_cors_headers
 from .openapi import JSON, Route, describe

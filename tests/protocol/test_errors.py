@@ -1,45 +1,61 @@
-"""The table of close codes, section 5 of the protocol."""
+"""The error tree, the codes of the wire, and the table of close codes (protocol section 6)."""
 
 from __future__ import annotations
 
-import pytest
+import importlib
+import pkgutil
+import re
 
+import presence_server
+from presence_server.protocol import errors
 from presence_server.protocol.errors import (
     RECONNECT,
     BadMessage,
     CloseCode,
     ErrorCode,
+    HttpError,
     PresenceError,
-    Reconnect,
 )
 
-TABLE = {
-    1000: Reconnect.NO,
-    1001: Reconnect.RESUME,
-    1002: Reconnect.NO,
-    1007: Reconnect.NO,
-    1009: Reconnect.RESUME,
-    1011: Reconnect.RESUME,
-    1012: Reconnect.RESUME,
-    1013: Reconnect.NEW_SESSION,
-    4400: Reconnect.NO,
-    4401: Reconnect.NO,
-    4403: Reconnect.NO,
-    4408: Reconnect.NEW_SESSION,
-    4409: Reconnect.NO,
-    4410: Reconnect.NO,
-    4429: Reconnect.RESUME,
-    4508: Reconnect.RESUME,
-}
+_LINE_OF_TREE = re.compile(r"^    (?P<indent>[├└│─ ]*)(?P<name>[A-Z]\w+) +(?P<package>[a-z_]+)\b")
 
 
-@pytest.mark.parametrize("code", TABLE)
-def test_each_close_code_says_whether_to_come_back(code: int) -> None:
-    assert RECONNECT[code] is TABLE[code]
+def tree_in_the_docstring() -> dict[str, tuple[str | None, str]]:
+    """Each error's parent and package, as the module's docstring says."""
+    found: dict[str, tuple[str | None, str]] = {}
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        match = _LINE_OF_TREE.match(line)
+        if match is not None:
+            depth = len(match["indent"]) // 4
+            path[depth:] = [match["name"]]
+            found[match["name"]] = (path[depth - 1] if depth else None, match["package"])
+    return found
 
 
-def test_the_table_has_every_code_and_no_other() -> None:
-    assert set(RECONNECT) == set(TABLE) == {int(code) for code in CloseCode}
+def tree_in_the_code() -> dict[str, tuple[str | None, str]]:
+    """The same, as the classes say."""
+    for module in pkgutil.walk_packages(presence_server.__path__, "presence_server."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found: dict[str, tuple[str | None, str]] = {}
+    waiting: list[type[Exception]] = [PresenceError]
+    while waiting:
+        error = waiting.pop()
+        package = error.__module__.split(".")
+        parent = None if error is PresenceError else error.__bases__[0].__name__
+        if package[0] == "presence_server":
+            found[error.__name__] = (parent, package[1])
+            waiting += error.__subclasses__()
+    return found
+
+
+def test_the_docstring_shows_every_error_of_the_package() -> None:
+    assert tree_in_the_docstring() == tree_in_the_code()
+
+
+def test_every_close_code_says_whether_to_come_back() -> None:
+    assert set(RECONNECT) == {int(code) for code in CloseCode}
 
 
 def test_the_error_codes_are_those_of_the_wire() -> None:
@@ -57,7 +73,16 @@ def test_the_error_codes_are_those_of_the_wire() -> None:
     }
 
 
-def test_a_bad_message_carries_what_the_client_is_told() -> None:
+def test_a_bad_message_has_the_code_and_the_text_of_the_error_event() -> None:
     error = BadMessage(ErrorCode.INVALID_JSON, "the message is not JSON")
     assert isinstance(error, PresenceError)
     assert (error.code, error.message) == (ErrorCode.INVALID_JSON, str(error))
+
+
+def test_an_http_error_has_the_headers_that_it_was_given_and_when_to_try_again() -> None:
+    given = {"Allow": "GET"}
+    error = HttpError(503, "DRAINING", "later", given, retry_after_s=5)
+    assert (error.status, error.code, error.message) == (503, "DRAINING", "later")
+    assert error.headers == {"Allow": "GET", "Retry-After": "5"}
+    assert given == {"Allow": "GET"}
+    assert HttpError(404, "NOT_FOUND", "no").headers == {}

@@ -6,30 +6,17 @@ from http import HTTPStatus
 
 import msgspec
 
-from ...protocol.errors import PresenceError
+from ...protocol.errors import HttpError
 
 
-class Refusal(PresenceError):
-    """A request that ends here, with an HTTP status and a JSON body (protocol section 7).
-
-    Attributes:
-        status: the HTTP status.
-        retry_after_s: when to try again; None says nothing about it.
-    """
-
-    def __init__(
-        self, status: HTTPStatus, code: str, message: str, *, retry_after_s: int | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.retry_after_s = retry_after_s
-        self._code = code
+class Refusal(HttpError):
+    """An :class:`HttpError` that the gateway writes by itself; the connection closes after it."""
 
     def response(self) -> bytes:
         """The whole HTTP response."""
-        body = msgspec.json.encode({"error": {"code": self._code, "message": str(self)}})
+        body = msgspec.json.encode({"error": {"code": self.code, "message": self.message}})
         lines = [
-            f"HTTP/1.1 {self.status.value} {self.status.phrase}",
+            f"HTTP/1.1 {self.status:d} {HTTPStatus(self.status).phrase}",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
             "X-Content-Type-Options: nosniff",
@@ -37,10 +24,9 @@ class Refusal(PresenceError):
             "Referrer-Policy: no-referrer",
             "Connection: close",
         ]
-        if self.status is HTTPStatus.UPGRADE_REQUIRED:
+        if self.status == HTTPStatus.UPGRADE_REQUIRED:
             lines.append("Upgrade: websocket")
-        if self.retry_after_s is not None:
-            lines.append(f"Retry-After: {self.retry_after_s}")
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
 

@@ -25,7 +25,7 @@ def plain(target: str, *lines: str) -> RequestHead:
     return parse_head("\r\n".join([f"GET {target} HTTP/1.1", "Host: x", *lines, "", ""]).encode())
 
 
-def refused(request: RequestHead) -> HTTPStatus:
+def refused(request: RequestHead) -> int:
     with pytest.raises(Refusal) as refusal:
         is_plain(request)
     return refusal.value.status
