@@ -36,8 +36,8 @@ def serve(
     import trio
 
     from ..log_stream import LogStream, log_what_nobody_catches
+    from ..logs import configure_logging
     from ..server import main
-    from ..telemetry import configure_logging
 
     stream = LogStream.of_stderr()
     configure_logging(settings.logging.level, settings.logging.format, stream)

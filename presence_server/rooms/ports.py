@@ -1,4 +1,4 @@
-"""What rooms need of the outside; implemented by transport, presence and telemetry."""
+"""What rooms need of the outside; implemented by transport, presence and metrics."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ from typing import Literal
 import msgspec
 
 from ..core.events import Kick
+from ..metrics import Metrics
 from ..presence.service import PresenceService
 from ..protocol.messages import encode_users
 from ..protocol.model import HistoryEntry
 from ..rooms.registry import Registry
 from ..settings import Settings
 from ..storage.errors import StorageError
-from ..telemetry import Metrics
 from ..transport.sessions.tokens import InvalidToken, TokenVerifier
 from ..web.ports import (
     Access,

@@ -9,10 +9,10 @@ import trio
 from hypercorn.typing import ASGIFramework
 from msgspec import Struct
 
+from ..metrics import Metrics
 from ..presence.service import PresenceService, wall_clock_ms
 from ..rooms.registry import Registry
 from ..settings import Settings
-from ..telemetry import Metrics
 from ..transport.gate.addresses import AddressLimits
 from ..transport.gate.gateway import Gateway, GatewayLimits
 from ..transport.http.hypercorn_server import HttpServer

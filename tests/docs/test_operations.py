@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner
 
 from presence_server.cli import cli
+from presence_server.metrics import Metrics
 from presence_server.protocol import budget, decode, profile
 from presence_server.server import listening
 from presence_server.server.wiring import token_verifier
 from presence_server.settings import Settings, load_settings, setting_kinds
 from presence_server.settings.sources import FROM_FILES, SHORT_NAMES
 from presence_server.storage import migrate
-from presence_server.telemetry import Metrics
 from presence_server.transport.http import head, hypercorn_server
 from presence_server.transport.sessions import tokens
 from presence_server.transport.sessions.tokens import InvalidToken

@@ -10,7 +10,7 @@ from typing import Literal
 
 import structlog
 
-from presence_server.telemetry import configure_logging
+from presence_server.logs import configure_logging
 
 Style = Literal["console", "json"]
 

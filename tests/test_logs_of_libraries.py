@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from presence_server.telemetry import configure_logging
+from presence_server.logs import configure_logging
 
 LOGGERS = {
     "aiosqlite": "aiosqlite",
@@ -41,7 +41,7 @@ LEFT_ALONE = {
 TALK = """
 import logging
 import presence_server.cli.serve, presence_server.server
-from presence_server.telemetry import configure_logging
+from presence_server.logs import configure_logging
 from sqlalchemy.ext.asyncio import create_async_engine
 
 for url in ("sqlite+aiosqlite://", "postgresql+asyncpg://here/there"):

@@ -1,0 +1,148 @@
+"""The numbers of a server, for Prometheus.
+
+The hot path pays one addition for each: the numbers are plain attributes, and become
+Prometheus metrics only when `/metrics` is read.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+from typing_extensions import override
+
+FLUSH_FRAMES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+JOIN_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Histogram:
+    """Observations counted in buckets; each costs one addition to a list.
+
+    Args:
+        bounds: the upper bounds of the buckets, ascending.
+    """
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count ``value`` in the first bucket whose bound is not below it."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative counts by upper bound, in Prometheus' form."""
+        seen = 0
+        buckets: list[tuple[str, float]] = []
+        names = [str(float(bound)) for bound in self.bounds]
+        for name, count in zip((*names, "+Inf"), self.counts, strict=True):
+            seen += count
+            buckets.append((name, seen))
+        return buckets
+
+
+class Metrics:
+    """The numbers of one server. Counters are plain attributes; add to them."""
+
+    def __init__(self) -> None:
+        self.connections_accepted = 0
+        self.connections_refused = 0
+        self.messages_received = 0
+        self.bad_messages = 0
+        self.deliveries = 0
+        self.store_flushes = 0
+        self.store_failures = 0
+        self.cache_failures = 0
+        self.flush_frames = Histogram(FLUSH_FRAMES)
+        self.join_seconds = Histogram(JOIN_SECONDS)
+        self._gauges: dict[str, Callable[[], float]] = {}
+        self._registry = CollectorRegistry()
+        self._registry.register(_MetricsCollector(self))
+        ProcessCollector(registry=self._registry)
+
+    def observe(self, **gauges: Callable[[], float]) -> None:
+        """Register the functions that gauges are read by.
+
+        Names: ``connections``, ``boards``, ``users``, ``queue_length``,
+        ``store_up`` and ``cache_up`` (0 or 1), ``store_backlog``, ``tasks``, ``timers``.
+
+        Raises:
+            KeyError: there is no gauge of this name.
+        """
+        for name, read in gauges.items():
+            _GAUGES[name]
+            self._gauges[name] = read
+
+    def flush(self, deliveries: int, frames: int) -> None:
+        """Count a flush that wrote ``frames`` to each member, ``deliveries`` in all."""
+        self.deliveries += deliveries
+        self.flush_frames.observe(frames)
+
+    def joined(self, seconds: float) -> None:
+        """Count a connection that got ``board:joined`` so many seconds after its request."""
+        self.join_seconds.observe(seconds)
+
+    def text(self) -> bytes:
+        """All numbers in the Prometheus text format."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterable[Metric]:
+        """All numbers as Prometheus' metric families."""
+        for name, read in self._gauges.items():
+            yield GaugeMetricFamily(f"presence_{name}", _GAUGES[name], value=read())
+        for name, help_text in _COUNTERS.items():
+            yield CounterMetricFamily(f"presence_{name}", help_text, value=getattr(self, name))
+        for name, help_text, histogram in (
+            ("flush_frames", "Frames written to each member in one flush.", self.flush_frames),
+            ("join_seconds", "From the request to board:joined.", self.join_seconds),
+        ):
+            yield HistogramMetricFamily(
+                f"presence_{name}",
+                help_text,
+                buckets=histogram.buckets(),
+                sum_value=histogram.total,
+            )
+
+
+class _MetricsCollector(Collector):
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics.collect()
+
+
+_GAUGES = {
+    "connections": "WebSocket connections.",
+    "boards": "Boards that are live.",
+    "users": "Distinct users on all boards, seated.",
+    "queue_length": "Users who wait for a seat.",
+    "store_up": "Whether the database answers.",
+    "cache_up": "Whether the cache answers.",
+    "store_backlog": "Rows that wait to be written.",
+    "tasks": "Trio tasks of the process.",
+    "timers": "Alarms that connections and boards have set.",
+}
+_COUNTERS = {
+    "connections_accepted": "WebSocket connections accepted.",
+    "connections_refused": "Connections refused: over a limit, draining, wrong origin.",
+    "messages_received": "Messages received from clients.",
+    "bad_messages": "Messages that were dropped with an error.",
+    "deliveries": "Frames written to members by broadcasts.",
+    "store_flushes": "Transactions with rows in them that the database committed.",
+    "store_failures": "Operations on the database that failed.",
+    "cache_failures": "Operations on the cache that failed.",
+}
