@@ -1,1 +1,1 @@
-"""Where presence is kept: Postgres or SQLite behind one repository."""
+"""Where sessions outlive a restart: PostgreSQL or SQLite, used through one repository."""

@@ -1,4 +1,4 @@
-"""The store's connections: one writes, the others read, all belong to one event loop."""
+"""The store's connections: one writes, the others read, and all belong to one event loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from .url import Dialect, StoreUrl
 
 
 class Connections:
-    """A set for each event loop that asks: connections cannot change loops."""
+    """One set of connections for each event loop, since a connection cannot change its loop.
+
+    Args:
+        url: the store.
+        limits: deadlines, and the number of connections.
+    """
 
     def __init__(self, url: StoreUrl, limits: EngineLimits) -> None:
         self._url = url
@@ -26,10 +31,13 @@ class Connections:
 
     @asynccontextmanager
     async def transaction(self, *, write: bool) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction, committed if the body ends well.
+        """Give a connection in a transaction, which is committed unless the body raises.
 
-        One writer at a time: SQLite allows no more, and on Postgres it keeps a
-        batch that is being given up from overtaking the one sent in its place.
+        There is one writer at a time. SQLite allows no more; with PostgreSQL, a batch that its
+        caller gave up cannot be committed after the batch sent in its place.
+
+        Args:
+            write: whether the body changes anything.
         """
         opened = self._current()
         gate = opened.writing if write else opened.reading
@@ -37,7 +45,7 @@ class Connections:
             yield connection
 
     async def execute(self, prepared: Sequence[Prepared]) -> None:
-        """Run statements in one transaction of the writer, committed on return."""
+        """Execute statements in one transaction of the writer, which is committed on return."""
         opened = self._current()
         if opened.writer is None:
             async with self.transaction(write=True) as connection:
@@ -48,7 +56,7 @@ class Connections:
             await opened.writer.execute(prepared)
 
     async def aclose(self) -> None:
-        """Close those of the running loop."""
+        """Close the connections of the running event loop."""
         opened = self._opened.pop(asyncio.get_running_loop(), None)
         if opened is not None:
             await opened.aclose()
@@ -64,10 +72,12 @@ class Connections:
 
 
 class _Open:
+    """The connections of one event loop."""
+
     def __init__(self, url: StoreUrl, limits: EngineLimits) -> None:
         self.engine = open_engine(url, limits)
         self.writer = SqliteWriter(url, limits) if url.dialect is Dialect.SQLITE else None
-        """What runs whole transactions; None where the driver does."""
+        """Does whole transactions for SQLite; None where the engine does them."""
         self.writing = asyncio.Lock()
         self.reading = asyncio.Semaphore(max(1, limits.connections - 1))
         self._drivers: WeakSet[object] = WeakSet()
@@ -79,7 +89,7 @@ class _Open:
         await self.engine.dispose()
 
     def abandon(self) -> None:
-        """The loop is gone without closing us: end the drivers' threads and sockets."""
+        """End the drivers' threads and sockets of an event loop that ended without closing them."""
         if self.writer is not None:
             self.writer.close()
         self.engine.sync_engine.dispose(close=False)

@@ -1,4 +1,4 @@
-"""From what a driver raised to one line an operator can act on."""
+"""Turns what a driver raises into one line that an operator can act on."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from .errors import StorageDataError, StorageError, StorageUnavailable
 from .url import Dialect, StoreUrl
 
 _DATA_CLASSES = ("22", "23", "54")
-"""SQLSTATE classes: bad value, broken constraint, a limit this row exceeds."""
+"""SQLSTATE classes: a bad value, a broken constraint, a limit that this row exceeds."""
 
 
 def diagnose(error: BaseException, url: StoreUrl) -> StorageError:
-    """The :class:`StorageError` that says what ``error`` means for this store."""
+    """Return the :class:`StorageError` that says what a driver's error means.
+
+    Args:
+        error: what the driver, SQLAlchemy or Alembic raised.
+        url: the store that was used.
+    """
     if isinstance(error, StorageError):
         return error
     for cause in _causes(error):
@@ -26,7 +31,7 @@ def diagnose(error: BaseException, url: StoreUrl) -> StorageError:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """``error`` and what is behind it, innermost driver errors included."""
+    """The error and its causes, down to what the driver raised."""
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting and len(seen) < 20:
@@ -51,7 +56,7 @@ def _known(cause: BaseException, url: StoreUrl) -> StorageError | None:
     if isinstance(cause, OSError):
         return _os_error(cause, url)
     if isinstance(cause, asyncpg.InterfaceError) and "dsn" in str(cause).lower():
-        return StorageError(f"database.url: not a Postgres URL: {_line(cause)}")
+        return StorageError(f"database.url: not a PostgreSQL URL: {_line(cause)}")
     return None
 
 
@@ -63,7 +68,7 @@ def _os_error(cause: OSError, url: StoreUrl) -> StorageError:
         )
     return StorageUnavailable(
         f"database.url: cannot reach {url.shown}: {_line(cause)}; "
-        "check the host and port, and that Postgres runs there"
+        "check the host and port, and that PostgreSQL runs there"
     )
 
 
@@ -102,7 +107,7 @@ def _sqlite(cause: sqlite3.Error, url: StoreUrl) -> StorageError:
         )
     if "not a database" in line or "malformed" in line:
         return StorageError(
-            f"database.url: {url.path} is damaged or no SQLite file ({line}); "
+            f"database.url: {url.path} is damaged or not a SQLite file ({line}); "
             "restore a backup, or move it away to start empty"
         )
     return StorageUnavailable(f"database.url: {url.path}: {line}")

@@ -1,4 +1,4 @@
-"""Opening a store: one place for the pragmas, limits and login of each dialect."""
+"""Opening a store: the pragmas, limits and login of each dialect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from .tables import SCHEMA
 from .url import Dialect, StoreUrl
 
-# What the pool would say of a lost connection, with a traceback, our callers are told.
+# The pool logs a lost connection with a traceback; our callers raise and log it themselves.
 logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
@@ -22,17 +22,17 @@ _NO_SCHEMA = {"schema_translate_map": {SCHEMA: None}}
 
 
 class EngineLimits(Struct, frozen=True):
-    """Durations in seconds."""
+    """How long the store may take, and how many connections it gets. Durations in seconds."""
 
     connect_s: float = 3.0
     operation_s: float = 4.0
-    """After this a call is given up and its connection closed."""
+    """A call that takes longer fails, and its connection is closed."""
     busy_s: float = 2.0
-    """How long SQLite waits for another process's write lock."""
+    """How long SQLite waits for the write lock of another connection."""
     synchronous: str = "NORMAL"
-    """SQLite: ``NORMAL`` or ``FULL``; see docs/schema.md for what each loses."""
+    """SQLite: ``NORMAL`` or ``FULL``. docs/schema.md says what each of them may lose."""
     connections: int = 3
-    """One writer, the rest read."""
+    """One connection writes, the others read."""
 
 
 class _Cursor(Protocol):
@@ -45,7 +45,7 @@ class _DriverConnection(Protocol):
 
 
 def open_engine(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
-    """An engine that has not connected yet. Use it in one event loop only."""
+    """Make an engine for use in one event loop; it connects with its first transaction."""
     if url.dialect is Dialect.SQLITE:
         return _open_sqlite(url, limits)
     return create_async_engine(
@@ -60,7 +60,10 @@ def open_engine(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
 
 
 def postgres_creator(url: StoreUrl, limits: EngineLimits) -> Callable[..., object]:
-    """asyncpg reads the URL itself, so that everything libpq knows works (sslmode, host lists)."""
+    """Make the function that connects to PostgreSQL.
+
+    asyncpg reads the URL itself, so that it may hold what libpq knows (sslmode, lists of hosts).
+    """
 
     async def connect() -> asyncpg.Connection[asyncpg.Record]:
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
@@ -69,7 +72,7 @@ def postgres_creator(url: StoreUrl, limits: EngineLimits) -> Callable[..., objec
             command_timeout=limits.operation_s,
             server_settings={
                 "application_name": "presence-server",
-                # A server cut off from us must not hold our row locks for hours.
+                # When the network cuts PostgreSQL off from us, our row locks end soon.
                 "statement_timeout": _ms(limits.operation_s * 2),
                 "idle_in_transaction_session_timeout": _ms(limits.operation_s * 2),
             },
@@ -95,7 +98,7 @@ def _open_sqlite(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
 
 
 def open_sync_sqlite(url: StoreUrl, limits: EngineLimits) -> sa.Engine:
-    """An engine with one connection, for one thread."""
+    """Make an engine with one connection, for use in one thread."""
     _make_folder(url)
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=_path(url)),
@@ -131,9 +134,12 @@ def _prepare_connections(engine: sa.Engine, limits: EngineLimits) -> None:
 
 
 def sqlite_pragmas(limits: EngineLimits) -> tuple[str, ...]:
+    """What each new connection to SQLite sets.
+
+    The journal mode is not among them: the file keeps it, and the migration sets it.
+    """
     return (
         f"PRAGMA busy_timeout = {_ms(limits.busy_s)}",
-        "PRAGMA journal_mode = WAL",
         f"PRAGMA synchronous = {limits.synchronous}",
     )
 

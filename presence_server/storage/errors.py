@@ -1,4 +1,4 @@
-"""What can go wrong with a store, told apart by what the caller does about it."""
+"""What can go wrong with a store, divided by what the caller does about it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from ..protocol.errors import PresenceError
 
 
 class StorageError(PresenceError):
-    """The store cannot be used as configured. One line that names the setting and the cure.
+    """The store cannot be used as configured.
 
-    Raised as it is, somebody has to change something; the subclasses say otherwise.
+    The text is one line that names the setting and the cure. Raised as it is, it means that
+    somebody has to change something; the subclasses mean something else.
     """
 
 
@@ -17,4 +18,4 @@ class StorageUnavailable(StorageError):
 
 
 class StorageDataError(StorageError):
-    """The store is well and refuses these values. The same call fails again."""
+    """The store works and refuses these values. The same call will fail again."""

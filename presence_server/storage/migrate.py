@@ -1,8 +1,8 @@
 """Creating and changing the store's tables, with Alembic.
 
-The functions block; call them in a thread (they run an event loop of their own
-for Postgres). Any number of servers may call :func:`upgrade` at once: one
-migrates, the others wait and find nothing to do.
+The functions block, so call them in a thread (for PostgreSQL they run an event loop of their
+own). Any number of processes may call :func:`upgrade` at once: one migrates, the others wait for
+it and find nothing to do.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -33,28 +34,39 @@ T = TypeVar("T")
 
 VERSION_TABLE = "presence_schema_version"
 _LOCK = 0x70726573656E6365  # "presence"
+_LOCK_PAUSE_S = 0.01
 _LIMITS = EngineLimits(connect_s=5.0, operation_s=60.0, busy_s=30.0)
 
 
 class MigrationStatus(Struct, frozen=True):
-    """Where a store stands. A revision of None is an empty store."""
+    """The revision of a store's tables.
+
+    Attributes:
+        current: the store's revision, None if it has no tables.
+        newest: the newest revision that this release knows.
+    """
 
     current: str | None
     newest: str
 
     @property
     def up_to_date(self) -> bool:
+        """Whether the store has the tables of this release."""
         return self.current == self.newest
 
 
 def upgrade(url: str) -> MigrationStatus:
-    """Bring the store to this release's tables; does nothing when it is there."""
+    """Give the store the tables of this release. A store that has them is left as it is.
+
+    Raises:
+        StorageError: or a subclass, as the repository raises them.
+    """
     store = parse_url(url)
 
     def work(connection: Connection) -> MigrationStatus:
         if not _check(connection, store).up_to_date:
-            # Looked at first without the lock and without any right to create:
-            # a server may run as a user who may only read and write rows.
+            # The first look takes no lock and needs no right to create: the server's user in
+            # the database may have the rights to read and write rows only.
             _lock(connection, store)
             if not _check(connection, store).up_to_date:
                 if store.dialect is Dialect.POSTGRES:
@@ -62,11 +74,19 @@ def upgrade(url: str) -> MigrationStatus:
                 command.upgrade(_config(connection), "head")
         return _check(connection, store)
 
-    return _run(store, work)
+    return _run(store, work, write_ahead=True)
 
 
 def downgrade(url: str, revision: str = "base") -> MigrationStatus:
-    """Take the store back to ``revision``; ``base`` removes every table and its rows."""
+    """Take the store back to an older revision.
+
+    Args:
+        url: ``database.url``.
+        revision: where to; ``base`` removes every table, with all rows.
+
+    Raises:
+        StorageError: there is no such revision, or as :func:`upgrade`.
+    """
     store = parse_url(url)
 
     def work(connection: Connection) -> MigrationStatus:
@@ -87,35 +107,41 @@ def downgrade(url: str, revision: str = "base") -> MigrationStatus:
 
 
 def status(url: str) -> MigrationStatus:
-    """Where the store stands, without changing it."""
+    """Return the revision of the store, without a change to it.
+
+    Raises:
+        StorageError: as :func:`upgrade`.
+    """
     store = parse_url(url)
     return _run(store, lambda connection: _check(connection, store))
 
 
-def _run(store: StoreUrl, work: Callable[[Connection], T]) -> T:
-    # Alembic says on INFO what it does; a server's log is for the server.
+def _run(store: StoreUrl, work: Callable[[Connection], T], *, write_ahead: bool = False) -> T:
+    # Alembic logs each step at INFO, which would fill the server's own log.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         if store.dialect is Dialect.SQLITE:
-            return _run_sqlite(store, work)
-        # The plain loop, whatever loop policy the process has.
+            return _run_sqlite(store, work, write_ahead=write_ahead)
+        # The plain loop, for any event loop policy of the process.
         with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
             return runner.run(_run_postgres(store, work))
     except Exception as error:
         raise diagnose(error, store) from error
 
 
-def _run_sqlite(store: StoreUrl, work: Callable[[Connection], T]) -> T:
+def _run_sqlite(store: StoreUrl, work: Callable[[Connection], T], *, write_ahead: bool) -> T:
     path = store.path
     assert path is not None
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def connect() -> sqlite3.Connection:
-        # isolation_level None: the driver opens no transaction of its own, so
-        # that tables and rows change in ours or not at all.
+        # isolation_level None: the driver opens no transaction of its own, so that tables and
+        # rows change in ours together.
         connection = sqlite3.connect(path.absolute(), isolation_level=None)
         for pragma in sqlite_pragmas(_LIMITS):
             connection.execute(pragma)
+        if write_ahead:
+            _use_write_ahead_log(connection)
         return connection
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)
@@ -124,6 +150,24 @@ def _run_sqlite(store: StoreUrl, work: Callable[[Connection], T]) -> T:
     )
     with engine.begin() as connection:
         return work(connection)
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Set the journal mode, which the file keeps from then on.
+
+    On a new file SQLite does not wait for ``busy_timeout`` here: while another process writes,
+    the statement fails at once. So it is tried again, for as long as that timeout.
+    """
+    gives_up_at = monotonic() + _LIMITS.busy_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_locked or monotonic() > gives_up_at:
+                raise
+        sleep(_LOCK_PAUSE_S)
 
 
 async def _run_postgres(store: StoreUrl, work: Callable[[Connection], T]) -> T:
@@ -137,13 +181,13 @@ async def _run_postgres(store: StoreUrl, work: Callable[[Connection], T]) -> T:
 
 
 def _lock(connection: Connection, store: StoreUrl) -> None:
-    """Until the transaction ends; SQLite's ``BEGIN IMMEDIATE`` has locked already."""
+    """Lock until the transaction ends. For SQLite ``BEGIN IMMEDIATE`` has done so already."""
     if store.dialect is Dialect.POSTGRES:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
 
 def _create_schema(connection: Connection) -> None:
-    # Asked first: IF NOT EXISTS wants the right to create even when there is one.
+    # A look first, since IF NOT EXISTS needs the right to create even if the schema exists.
     if not sa.inspect(connection).has_schema(SCHEMA):
         connection.execute(sa.schema.CreateSchema(SCHEMA))
 
@@ -153,7 +197,7 @@ def _remove_traces(connection: Connection, store: StoreUrl) -> None:
     table = sa.Table(VERSION_TABLE, sa.MetaData(), schema=schema)
     connection.execute(sa.schema.DropTable(table, if_exists=True))
     if schema is not None and sa.inspect(connection).has_schema(schema):
-        # What else lives in the schema is not ours to drop.
+        # The schema may hold tables of others; then it stays.
         left = "SELECT count(*) FROM pg_class WHERE relnamespace = CAST(:name AS regnamespace)"
         if connection.execute(sa.text(left), {"name": schema}).scalar_one() == 0:
             connection.execute(sa.schema.DropSchema(schema))
@@ -184,7 +228,7 @@ def _config(connection: Connection) -> Config:
 
 
 def _scripts() -> Path:
-    """Beside the package in a checkout, inside it in an installed wheel."""
+    """The folder of the migrations: in a checkout beside the package, in a wheel inside it."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "_migrations", package.parent / "migrations"):
         if (folder / "env.py").is_file():

@@ -1,4 +1,4 @@
-"""Postgres's batch writes: one statement over arrays, whatever the number of rows."""
+"""The writes for PostgreSQL: one statement over arrays, for any number of rows."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, insert
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.selectable import TableValuedAlias
+from typing_extensions import override
 
 from ..protocol.model import PresenceRecord
-from .statements import Prepared, insert_row, profile_row
-from .tables import presence, user_profile
+from .statements import Prepared, Statements, insert_row, profile_row
+from .tables import KEY_COLUMNS, STATE_COLUMNS, presence, user_profile
 from .write_batch import Closing, Heartbeat, ProfileSeen
 
 _ARRAY = "new_"
-"""Prefix of the parameters: SQLAlchemy keeps the columns' own names for itself."""
+"""Prefix of the parameters, since SQLAlchemy reserves the plain names of the columns."""
 
-_KEY = ("board_id", "session_id")
-_STATE = ("status", "cursor_x", "cursor_y", "metadata", "last_heartbeat_at")
 _PRESENCE = tuple(column.name for column in presence.c)
 _PROFILE = tuple(column.name for column in user_profile.c)
 
 
 def _rows(table: sa.Table, names: Sequence[str]) -> TableValuedAlias:
-    """``unnest(:board_id, …) AS new (board_id, …)``: a batch as a table."""
+    """A batch as a table: ``unnest(:board_id, …) AS new (board_id, …)``."""
     arrays = [sa.bindparam(_ARRAY + name, type_=ARRAY(_sent_as(table.c[name]))) for name in names]
     columns = [sa.column(name, _sent_as(table.c[name])) for name in names]
     return sa.func.unnest(*arrays).table_valued(*columns).render_derived(name="new")
 
 
 def _sent_as(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
-    # JSON goes as the text it is; bound as JSON it would be encoded once more.
+    # The metadata is JSON text already; bound as JSON it would be encoded a second time.
     if column.name == "metadata":
         return sa.Text()
     return column.type
@@ -60,7 +59,7 @@ def _build_upsert(
 
 
 def _build_update(names: Sequence[str], *, open_only: bool = False) -> Executable:
-    new = _rows(presence, (*_KEY, *names))
+    new = _rows(presence, (*KEY_COLUMNS, *names))
     statement = (
         sa.update(presence)
         .where(presence.c.board_id == new.c.board_id)
@@ -70,33 +69,41 @@ def _build_update(names: Sequence[str], *, open_only: bool = False) -> Executabl
     return statement.where(presence.c.disconnected_at.is_(None)) if open_only else statement
 
 
-_UPSERT_PRESENCE = _build_upsert(presence, _PRESENCE, _KEY)
+_UPSERT_PRESENCE = _build_upsert(presence, _PRESENCE, KEY_COLUMNS)
 _UPSERT_PROFILE = _build_upsert(user_profile, _PROFILE, ("user_id",), "updated_at")
-_UPDATE_STATE = _build_update(_STATE)
+_UPDATE_STATE = _build_update(STATE_COLUMNS)
 _UPDATE_HEARTBEAT = _build_update(("last_heartbeat_at",))
 _CLOSE = _build_update(("disconnected_at",), open_only=True)
 
 
-class PostgresStatements:
-    """See :class:`.statements.Statements`."""
+class PostgresStatements(Statements):
+    """The writes, with one array for each column as their parameters."""
 
+    @override
     def upsert_profiles(self, profiles: Sequence[ProfileSeen]) -> Prepared:
-        # In one order everywhere, so that two servers cannot deadlock on two users.
+        # Always sorted, so that two transactions cannot deadlock on two users.
         ordered = sorted(profiles, key=lambda seen: seen.profile.user_id)
         return _UPSERT_PROFILE, _columns(_PROFILE, [profile_row(seen) for seen in ordered])
 
+    @override
     def insert_presence(self, records: Sequence[PresenceRecord]) -> Prepared:
         return _UPSERT_PRESENCE, _columns(_PRESENCE, [insert_row(r) for r in records])
 
+    @override
     def update_presence_status(self, records: Sequence[PresenceRecord]) -> Prepared:
-        return _UPDATE_STATE, _columns((*_KEY, *_STATE), [insert_row(r) for r in records])
+        return _UPDATE_STATE, _columns(
+            (*KEY_COLUMNS, *STATE_COLUMNS), [insert_row(r) for r in records]
+        )
 
+    @override
     def update_heartbeat(self, beats: Sequence[Heartbeat]) -> Prepared:
         return _UPDATE_HEARTBEAT, _times("last_heartbeat_at", beats)
 
+    @override
     def mark_disconnected(self, closings: Sequence[Closing]) -> Prepared:
         return _CLOSE, _times("disconnected_at", closings)
 
+    @override
     def delete_closed_before(self, before_ms: int, limit: int) -> Executable:
         key = (presence.c.board_id, presence.c.session_id)
         oldest = (

@@ -1,4 +1,4 @@
-"""What is read from the store, and how rows become the core's records."""
+"""What is read from the store, and how a row becomes a record."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from .tables import presence, user_profile
 from .write_batch import OpenSession
 
 _RECORD = tuple(
-    # As text, so that Postgres hands over the JSON as it was written.
+    # As text, so that PostgreSQL returns the JSON as it was written.
     sa.cast(column, sa.Text).label("metadata") if column.name == "metadata" else column
     for column in presence.c
 )
-_PROFILE = (user_profile.c.display_name, user_profile.c.avatar_url, user_profile.c.color)
+_PROFILE_FIELDS = tuple(name for name in UserProfile.__struct_fields__ if name != "user_id")
+_PROFILE = tuple(user_profile.c[name] for name in _PROFILE_FIELDS)
+_SESSION_FIELDS = tuple(name for name in HistoryEntry.__struct_fields__ if name in presence.c)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _WITH_PROFILE = presence.outerjoin(user_profile, presence.c.user_id == user_profile.c.user_id)
 
 
 def open_sessions(board_id: str | None) -> sa.Select[tuple[object, ...]]:
-    """Rows not closed, of one board or of all, oldest first; served by ``presence_active``."""
+    """Select the open rows of one board or of all, oldest first; ``presence_active`` serves it."""
     query = (
         sa.select(*_RECORD, *_PROFILE)
         .select_from(_WITH_PROFILE)
@@ -32,16 +34,9 @@ def open_sessions(board_id: str | None) -> sa.Select[tuple[object, ...]]:
 
 
 def history(board_id: str, since_ms: int | None, limit: int) -> sa.Select[tuple[object, ...]]:
-    """A board's sessions, newest first; served by ``presence_history``."""
+    """Select a board's sessions, newest first; ``presence_history`` serves it."""
     query = (
-        sa.select(
-            presence.c.user_id,
-            *_PROFILE,
-            presence.c.status,
-            presence.c.connected_at,
-            presence.c.last_heartbeat_at,
-            presence.c.disconnected_at,
-        )
+        sa.select(*(presence.c[name] for name in _SESSION_FIELDS), *_PROFILE)
         .select_from(_WITH_PROFILE)
         .where(presence.c.board_id == board_id)
         .order_by(presence.c.connected_at.desc(), presence.c.session_id)
@@ -54,15 +49,15 @@ def history(board_id: str, since_ms: int | None, limit: int) -> sa.Select[tuple[
 
 
 def to_open_session(row: sa.RowMapping) -> OpenSession:
-    """One row, which others may have written: only what is whole goes into a room.
+    """Read one row. Others may write to the table too, so its values are checked.
 
     Raises:
-        ValueError: it is not what this server writes.
+        ValueError: the row is not one that this server writes.
     """
     x, y, metadata = row["cursor_x"], row["cursor_y"], row["metadata"]
     for name in ("last_heartbeat_at", "connected_at"):
         if not isinstance(row[name], int):
-            raise ValueError(f"{name} is no time")  # noqa: TRY004 - of the row, not of the call
+            raise ValueError(f"{name} is not a time")  # noqa: TRY004 - of the row, not of the call
     if metadata is not None:
         _OBJECT.decode(metadata)
     record = PresenceRecord(
@@ -80,25 +75,16 @@ def to_open_session(row: sa.RowMapping) -> OpenSession:
 
 
 def to_history(row: sa.RowMapping) -> HistoryEntry:
-    profile = _profile(row)
-    return HistoryEntry(
-        user_id=profile.user_id,
-        display_name=profile.display_name,
-        avatar_url=profile.avatar_url,
-        color=profile.color,
-        status=PresenceStatus(row["status"]),
-        connected_at=row["connected_at"],
-        last_heartbeat_at=row["last_heartbeat_at"],
-        disconnected_at=row["disconnected_at"],
-    )
+    """Read one row of a board's history."""
+    values = {name: row[name] for name in _SESSION_FIELDS}
+    values.update(msgspec.structs.asdict(_profile(row)), status=PresenceStatus(row["status"]))
+    return HistoryEntry(**values)
 
 
 def _profile(row: sa.RowMapping) -> UserProfile:
-    """A row written by hand may have no profile: the user is shown by id."""
+    """The user's profile. A row written by others may have none; then the id is the name."""
+    values = {name: row[name] for name in _PROFILE_FIELDS}
     user_id: str = row["user_id"]
-    return UserProfile(
-        user_id=user_id,
-        display_name=row["display_name"] or user_id,
-        avatar_url=row["avatar_url"],
-        color=row["color"] or palette_color(user_id),
-    )
+    values["display_name"] = values["display_name"] or user_id
+    values["color"] = values["color"] or palette_color(user_id)
+    return UserProfile(user_id=user_id, **values)

@@ -1,8 +1,8 @@
-"""Reading and writing presence: one repository for both dialects.
+"""Reading and writing sessions: one repository for both dialects.
 
-Everything here is asyncio and bounds itself: a call ends, one way or another,
-within about ``EngineLimits.operation_s``, so a caller that stops waiting leaves
-nothing behind. Writes happen one transaction at a time on one connection.
+Everything here is asyncio, and every call ends by itself within about
+``EngineLimits.operation_s``: a caller may stop waiting, and leaves nothing behind. Writes are
+done one transaction at a time, on one connection.
 """
 
 from __future__ import annotations
@@ -35,26 +35,32 @@ T = TypeVar("T")
 
 
 class Repository:
-    """The store. Every method raises :class:`StorageError` or one of its subclasses."""
+    """The store. The first call connects.
+
+    Every method raises :class:`StorageError` or one of its subclasses.
+
+    Args:
+        url: the store.
+        limits: deadlines, and the number of connections.
+    """
 
     def __init__(self, url: StoreUrl, limits: EngineLimits | None = None) -> None:
-        """Opens nothing yet; the first call connects."""
         self.url = url
         self.limits = limits or EngineLimits()
         self.transactions = 0
         """Write transactions committed so far."""
         self.statements = 0
-        """Write statements executed so far; a batch is one."""
+        """Write statements executed so far; a statement counts once, with all its rows."""
         self._connections = Connections(url, self.limits)
         self._build: Statements = (
             SqliteStatements() if url.dialect is Dialect.SQLITE else PostgresStatements()
         )
 
     async def write(self, batch: WriteBatch) -> None:
-        """All of ``batch`` in one transaction, committed on return.
+        """Write a batch in one transaction, which is committed on return.
 
-        Writing the same batch again changes nothing, so a caller who got no
-        answer may repeat it.
+        Writing the same batch again changes nothing, so a caller that got no answer may repeat
+        it.
         """
         build = self._build
         prepared: list[Prepared] = []
@@ -71,7 +77,7 @@ class Repository:
         await self._execute(prepared)
 
     async def upsert_profiles(self, profiles: Sequence[ProfileSeen]) -> None:
-        """Keep the newest profile of each user."""
+        """Store profiles, unless a newer one of the same user is stored already."""
         await self.write(WriteBatch(profiles=profiles))
 
     async def insert_presence(self, records: Sequence[PresenceRecord]) -> None:
@@ -79,18 +85,19 @@ class Repository:
         await self.write(WriteBatch(inserts=records))
 
     async def update_presence_status(self, records: Sequence[PresenceRecord]) -> None:
-        """Status, cursor, metadata and last heartbeat of existing rows."""
+        """Set status, cursor, metadata and last sign of life of existing rows."""
         await self.write(WriteBatch(updates=records))
 
     async def update_heartbeat(self, beats: Sequence[Heartbeat]) -> None:
+        """Set the last sign of life of existing rows."""
         await self.write(WriteBatch(heartbeats=beats))
 
     async def mark_disconnected(self, closings: Sequence[Closing]) -> None:
-        """Close rows; one that is closed keeps its first time."""
+        """Close open rows; a closed row keeps its time."""
         await self.write(WriteBatch(closings=closings))
 
     async def list_active_presence(self, board_id: str | None = None) -> list[OpenSession]:
-        """Open sessions of a board, or of all boards, oldest first."""
+        """List the open sessions of one board, or of all boards, oldest first."""
 
         async def work(connection: AsyncConnection) -> list[OpenSession]:
             result = await connection.execute(reads.open_sessions(board_id))
@@ -99,7 +106,13 @@ class Repository:
         return await self._run(work, write=False)
 
     async def history(self, board_id: str, since_ms: int | None, limit: int) -> list[HistoryEntry]:
-        """Sessions of a board, newest first; with ``since_ms``, those not over before it."""
+        """List sessions of a board, newest first.
+
+        Args:
+            board_id: the board.
+            since_ms: leaves out sessions that ended before this time; None lists all.
+            limit: the number of sessions at most.
+        """
 
         async def work(connection: AsyncConnection) -> list[HistoryEntry]:
             result = await connection.execute(reads.history(board_id, since_ms, limit))
@@ -108,7 +121,7 @@ class Repository:
         return await self._run(work, write=False)
 
     async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int:
-        """Close open sessions not seen since a time; returns how many."""
+        """Close open sessions last seen before a time, and return how many they were."""
         statement = (
             sa.update(presence)
             .where(presence.c.disconnected_at.is_(None))
@@ -118,11 +131,15 @@ class Repository:
         return await self._execute_counted(statement)
 
     async def delete_closed_before(self, before_ms: int, limit: int) -> int:
-        """Delete at most ``limit`` sessions closed before a time, oldest first; how many."""
+        """Delete the ``limit`` sessions closed first, of those closed before a time.
+
+        Returns:
+            how many were deleted.
+        """
         return await self._execute_counted(self._build.delete_closed_before(before_ms, limit))
 
     async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes:
-        """The key kept under ``name``; the first caller ever stores its ``fresh`` one."""
+        """Return the key stored under a name; if there is none, store ``fresh`` and return it."""
 
         async def work(connection: AsyncConnection) -> bytes:
             await connection.execute(insert_key(self.url.dialect, name, fresh, now_ms))
@@ -132,7 +149,7 @@ class Repository:
         return await self._run(work, write=True)
 
     async def ping(self) -> None:
-        """Whether the store answers the writer: many readers do not make it look down."""
+        """Check that the store answers the writer, so that many readers cannot delay the check."""
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(sa.select(1))
@@ -140,7 +157,7 @@ class Repository:
         await self._run(work, write=True)
 
     async def aclose(self) -> None:
-        """Close every connection. The next call opens new ones."""
+        """Close every connection of the running event loop. The next call opens new ones."""
         await self._connections.aclose()
 
     async def _execute(self, prepared: Sequence[Prepared]) -> None:
@@ -166,8 +183,8 @@ class Repository:
         return await self._bounded(in_transaction())
 
     async def _bounded(self, work: Coroutine[object, object, T]) -> T:
-        # SQLite bounds each statement itself (busy_timeout). Cancelling one here would
-        # not reach the driver's thread, which would begin a transaction nobody ends.
+        # SQLite bounds each statement itself (busy_timeout). A cancellation would not reach the
+        # driver's thread, which would begin a transaction that nobody ends.
         is_sqlite = self.url.dialect is Dialect.SQLITE
         try:
             async with asyncio.timeout(None if is_sqlite else self.limits.operation_s):
@@ -180,9 +197,9 @@ class Repository:
 
 
 def _readable(row: sa.RowMapping) -> OpenSession | None:
-    """One row that is broken must not keep all boards from coming back."""
+    """A row as a session; None if it is broken, so that all others are still recovered."""
     try:
         return reads.to_open_session(row)
     except ValueError as error:
-        log.error("row_unreadable", board=row["board_id"], error=str(error))  # noqa: TRY400
+        log.error("a stored session cannot be read", board=row["board_id"], error=str(error))  # noqa: TRY400
         return None

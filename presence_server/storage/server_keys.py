@@ -1,4 +1,4 @@
-"""Keys the servers of one store share."""
+"""Keys that the servers of one store share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .url import Dialect
 
 
 def insert_key(dialect: Dialect, name: str, value: bytes, now_ms: int) -> sa.Executable:
-    """Keeps the first key of a name, whoever comes first."""
+    """The statement that stores a key, unless its name has one already."""
     row = {"name": name, "value": value, "created_at": now_ms}
     if dialect is Dialect.SQLITE:
         return sqlite.insert(server_key).values(row).on_conflict_do_nothing()

@@ -1,4 +1,4 @@
-"""SQLite's batch writes: one prepared statement, run for each row of a batch."""
+"""The writes for SQLite: one prepared statement, executed for each row of a batch."""
 
 from __future__ import annotations
 
@@ -7,30 +7,25 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.base import Executable
+from typing_extensions import override
 
 from ..protocol.model import PresenceRecord
-from .statements import Prepared, insert_row, profile_row
-from .tables import presence, user_profile
+from .statements import Prepared, Statements, insert_row, profile_row
+from .tables import KEY_COLUMNS, STATE_COLUMNS, presence, user_profile
 from .write_batch import Closing, Heartbeat, ProfileSeen
 
-_KEY = ("board_id", "session_id")
-_STATE = ("status", "cursor_x", "cursor_y", "metadata", "last_heartbeat_at")
 
-
-def _build_upsert_presence() -> Executable:
-    statement = insert(presence)
+def _build_upsert(
+    table: sa.Table, key: Sequence[str], where_newer: str | None = None
+) -> Executable:
+    statement = insert(table)
+    newer = None
+    if where_newer is not None:
+        newer = statement.excluded[where_newer] >= table.c[where_newer]
     return statement.on_conflict_do_update(
-        index_elements=_KEY,
-        set_={c.name: statement.excluded[c.name] for c in presence.c if c.name not in _KEY},
-    )
-
-
-def _build_upsert_profile() -> Executable:
-    statement = insert(user_profile)
-    return statement.on_conflict_do_update(
-        index_elements=("user_id",),
-        set_={c.name: statement.excluded[c.name] for c in user_profile.c if c.name != "user_id"},
-        where=statement.excluded.updated_at >= user_profile.c.updated_at,
+        index_elements=key,
+        set_={c.name: statement.excluded[c.name] for c in table.c if c.name not in key},
+        where=newer,
     )
 
 
@@ -41,10 +36,10 @@ def _of_session() -> sa.ColumnElement[bool]:
     )
 
 
-_UPSERT_PRESENCE = _build_upsert_presence()
-_UPSERT_PROFILE = _build_upsert_profile()
+_UPSERT_PRESENCE = _build_upsert(presence, KEY_COLUMNS)
+_UPSERT_PROFILE = _build_upsert(user_profile, ("user_id",), "updated_at")
 _UPDATE_STATE = (
-    sa.update(presence).where(_of_session()).values({n: sa.bindparam(n) for n in _STATE})
+    sa.update(presence).where(_of_session()).values({n: sa.bindparam(n) for n in STATE_COLUMNS})
 )
 _UPDATE_HEARTBEAT = (
     sa.update(presence).where(_of_session()).values(last_heartbeat_at=sa.bindparam("at"))
@@ -56,24 +51,30 @@ _CLOSE = (
 )
 
 
-class SqliteStatements:
-    """See :class:`.statements.Statements`."""
+class SqliteStatements(Statements):
+    """The writes, with a list of rows as their parameters."""
 
+    @override
     def upsert_profiles(self, profiles: Sequence[ProfileSeen]) -> Prepared:
         return _UPSERT_PROFILE, [profile_row(seen) for seen in profiles]
 
+    @override
     def insert_presence(self, records: Sequence[PresenceRecord]) -> Prepared:
         return _UPSERT_PRESENCE, [insert_row(record) for record in records]
 
+    @override
     def update_presence_status(self, records: Sequence[PresenceRecord]) -> Prepared:
         return _UPDATE_STATE, [_state_row(record) for record in records]
 
+    @override
     def update_heartbeat(self, beats: Sequence[Heartbeat]) -> Prepared:
         return _UPDATE_HEARTBEAT, [_time_row(beat) for beat in beats]
 
+    @override
     def mark_disconnected(self, closings: Sequence[Closing]) -> Prepared:
         return _CLOSE, [_time_row(closing) for closing in closings]
 
+    @override
     def delete_closed_before(self, before_ms: int, limit: int) -> Executable:
         row_id: sa.ColumnClause[int] = sa.literal_column("rowid")
         oldest = (
@@ -88,7 +89,7 @@ class SqliteStatements:
 
 def _state_row(record: PresenceRecord) -> dict[str, object]:
     row = insert_row(record)
-    state: dict[str, object] = {name: row[name] for name in _STATE}
+    state: dict[str, object] = {name: row[name] for name in STATE_COLUMNS}
     state["key_board"], state["key_session"] = record.board_id, record.session_id
     return state
 

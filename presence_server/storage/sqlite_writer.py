@@ -1,8 +1,8 @@
-"""SQLite's batch writes: a whole transaction in one visit to a thread.
+"""Writing to SQLite: a whole transaction in one visit to a thread.
 
-Through aiosqlite each step of a transaction is a visit of its own, there and back
-through the event loop: some ten of them, each waiting for its turn. On a busy server
-that made half a second of a transaction that takes SQLite ten milliseconds.
+With aiosqlite each step of a transaction is a visit of its own, to the thread and back through
+the event loop: about ten of them, and each waits for its turn. On a busy server a transaction
+that SQLite does in ten milliseconds took half a second like that.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from .url import StoreUrl
 
 
 class SqliteWriter:
-    """One connection in one thread, which ends what it has begun whoever stops waiting.
+    """One connection in one thread. It is opened by the first call.
 
-    Connects when it is first used.
+    A transaction that was begun is ended by the thread, even if its caller stops waiting.
+
+    Args:
+        url: the store.
+        limits: how long SQLite waits for a lock.
     """
 
     def __init__(self, url: StoreUrl, limits: EngineLimits) -> None:
@@ -31,11 +35,11 @@ class SqliteWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
 
     async def execute(self, prepared: Sequence[Prepared]) -> None:
-        """Run statements in one transaction, committed on return."""
+        """Execute statements in one transaction, which is committed on return."""
         await asyncio.wrap_future(self._thread.submit(self._execute, prepared))
 
     def close(self) -> None:
-        """Let go of the connection when what was begun is done; does not wait for that."""
+        """Close the connection after the work under way, without waiting for it."""
         self._thread.submit(self._dispose)
         self._thread.shutdown(wait=False)
 

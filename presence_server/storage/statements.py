@@ -1,8 +1,8 @@
-"""The writes of a flush as statements: many rows each, one text per dialect.
+"""What both dialects share of the writes: their interface, and records as rows.
 
-Every function returns a statement and what to execute it with: on SQLite a list
-of rows (executemany), on Postgres one row of arrays for ``unnest``, which is one
-round trip and one plan for any number of rows.
+A statement comes with its parameters. On SQLite these are a list of rows (executemany); on
+PostgreSQL one row of arrays for ``unnest``, so that a batch of any size is one round trip and
+one plan.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from msgspec.structs import asdict
 from sqlalchemy.sql.base import Executable
 
 from ..protocol.model import PresenceRecord
@@ -17,47 +18,49 @@ from .write_batch import Closing, Heartbeat, ProfileSeen
 
 Parameters = list[dict[str, object]] | dict[str, object]
 Prepared = tuple[Executable, Parameters]
+"""A statement, and what to execute it with."""
 
 
 class Statements(Protocol):
-    """The batch writes of one dialect. A batch holds a session or user at most once."""
+    """The writes of one dialect. A batch holds a session or a user at most once."""
 
-    def upsert_profiles(self, profiles: Sequence[ProfileSeen]) -> Prepared: ...
+    def upsert_profiles(self, profiles: Sequence[ProfileSeen]) -> Prepared:
+        """Store profiles; a stored profile that is newer stays."""
+        ...
 
-    def insert_presence(self, records: Sequence[PresenceRecord]) -> Prepared: ...
+    def insert_presence(self, records: Sequence[PresenceRecord]) -> Prepared:
+        """Add rows, or replace those of the same board and session."""
+        ...
 
-    def update_presence_status(self, records: Sequence[PresenceRecord]) -> Prepared: ...
+    def update_presence_status(self, records: Sequence[PresenceRecord]) -> Prepared:
+        """Set the state columns of existing rows."""
+        ...
 
-    def update_heartbeat(self, beats: Sequence[Heartbeat]) -> Prepared: ...
+    def update_heartbeat(self, beats: Sequence[Heartbeat]) -> Prepared:
+        """Set the last sign of life of existing rows."""
+        ...
 
-    def mark_disconnected(self, closings: Sequence[Closing]) -> Prepared: ...
+    def mark_disconnected(self, closings: Sequence[Closing]) -> Prepared:
+        """Close open rows; a closed row keeps its time."""
+        ...
 
-    def delete_closed_before(self, before_ms: int, limit: int) -> Executable: ...
+    def delete_closed_before(self, before_ms: int, limit: int) -> Executable:
+        """Delete the ``limit`` rows closed first, of those closed before a time."""
+        ...
 
 
 def insert_row(record: PresenceRecord) -> dict[str, object]:
     """A record by column name; times in milliseconds, metadata as text."""
+    row = asdict(record)
     cursor = record.cursor
-    return {
-        "board_id": record.board_id,
-        "user_id": record.user_id,
-        "session_id": record.session_id,
-        "status": record.status.value,
-        "cursor_x": None if cursor is None else cursor.x,
-        "cursor_y": None if cursor is None else cursor.y,
-        "metadata": None if record.metadata is None else record.metadata.decode(),
-        "last_heartbeat_at": record.last_heartbeat_at,
-        "connected_at": record.connected_at,
-        "disconnected_at": record.disconnected_at,
-    }
+    del row["cursor"]
+    row["cursor_x"] = None if cursor is None else cursor.x
+    row["cursor_y"] = None if cursor is None else cursor.y
+    row["status"] = record.status.value
+    row["metadata"] = None if record.metadata is None else record.metadata.decode()
+    return row
 
 
 def profile_row(seen: ProfileSeen) -> dict[str, object]:
-    profile = seen.profile
-    return {
-        "user_id": profile.user_id,
-        "display_name": profile.display_name,
-        "avatar_url": profile.avatar_url,
-        "color": profile.color,
-        "updated_at": seen.at_ms,
-    }
+    """A profile by column name, with the time it was seen."""
+    return {**asdict(seen.profile), "updated_at": seen.at_ms}

@@ -1,8 +1,8 @@
-"""The tables, once, for both dialects; ``migrations/`` creates them.
+"""The tables of both dialects; ``migrations/`` creates them.
 
-Times are milliseconds since the epoch in Python. SQLite keeps them as integers,
-Postgres as ``timestamptz``. ``metadata`` is JSON text in Python: the store keeps
-exactly the bytes the server wrote, so a recovered session is the same session.
+Times are milliseconds since the epoch in Python. SQLite keeps them as integers, PostgreSQL as
+``timestamptz``. ``metadata`` is JSON text in Python: the store keeps exactly the bytes that the
+server wrote, so that a recovered session equals the one before the restart.
 """
 
 from __future__ import annotations
@@ -14,41 +14,51 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
+from typing_extensions import override
 
 from ..protocol.model import PresenceStatus
+from .write_batch import STATE_FIELDS
 
 SCHEMA = "collab"
-"""The Postgres schema; SQLite has none (see ``schema_translate_map`` in ``engine``)."""
+"""The schema in PostgreSQL. For SQLite, which has none, ``engine`` takes it out of statements."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
 
 def to_datetime(ms: int) -> datetime:
-    """Exact, unlike dividing by 1000; OverflowError past the year 9999."""
+    """Milliseconds since the epoch as a datetime, exactly (a division by 1000 would round).
+
+    Raises:
+        OverflowError: the time is after the year 9999.
+    """
     return _EPOCH + ms * _MS
 
 
 def from_datetime(value: datetime) -> int:
+    """A datetime with a time zone as milliseconds since the epoch."""
     return (value - _EPOCH) // _MS
 
 
 class EpochMs(sa.types.TypeDecorator[int]):
-    """Milliseconds since the epoch."""
+    """A column of times: milliseconds since the epoch in Python, the dialect's type outside."""
 
     impl = sa.BigInteger
     cache_ok = True
 
+    @override
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
             return dialect.type_descriptor(sa.DateTime(timezone=True))
         return dialect.type_descriptor(sa.BigInteger())
 
+    @override
     def process_bind_param(self, value: int | None, dialect: Dialect) -> object:
         if value is None or dialect.name != "postgresql":
             return value
         return to_datetime(value)
 
+    @override
     def process_result_value(self, value: object, dialect: Dialect) -> int | None:
         if isinstance(value, datetime):
             return from_datetime(value)
@@ -83,6 +93,16 @@ presence = sa.Table(
     sa.UniqueConstraint("board_id", "session_id", name="presence_session"),
     schema=SCHEMA,
 )
+
+KEY_COLUMNS = ("board_id", "session_id")
+"""The columns that name a row of ``presence``."""
+
+STATE_COLUMNS = tuple(
+    column
+    for field in STATE_FIELDS
+    for column in (("cursor_x", "cursor_y") if field == "cursor" else (field,))
+)
+"""The columns of ``presence`` that an update writes."""
 
 user_profile = sa.Table(
     "user_profile",

@@ -14,6 +14,8 @@ _SQLITE = "sqlite:///"
 
 
 class Dialect(enum.StrEnum):
+    """The databases that a store can be in."""
+
     SQLITE = "sqlite"
     POSTGRES = "postgresql"
 
@@ -21,18 +23,25 @@ class Dialect(enum.StrEnum):
 class StoreUrl(Struct, frozen=True):
     """A checked ``database.url``.
 
-    ``path`` is the file of a SQLite store; ``dsn`` is what asyncpg reads.
+    Attributes:
+        dialect: the database.
+        path: the file of a SQLite store, else None.
+        dsn: the URL that asyncpg reads, None for SQLite.
+        shown: the URL without its password, for messages.
     """
 
     dialect: Dialect
     path: Path | None
     dsn: str | None
     shown: str
-    """The URL without its password, for messages."""
 
 
 def parse_url(url: str) -> StoreUrl:
-    """Read ``database.url``; raises :class:`StorageError` naming the setting."""
+    """Read ``database.url``.
+
+    Raises:
+        StorageError: it is not the URL of a store; the text names the setting.
+    """
     scheme = url.partition(":")[0].lower()
     if scheme in ("sqlite", "sqlite+aiosqlite"):
         return _parse_sqlite(url)
@@ -59,7 +68,7 @@ def _parse_postgres(url: str) -> StoreUrl:
     dsn = "postgresql:" + url.partition(":")[2]
     user = dsn.removeprefix("postgresql://").partition("@")[0]
     if "@" in dsn and any(mark in user for mark in "/?#"):
-        # What was meant as one ends there for every reader of URLs, and would be shown.
+        # These characters end the login for every reader of URLs, and the rest would be logged.
         raise StorageError("database.url: write / ? # in a user or password as %2F %3F %23")
     try:
         parts = urlsplit(dsn)

@@ -1,4 +1,4 @@
-"""What goes into the store in one transaction, and what comes out of it."""
+"""What is written to the store in one transaction, and what is read from it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from ..protocol.model import PresenceRecord, UserProfile
+
+STATE_FIELDS = ("status", "cursor", "metadata", "last_heartbeat_at")
+"""The fields of a :class:`PresenceRecord` that change while its session is open.
+
+The columns that an update writes (``tables.STATE_COLUMNS``) and the statements of both dialects
+are made from this list.
+"""
 
 
 class Heartbeat(Struct, frozen=True):
@@ -26,14 +33,14 @@ class Closing(Struct, frozen=True):
 
 
 class ProfileSeen(Struct, frozen=True):
-    """A profile and when it was newest, in milliseconds since the epoch."""
+    """A profile and the time it was the user's newest, in milliseconds since the epoch."""
 
     profile: UserProfile
     at_ms: int
 
 
 class WriteBatch(Struct, frozen=True):
-    """Everything one flush writes. Within each part a session appears once.
+    """Everything one flush writes. A session appears at most once in each part.
 
     The parts are applied in this order, in one transaction.
     """
@@ -46,7 +53,7 @@ class WriteBatch(Struct, frozen=True):
 
 
 class OpenSession(Struct, frozen=True):
-    """A row whose session had not ended, with its user's newest profile."""
+    """A row whose session has not ended, with its user's newest profile."""
 
     record: PresenceRecord
     profile: UserProfile

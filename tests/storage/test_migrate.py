@@ -54,6 +54,30 @@ def test_many_servers_may_start_at_once(store_url: str) -> None:
     assert failures == []
 
 
+def test_a_new_sqlite_file_that_another_process_writes_to_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr("presence_server.storage.migrate.sleep", pause, raising=False)
+    assert migrate.upgrade(f"sqlite:///{tmp_path}/x.db").up_to_date
+    assert len(pauses) == 3
+    other.close()
+
+
+def test_a_migrated_sqlite_file_writes_ahead(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/x.db"
+    migrate.upgrade(url)
+    assert execute(url, "PRAGMA journal_mode") == [("wal",)]
+
+
 def test_down_leaves_nothing_in_sqlite(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/x.db"
     migrate.upgrade(url)

@@ -173,7 +173,9 @@ async def test_a_row_that_somebody_else_broke_is_left_out_and_the_others_come_ba
     await bridge.call(repository.insert_presence, [record(), broken, record(2)])
     with structlog.testing.capture_logs() as logs:
         assert set(await rows(bridge, repository)) == {"session-0", "session-2"}
-    assert [(entry["event"], entry["board"]) for entry in logs] == [("row_unreadable", "b")]
+    assert [(entry["event"], entry["board"]) for entry in logs] == [
+        ("a stored session cannot be read", "b")
+    ]
 
 
 async def test_history_is_newest_first_limited_and_of_one_board(
