@@ -14,8 +14,10 @@ from ..presence.service import PresenceService, wall_clock_ms
 from ..rooms.registry import Registry
 from ..settings import Settings
 from ..transport.gate.addresses import AddressLimits
+from ..transport.gate.decision import DecisionLimits
 from ..transport.gate.gateway import Gateway, GatewayLimits
 from ..transport.http.hypercorn_server import HttpServer
+from ..transport.sessions.connections import Connections, SessionLimits
 from ..transport.sessions.identity import Anonymous
 from ..transport.sessions.queue_tickets import QueueTickets
 from ..transport.sessions.room_entry import RoomEntryLimits
@@ -46,20 +48,26 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
     pump = Pump(registry.batch) if pump_is_available() else None
     verifier = token_verifier(settings)
     ports = WebView(settings, registry, service, metrics, verifier)
-    gateway = Gateway(
+    connections = Connections(
         registry,
         deadlines,
-        pump,
-        HttpServer(cast("ASGIFramework", create_app(ports))),
         Anonymous() if verifier is None else TokenAuthority(verifier),
-        gateway_limits(settings),
+        session_limits(settings),
         metrics,
         QueueTickets(ticket_key, wall_clock_ms(), round(settings.queue.grace_s * 1000)),
         wall_clock_ms,
     )
+    gateway = Gateway(
+        connections,
+        deadlines,
+        pump,
+        HttpServer(cast("ASGIFramework", create_app(ports))),
+        gateway_limits(settings),
+        metrics,
+    )
     ports.is_draining = lambda: gateway.is_draining
     metrics.observe(
-        connections=lambda: gateway.connections,
+        connections=lambda: len(connections),
         boards=lambda: len(registry),
         users=lambda: sum(task.room.seats_taken for task in registry),
         queue_length=lambda: registry.waiting,
@@ -81,9 +89,28 @@ def token_verifier(settings: Settings) -> TokenVerifier | None:
 
 
 def gateway_limits(settings: Settings) -> GatewayLimits:
-    """The bounds of the transport (settings section ``limits``)."""
+    """The bounds of the port (settings sections ``limits``, ``server`` and ``auth``)."""
     limits = settings.limits
     return GatewayLimits(
+        addresses=AddressLimits(
+            connections_per_ip=limits.connections_per_ip,
+            connects_per_s=limits.connects_per_s,
+            connects_burst=limits.connects_burst,
+            trusted_proxies=settings.server.trusted_networks,
+        ),
+        decision=DecisionLimits(
+            max_connections=limits.max_connections,
+            max_message_bytes=limits.max_message_bytes,
+            allowed_origins=frozenset(settings.auth.allowed_origins),
+        ),
+        handshake_timeout_s=limits.handshake_timeout_s,
+    )
+
+
+def session_limits(settings: Settings) -> SessionLimits:
+    """The bounds of connections and of their sessions (section ``limits`` and others)."""
+    limits = settings.limits
+    return SessionLimits(
         connection=ConnectionLimits(
             max_message_bytes=limits.max_message_bytes,
             outbox_bytes=limits.outbox_bytes,
@@ -91,22 +118,13 @@ def gateway_limits(settings: Settings) -> GatewayLimits:
             ping_interval_s=limits.ping_interval_s,
             ping_timeout_s=limits.ping_timeout_s,
         ),
-        addresses=AddressLimits(
-            connections_per_ip=limits.connections_per_ip,
-            connects_per_s=limits.connects_per_s,
-            connects_burst=limits.connects_burst,
-            trusted_proxies=settings.server.trusted_networks,
-        ),
         room_entry=RoomEntryLimits(
             max_waiting=settings.queue.total_limit,
             detached_per_ip=limits.connections_per_ip,
             detached_s=settings.board.timeout_s,
         ),
-        handshake_timeout_s=limits.handshake_timeout_s,
         messages_per_s=limits.messages_per_s,
         burst=limits.burst,
-        max_connections=limits.max_connections,
-        allowed_origins=frozenset(settings.auth.allowed_origins),
     )
 
 

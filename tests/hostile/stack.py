@@ -16,9 +16,9 @@ from websockets.frames import Opcode
 from presence_server.protocol.decode import decode, read_update
 from presence_server.protocol.errors import BadMessage
 from presence_server.protocol.messages import PresenceUpdate
-from presence_server.transport.gate.addresses import CountedConnection
-from presence_server.transport.gate.upgrade import Accepted
-from presence_server.transport.http.head import BadRequest, HeadReader
+from presence_server.transport.gate.decision import decide
+from presence_server.transport.http.head import BadRequest, HeadReader, parse_head
+from presence_server.transport.sessions.handshake import Accepted
 from tests.transport.fake_wire import FakeWire
 from tests.transport.frames import frame, read_frames, text, upgrade_request
 from tests.transport.gateway_kit import GatewayUnderTest
@@ -46,15 +46,16 @@ async def converse(head: bytes, helpings: Sequence[bytes]) -> bytes | None:
     crashed: list[str] = []
     kit.registry.on_crash = crashed.append
     async with kit.open():
-        visit = CountedConnection(kit.gateway._addresses, None)
-        outcome = kit.gateway._decide(visit, head, b"")
+        outcome = decide(
+            kit.limits.decision, parse_head(head), head, b"", connections=0, is_draining=False
+        )
         if not isinstance(outcome, Accepted):
             return None
         wire = FakeWire()
-        link, connection = kit.gateway._open(outcome, wire, visit)
-        wire.connection = connection
+        link = kit.connections.open(outcome, wire, None, lambda: None)
+        connection = link.connection
         with kit.registry.batch:
-            kit.gateway._start(link, connection, outcome, visit)
+            kit.connections.start(link, outcome)
         for data in helpings:
             await trio.testing.wait_all_tasks_blocked()
             with kit.registry.batch:
@@ -64,7 +65,7 @@ async def converse(head: bytes, helpings: Sequence[bytes]) -> bytes | None:
             connection.receive_eof()
         assert crashed == [], "a room crashed"
         assert wire.aborted
-        assert kit.gateway.connections == 0
+        assert len(kit.connections) == 0
     return bytes(wire.sent)
 
 

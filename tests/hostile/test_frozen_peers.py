@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from presence_server.server.wiring import gateway_limits
+from presence_server.server.wiring import session_limits
 from presence_server.settings import Settings
 from tests.transport.gateway_kit import GatewayUnderTest, RawClient, join
 
@@ -17,7 +17,7 @@ def gateway_of_defaults() -> GatewayUnderTest:
     """The protocol promises its times for these."""
     settings = Settings.of({})
     return GatewayUnderTest(
-        board=settings.board_limits(), connection=gateway_limits(settings).connection
+        board=settings.board_limits(), connection=session_limits(settings).connection
     )
 
 

@@ -13,7 +13,7 @@ from websockets.frames import Opcode
 from presence_server.server import ListeningAddress, lifetimes
 from presence_server.server.listening import open_listeners
 from presence_server.settings import Settings
-from presence_server.transport.gate import gateway
+from presence_server.transport.sessions import connections
 from presence_server.transport.wire.connection import Connection
 from tests.hostile.kit import MIB, joined
 from tests.server.kit import PATIENCE_S, running_server
@@ -81,7 +81,7 @@ class Member:
 async def test_a_reader_that_never_reads_is_told_4508_and_the_others_miss_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "Connection", Measured)
+    monkeypatch.setattr(connections, "Connection", Measured)
     Measured.most_bytes = 0
     async with (
         running_server(

@@ -6,10 +6,11 @@ from presence_server.protocol.errors import CloseCode
 from presence_server.rooms.batch import Batch
 from presence_server.transport.gate.upgrade import accept
 from presence_server.transport.http.head import parse_head
-from presence_server.transport.sessions.identity import Handshake
+from presence_server.transport.sessions.handshake import Handshake
 from presence_server.transport.wire.connection import Connection
 from presence_server.transport.wire.deadlines import Deadlines
-from presence_server.transport.wire.limits import ConnectionLimits
+from presence_server.transport.wire.ports import Endpoint
+from tests.limits import connection_limits
 from tests.transport.frames import HEAD, Seen, read_frames
 
 
@@ -17,7 +18,7 @@ class FakeWire:
     """Takes what fits and remembers it."""
 
     def __init__(self) -> None:
-        self.connection: Connection
+        self.endpoint: Endpoint
         self.room: int | None = None
         """How many bytes fit before it is full; None: any number."""
         self.broken = False
@@ -55,13 +56,13 @@ class FakeWire:
         if not self.aborted:
             self.aborted = True
             if self.lets_go_at_once:
-                self.connection.on_gone()
+                self.endpoint.on_gone()
 
     def make_room(self, count: int | None) -> None:
         """The peer has read: this many bytes fit now."""
         self.room = count
         self.wants_write = False
-        self.connection.on_writable()
+        self.endpoint.on_writable()
 
 
 class FakeHandler:
@@ -113,13 +114,13 @@ class ConnectionUnderTest:
         self.wire = FakeWire()
         self.handler = FakeHandler()
         self.deadlines = deadlines or Deadlines(Batch())
-        bounds = ConnectionLimits(**limits)  # type: ignore[arg-type]
+        bounds = connection_limits(**limits)
         handshake = Handshake("demo", parse_head(HEAD), {})
         upgrade = accept(handshake, bounds.max_message_bytes)
         self.connection = Connection(
             upgrade.protocol, self.wire, self.handler, self.deadlines, bounds
         )
-        self.wire.connection = self.handler.connection = self.connection
+        self.wire.endpoint = self.handler.connection = self.connection
 
     def frames(self) -> list[Seen]:
         """What was sent since the last call."""

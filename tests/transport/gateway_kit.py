@@ -13,9 +13,11 @@ from websockets.frames import Opcode
 
 from presence_server.protocol.model import BoardLimits
 from presence_server.rooms.registry import Registry
-from presence_server.transport.gate.addresses import AddressLimits
+from presence_server.transport.gate.addresses import AddressCounter, AddressLimits
+from presence_server.transport.gate.decision import DecisionLimits
 from presence_server.transport.gate.gateway import Gateway, GatewayLimits
 from presence_server.transport.http.hypercorn_server import HttpServer
+from presence_server.transport.sessions.connections import Connections, SessionLimits
 from presence_server.transport.sessions.identity import Anonymous, Authority
 from presence_server.transport.sessions.queue_tickets import QueueTickets
 from presence_server.transport.sessions.room_entry import RoomEntryLimits
@@ -23,6 +25,7 @@ from presence_server.transport.wire.deadlines import Deadlines
 from presence_server.transport.wire.limits import ConnectionLimits
 from presence_server.transport.wire.pump import Pump
 from tests.fakes import FakeMetrics, FakeStore
+from tests.limits import address_limits, connection_limits, room_entry_limits
 from tests.transport.frames import Seen, event, frame, split_frames, upgrade_request
 
 EPOCH_MS = 1_000_000_000_000
@@ -34,7 +37,7 @@ async def no_web(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCalla
 
 
 class GatewayUnderTest:
-    """One gateway and what it needs. Limits by name, spread over their structs."""
+    """One gateway and the parts it needs. A limit that is not given is that of the settings."""
 
     def __init__(
         self,
@@ -56,29 +59,27 @@ class GatewayUnderTest:
         self.store = store or FakeStore()
         self.metrics = FakeMetrics()
         self.clients: list[RawClient] = []
-        """Whose ends of their connections are closed in the end."""
+        """Their ends of the connections are closed at the end."""
         self.registry = Registry(board or BoardLimits(), self.store, self.metrics, lambda: EPOCH_MS)
         self.deadlines = Deadlines(self.registry.batch)
         self.pump = None if pump is None else pump(self.registry.batch)
-        self.gateway = Gateway(
+        connection = connection or connection_limits()
+        self.limits = GatewayLimits(
+            addresses=addresses or address_limits(),
+            decision=DecisionLimits(max_connections, connection.max_message_bytes, frozenset()),
+            handshake_timeout_s=handshake_timeout_s,
+        )
+        self.connections = Connections(
             self.registry,
             self.deadlines,
-            self.pump,
-            HttpServer(web),
             authority or Anonymous(),
-            GatewayLimits(
-                connection=connection or ConnectionLimits(),
-                addresses=addresses or AddressLimits(),
-                room_entry=room_entry or RoomEntryLimits(),
-                handshake_timeout_s=handshake_timeout_s,
-                messages_per_s=messages_per_s,
-                burst=burst,
-                max_connections=max_connections,
-                allowed_origins=frozenset(),
-            ),
+            SessionLimits(connection, room_entry or room_entry_limits(), messages_per_s, burst),
             self.metrics,
             QueueTickets(b"k" * 32, EPOCH_MS, 0),
             now_ms,
+        )
+        self.gateway = Gateway(
+            self.connections, self.deadlines, self.pump, HttpServer(web), self.limits, self.metrics
         )
 
     @asynccontextmanager
@@ -95,6 +96,11 @@ class GatewayUnderTest:
                 for client in self.clients:
                     await trio.aclose_forcefully(client.stream)
             nursery.cancel_scope.cancel()
+
+    async def serve_stream(self, stream: trio.abc.Stream) -> None:
+        """Serve a stream that has no address and no socket."""
+        counted = AddressCounter(self.limits.addresses).arrive(None, 0)
+        await self.gateway.serve_stream(stream, None, counted)
 
     def board_is_live(self, board_id: str = "demo") -> bool:
         """Whether anybody is on a board, or will be back."""
@@ -198,7 +204,7 @@ def _size(seen: Seen) -> int:
 async def connect(kit: GatewayUnderTest, nursery: trio.Nursery) -> RawClient:
     """A client on a memory stream, who has not said anything yet."""
     ours, theirs = trio.testing.memory_stream_pair()
-    nursery.start_soon(kit.gateway.greet_stream, theirs, None)
+    nursery.start_soon(kit.serve_stream, theirs)
     return RawClient(ours)
 
 

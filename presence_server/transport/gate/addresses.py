@@ -20,16 +20,24 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class AddressLimits(msgspec.Struct, frozen=True):
-    """Bounds of one address (settings section ``limits``), and whom to believe."""
+    """Bounds of one address (settings section ``limits``), and the proxies to believe.
 
-    connections_per_ip: int = 10_000
-    connects_per_s: float = 1000.0
-    connects_burst: int = 6000
-    trusted_proxies: Sequence[Network] = ()
+    Attributes:
+        connections_per_ip: connections that may be open at once.
+        connects_per_s: new connections a second, in the long run.
+        connects_burst: new connections at once.
+        trusted_proxies: networks whose ``X-Forwarded-For`` names the real address.
+    """
+
+    connections_per_ip: int
+    connects_per_s: float
+    connects_burst: int
+    trusted_proxies: Sequence[Network]
 
 
 class _AddressCounts(msgspec.Struct):
     tokens: float
+    """New connections that the address may open at once."""
     updated_at: float
     connections: int = 0
 

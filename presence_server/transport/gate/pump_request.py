@@ -1,65 +1,63 @@
-"""The first moments of a connection in the pump: one request head, and no task."""
+"""The request of a connection in the pump, which reads its head without a task."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Protocol
 
 import structlog
 import trio
+from typing_extensions import override
 
 from ..http.head import BadRequest, HeadReader
-from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal
-from ..wire.ports import ConnectionAlarm, ConnectionAlarms
+from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request, too_slow
+from ..wire.ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms, Endpoint
 from ..wire.pump import SocketWire
 from .addresses import CountedConnection
 
 log = structlog.get_logger(__name__)
 
 
-def too_slow() -> Refusal:
-    """The answer to half a request and then nothing."""
-    return Refusal(HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "the request head took too long")
-
-
-def bad_request(error: BadRequest) -> Refusal:
-    """The answer to what is not a request we serve."""
-    return Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", str(error))
-
-
 class RequestOwner(Protocol):
-    """Where greetings lead to. Each ends with one of these calls."""
+    """Hears of the outcome of each request in the pump: one of these calls, once."""
+
+    __slots__ = ()
 
     def on_head(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
-        """The head was read, and what came behind it."""
+        """The head was read.
 
-    def on_gone(self, request: PumpRequest) -> None:
-        """The peer went away before that, or was refused."""
+        Args:
+            request: refuses the peer, or gives its wire to somebody else.
+            head: the request head.
+            rest: bytes that came after it.
+        """
+
+    def on_request_gone(self, request: PumpRequest) -> None:
+        """The peer is gone: it left before its head was read, or it was refused."""
 
 
-class PumpRequest:
-    """Reads the head of whoever came, and hands it on.
+class PumpRequest(Endpoint, AlarmTarget):
+    """Reads one request head from a socket in the pump.
 
     Args:
-        wire: in the pump, which it leaves or gets another endpoint with the outcome.
-        counted: who came.
-        alarms: rings when it has taken too long.
-        timeout_s: how long that is.
-        reception: hears of the outcome.
+        wire: the socket; it leaves the pump, or gets another endpoint, after the head.
+        counted: the connection's count by address.
+        alarms: rings when the head takes too long.
+        timeout_s: seconds in which the head must come.
+        owner: hears of the outcome.
     """
 
     __slots__ = (
         "__weakref__",
         "_alarms",
+        "_owner",
         "_reader",
-        "_reception",
         "_refused",
         "counted",
         "wire",
     )
 
     is_broken = False
-    """Nothing is written before the head was read."""
+    """Always false: nothing is written before the head was read."""
 
     def __init__(
         self,
@@ -67,20 +65,20 @@ class PumpRequest:
         counted: CountedConnection,
         alarms: ConnectionAlarms,
         timeout_s: float,
-        reception: RequestOwner,
+        owner: RequestOwner,
     ) -> None:
         self.wire = wire
         self.counted = counted
         self._alarms = alarms
-        self._reception = reception
+        self._owner = owner
         self._reader = HeadReader()
         self._refused = False
         alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + timeout_s)
 
+    @override
     def receive(self, data: bytes) -> None:
-        """See :class:`.ports.Endpoint`."""
         if self._refused:
-            return  # It had its answer.
+            return  # The peer has its answer.
         try:
             found = self._reader.feed(data)
         except EOFError:
@@ -91,20 +89,23 @@ class PumpRequest:
         else:
             if found is not None:
                 self._alarms.disarm(self)
-                self._reception.on_head(self, *found)
+                self._owner.on_head(self, *found)
 
+    @override
     def receive_eof(self) -> None:
-        """See :class:`.ports.Endpoint`."""
         if self._refused:
             self.wire.abort()
         else:
             self.receive(b"")
 
     def refuse(self, refusal: Refusal) -> None:
-        """Answer, and let go of the peer when it has the answer, or soon.
+        """Send an answer, and let go of the peer once it has read the answer, or soon after.
 
-        All in the pump: a task for each of those who are refused would be what a flood
-        of them costs. Closed at once, with input unread, the answer could be lost.
+        The socket stays in the pump: in a flood of requests a task for each would cost more
+        than the answers. A socket closed at once, with input unread, could lose the answer.
+
+        Args:
+            refusal: the answer.
         """
         self._refused = True
         response = refusal.response()
@@ -118,21 +119,22 @@ class PumpRequest:
         self._alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + REFUSAL_TIMEOUT_S)
         self.wire.shut_write()
 
+    @override
     def on_writable(self) -> None:
-        """See :class:`.ports.Endpoint`."""
+        pass  # A refusal that does not fit at once is given up.
 
+    @override
     def on_gone(self) -> None:
-        """See :class:`.ports.Endpoint`."""
         self._alarms.disarm(self)
-        self._reception.on_gone(self)
+        self._owner.on_request_gone(self)
 
+    @override
     def crash(self, error: Exception) -> None:
-        """See :class:`.ports.Endpoint`."""
         log.error("connection failed during its handshake", exc_info=error)
         self.wire.abort()
 
+    @override
     def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
-        """See :class:`.ports.AlarmTarget`."""
         if self._refused:
             self.wire.abort()
         else:

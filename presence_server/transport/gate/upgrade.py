@@ -15,7 +15,8 @@ from websockets.utils import accept_key
 from ...protocol.profile import is_board_id
 from ..http.head import RequestHead
 from ..http.refusal import Refusal
-from ..sessions.identity import Handshake, origin_is_allowed, read_query
+from ..sessions.handshake import Accepted, Handshake, read_query
+from ..sessions.identity import origin_is_allowed
 
 SUBPROTOCOL = "presence.v1"
 _VERSION = "13"
@@ -37,22 +38,6 @@ class Plain(msgspec.Struct, frozen=True):
 
     data: bytes
     body_left: int
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """A handshake that was accepted.
-
-    Attributes:
-        protocol: open, and has not seen ``rest`` yet.
-        handshake: what the client said.
-        response: the 101, to be sent first.
-        rest: what came behind the head.
-    """
-
-    protocol: ServerProtocol
-    handshake: Handshake
-    response: bytes
-    rest: bytes
 
 
 def plain(head: RequestHead, head_bytes: bytes, rest: bytes) -> Plain:

@@ -7,6 +7,7 @@ that does not read cannot hold up shutdown, or the others, since answers have a 
 from __future__ import annotations
 
 import logging
+import socket
 from typing import cast
 
 import structlog
@@ -44,9 +45,9 @@ class ReplayStream(trio.abc.HalfCloseableStream):
     """
 
     def __init__(
-        self, stream: trio.abc.Stream, socket: trio.socket.SocketType, head: bytes, body_left: int
+        self, stream: trio.abc.Stream, sock: trio.socket.SocketType, head: bytes, body_left: int
     ) -> None:
-        self.socket = socket
+        self.socket = sock
         self._stream = stream
         self._head = head
         self._body_left = body_left
@@ -132,10 +133,31 @@ class HttpServer:
         self._config.accesslog = None
         self._config.errorlog = logging.getLogger("hypercorn.error")
 
+    async def serve_socket(
+        self, sock: socket.socket, head: bytes, body_left: int, address: str | None
+    ) -> None:
+        """Answer one request on a plain socket; closes the socket; never raises.
+
+        Args:
+            sock: a non-blocking socket.
+            head: the request as far as it was read.
+            body_left: how many bytes of the request are still to come.
+            address: the address that takes part in the fair share of requests.
+        """
+        try:
+            stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+            await self.serve(stream, stream.socket, head, body_left, address)
+        except OSError:
+            pass  # The peer went away.
+        except Exception:
+            log.exception("http request failed")
+        finally:
+            sock.close()
+
     async def serve(
         self,
         stream: trio.abc.Stream,
-        socket: trio.socket.SocketType,
+        sock: trio.socket.SocketType,
         head: bytes,
         body_left: int = 0,
         address: str | None = None,
@@ -144,12 +166,12 @@ class HttpServer:
 
         Args:
             stream: carries it.
-            socket: has the addresses of both ends.
+            sock: has the addresses of both ends.
             head: the request as far as it was read.
             body_left: how many bytes of it are still to come.
             address: whose turn it is, see :class:`.limiter.FairLimiter`.
         """
-        replay = ReplayStream(stream, socket, head, body_left)
+        replay = ReplayStream(stream, sock, head, body_left)
         try:
             async with self._limiter.turn(address, replay, TURN_TIMEOUT_S):
                 await self._answer(replay)

@@ -55,3 +55,13 @@ def full() -> Refusal:
         "the server is at limits.max_connections",
         retry_after_s=RETRY_S,
     )
+
+
+def too_slow() -> Refusal:
+    """The request head did not come in time (408)."""
+    return Refusal(HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "the request head took too long")
+
+
+def bad_request(error: Exception) -> Refusal:
+    """The bytes are not a request that this server reads (400); the text of ``error`` says why."""
+    return Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", str(error))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import string
 from typing import Protocol
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -13,21 +12,9 @@ from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.model import UserProfile
 from ...protocol.profile import clean_profile, clean_user_id
 from ..http.head import RequestHead
+from .handshake import Handshake
 
 _GUEST_ALPHABET = string.ascii_lowercase + string.digits
-
-
-class Handshake(msgspec.Struct, frozen=True):
-    """What a client says when it connects. Absent parameters are None."""
-
-    board_id: str
-    head: RequestHead
-    query: dict[str, str]
-
-    @property
-    def resume(self) -> str | None:
-        """The session it wants to come back to."""
-        return self.query.get("session_id")
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -79,19 +66,6 @@ class Anonymous:
     def renew(self, token: str, board_id: str, user_id: str) -> int:
         """See :class:`Authority`."""
         raise BadMessage(ErrorCode.INVALID_MESSAGE, "type: auth:refresh needs auth.mode jwt")
-
-
-def read_query(target: str) -> dict[str, str]:
-    """The query of a request target; the first value of each name.
-
-    Broken percent-escapes and bytes that are no UTF-8 become what ``urllib`` makes of
-    them: the profile rules clean the rest.
-    """
-    try:
-        fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=64)
-    except ValueError:
-        return {}
-    return {name: values[0] for name, values in fields.items()}
 
 
 def anonymous_profile(handshake: Handshake) -> UserProfile:

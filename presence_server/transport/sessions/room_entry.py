@@ -11,7 +11,7 @@ import trio
 from ...core.events import Connect
 from ...rooms.registry import Registry
 from .detached_sessions import DetachedSessions
-from .identity import Handshake
+from .handshake import Handshake
 from .queue_tickets import QueueTickets
 from .session_link import SessionLink
 
@@ -25,9 +25,9 @@ class RoomEntryLimits(msgspec.Struct, frozen=True):
         detached_s: for how many seconds one is kept (``board.timeout_s``).
     """
 
-    max_waiting: int = 25_000
-    detached_per_ip: int = 10_000
-    detached_s: float = 300.0
+    max_waiting: int
+    detached_per_ip: int
+    detached_s: float
 
 
 class RoomEntry:
@@ -53,11 +53,11 @@ class RoomEntry:
         self._detached = DetachedSessions(limits.detached_per_ip, limits.detached_s)
         self._now_ms = now_ms
 
-    def enter(self, link: SessionLink, handshake: Handshake, address: str | None) -> None:
+    def enter(self, link: SessionLink, handshake: Handshake) -> None:
         """Ask the room of the handshake's board for a session."""
         room = self._registry.open(handshake.board_id)
         # Most boards are not full, and a place in the line costs a signature.
-        event = self._event(link, handshake, address, is_full=not room.room.has_free_seat)
+        event = self._event(link, handshake, is_full=not room.room.has_free_seat)
         link.start(room, event)
         if handshake.resume is not None and link.session_id == handshake.resume:
             self._detached.resume(handshake.resume)
@@ -67,15 +67,14 @@ class RoomEntry:
         if address is not None:
             self._detached.drop(session_id, address, trio.current_time())
 
-    def _event(
-        self, link: SessionLink, handshake: Handshake, address: str | None, *, is_full: bool
-    ) -> Connect:
+    def _event(self, link: SessionLink, handshake: Handshake, *, is_full: bool) -> Connect:
         board_id, user_id, resume = handshake.board_id, link.profile.user_id, handshake.resume
         now_ms = self._now_ms()
         since_ms = self._tickets.read(resume, board_id, user_id, now_ms)
         ticket_id = resume if since_ms is not None else None
         if ticket_id is None and is_full:
             ticket_id = self._tickets.issue(board_id, user_id, now_ms)
+        address = link.address
         left_too_many = address is not None and self._detached.is_full(address, trio.current_time())
         return Connect(
             link.connection_id,

@@ -48,7 +48,7 @@ _PARTING = {
 """What a peer's close code makes of its session; any other, or none, is a drop."""
 
 
-class Surroundings(msgspec.Struct, frozen=True):
+class LinkContext(msgspec.Struct, frozen=True):
     """What the sessions of one server share.
 
     Attributes:
@@ -56,14 +56,15 @@ class Surroundings(msgspec.Struct, frozen=True):
         alarms: rings when that has ended.
         metrics: the transport's numbers.
         now_ms: the wall clock, in milliseconds since the epoch.
-        on_drop: told of a connection, and its session that is kept.
+        on_drop: called with a session that outlives its connection, and the address of that
+            connection.
     """
 
     authority: Authority
     alarms: ConnectionAlarms
     metrics: TransportMetrics
     now_ms: Callable[[], int]
-    on_drop: Callable[[int, str], None]
+    on_drop: Callable[[str, str | None], None]
 
 
 class SessionLink:
@@ -74,7 +75,8 @@ class SessionLink:
         board_id: the board it is for.
         grant: who it is, and until when.
         budget: what it may send.
-        surroundings: what it shares with the others.
+        address: the address that the limits count it under; None if they do not count it.
+        context: what it shares with the other links.
         on_gone: called once when the socket is closed.
     """
 
@@ -82,13 +84,14 @@ class SessionLink:
         "__weakref__",
         "_board_id",
         "_budget",
+        "_context",
         "_expires_at_ms",
         "_metrics",
         "_on_gone",
         "_over",
         "_room",
         "_session_id",
-        "_surroundings",
+        "address",
         "connection",
         "connection_id",
         "profile",
@@ -101,7 +104,8 @@ class SessionLink:
         board_id: str,
         grant: Grant,
         budget: MessageBudget,
-        surroundings: Surroundings,
+        address: str | None,
+        context: LinkContext,
         on_gone: Callable[[SessionLink], None],
     ) -> None:
         self.connection_id = connection_id
@@ -109,8 +113,9 @@ class SessionLink:
         self.profile: UserProfile = grant.profile
         self._expires_at_ms = grant.expires_at_ms
         self._budget = budget
-        self._surroundings = surroundings
-        self._metrics = surroundings.metrics
+        self.address = address
+        self._context = context
+        self._metrics = context.metrics
         self._on_gone = on_gone
         self._room: RoomTask | None = None
         self._session_id: str | None = None
@@ -214,7 +219,7 @@ class SessionLink:
     def on_gone(self) -> None:
         """See :class:`ports.Handler`."""
         if self._expires_at_ms is not None:
-            self._surroundings.alarms.disarm(self)
+            self._context.alarms.disarm(self)
         self._on_gone(self)
         # Nobody writes or closes any more. The collector comes by too seldom to be left
         # with what every connection leaves behind.
@@ -226,7 +231,7 @@ class SessionLink:
         expires_at_ms = self._expires_at_ms
         if self._over or expires_at_ms is None:
             return
-        if self._surroundings.now_ms() < expires_at_ms:
+        if self._context.now_ms() < expires_at_ms:
             self._watch_expiry()  # It was renewed.
             return
         log.info("closed for an expired token", board=self._board_id, session=self._session_id)
@@ -260,7 +265,7 @@ class SessionLink:
                 assert_never(message)
 
     def _renew(self, token: str) -> None:
-        authority, user_id = self._surroundings.authority, self.profile.user_id
+        authority, user_id = self._context.authority, self.profile.user_id
         expires_at_ms = authority.renew(token, self._board_id, user_id)
         self._expires_at_ms = expires_at_ms
         self._watch_expiry()
@@ -269,9 +274,9 @@ class SessionLink:
 
     def _watch_expiry(self) -> None:
         if self._expires_at_ms is not None:
-            left_s = (self._expires_at_ms - self._surroundings.now_ms()) / 1000
+            left_s = (self._expires_at_ms - self._context.now_ms()) / 1000
             at = trio.current_time() + max(0.0, left_s)
-            self._surroundings.alarms.arm(self, ConnectionAlarm.TOKEN, at)
+            self._context.alarms.arm(self, ConnectionAlarm.TOKEN, at)
 
     def _on_bad_message(self, error: BadMessage, now: float) -> None:
         self._metrics.bad_messages += 1
@@ -318,5 +323,5 @@ class SessionLink:
         if session_id is not None:
             room.apply(Parted(self.connection_id, session_id, how))
             if how is Parting.DROPPED and room.room.has_session(session_id):
-                self._surroundings.on_drop(self.connection_id, session_id)
+                self._context.on_drop(session_id, self.address)
         room.forget(self.connection_id)

@@ -12,7 +12,8 @@ from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.model import UserProfile
 from ...protocol.profile import clean_profile, clean_user_id
 from ...settings.token_keys import TokenKey
-from .identity import AccessDenied, Grant, Handshake
+from .handshake import Handshake
+from .identity import AccessDenied, Grant
 
 MAX_TOKEN_CHARACTERS = 16384
 _LATEST_MS = 2**53 - 1

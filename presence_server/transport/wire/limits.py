@@ -6,10 +6,18 @@ import msgspec
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
-    """Bounds of one connection (settings section ``limits``). Durations in seconds."""
+    """Bounds of one connection (settings section ``limits``).
 
-    max_message_bytes: int = 65536
-    outbox_bytes: int = 1048576
-    write_timeout_s: float = 10.0
-    ping_interval_s: float = 20.0
-    ping_timeout_s: float = 20.0
+    Attributes:
+        max_message_bytes: the largest frame, and the largest message in fragments.
+        outbox_bytes: bytes that may wait for the peer to read.
+        write_timeout_s: seconds in which the peer must read some of what waits.
+        ping_interval_s: seconds between two pings.
+        ping_timeout_s: seconds in which the peer must answer a ping.
+    """
+
+    max_message_bytes: int
+    outbox_bytes: int
+    write_timeout_s: float
+    ping_interval_s: float
+    ping_timeout_s: float

@@ -7,7 +7,13 @@ from typing import Protocol
 
 
 class Wire(Protocol):
-    """The way to one peer's bytes; the pump's sockets and the stream pump's streams."""
+    """The way to one peer's bytes; the pump's sockets and the stream pump's streams.
+
+    Attributes:
+        endpoint: reads what comes; may be replaced.
+    """
+
+    endpoint: Endpoint
 
     def send(self, data: bytes) -> int:
         """Send what fits now, without waiting.
@@ -36,6 +42,8 @@ class Wire(Protocol):
 class Endpoint(Protocol):
     """Who reads what a wire carries: a greeting, then a connection."""
 
+    __slots__ = ()
+
     @property
     def is_broken(self) -> bool:
         """A write failed: read what is left, then call :meth:`receive_eof`."""
@@ -58,6 +66,8 @@ class Endpoint(Protocol):
 
 class Handler(Protocol):
     """What a connection tells the session that lives on it."""
+
+    __slots__ = ()
 
     def on_text(self, data: bytes) -> None:
         """A whole text message, not yet known to be UTF-8."""
@@ -99,6 +109,8 @@ class ConnectionAlarm(enum.IntEnum):
 class ConnectionAlarms(Protocol):
     """One clock for all connections."""
 
+    __slots__ = ()
+
     def arm(self, target: AlarmTarget, alarm: ConnectionAlarm, at: float) -> None:
         """Ring no later than ``at``, in scheduling seconds; an earlier one stands."""
 
@@ -108,6 +120,8 @@ class ConnectionAlarms(Protocol):
 
 class AlarmTarget(Protocol):
     """Something that can be rung."""
+
+    __slots__ = ()
 
     def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
         """It is time, or earlier; check."""

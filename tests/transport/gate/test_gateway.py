@@ -124,7 +124,7 @@ async def test_a_peer_that_does_not_take_its_refusal_is_let_go(autojump_clock: C
     async with kit.open():
         ours, theirs = trio.testing.lockstep_stream_pair()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(kit.gateway.greet_stream, theirs, None)
+            nursery.start_soon(kit.serve_stream, theirs)
             await ours.send_all(b"\x16\x03\x01")
             begin = trio.current_time()
         assert trio.current_time() == pytest.approx(begin + REFUSAL_TIMEOUT_S)
@@ -241,7 +241,7 @@ class TestDraining:
         kit = GatewayUnderTest()
         async with kit.open() as nursery:
             ours, theirs = trio.testing.lockstep_stream_pair()
-            nursery.start_soon(kit.gateway.greet_stream, theirs, None)
+            nursery.start_soon(kit.serve_stream, theirs)
             await RawClient(ours).upgrade("/ws/boards/demo?user_id=ada")
             kit.gateway.drain(lambda: 0)
             with trio.fail_after(60):

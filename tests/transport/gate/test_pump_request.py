@@ -11,9 +11,9 @@ import structlog.testing
 import trio
 import trio.testing
 
-from presence_server.transport.gate import pump_request
-from presence_server.transport.gate.addresses import AddressLimits
+from presence_server.transport.gate import decision, pump_request
 from presence_server.transport.wire.pump import Pump, pump_is_available
+from tests.limits import address_limits
 from tests.transport.frames import upgrade_request
 from tests.transport.gateway_kit import GatewayUnderTest, RawClient, call, listen
 
@@ -119,7 +119,7 @@ async def test_half_a_head_is_given_up_in_time() -> None:
 
 
 async def test_a_peer_that_goes_away_leaves_nothing_behind() -> None:
-    kit = GatewayUnderTest(pump=Pump, addresses=AddressLimits(connections_per_ip=1))
+    kit = GatewayUnderTest(pump=Pump, addresses=address_limits(connections_per_ip=1))
     async with kit.open() as nursery:
         address = await listen(kit, nursery)
         for data in (b"", b"GET / HT"):
@@ -135,7 +135,7 @@ async def test_a_peer_that_goes_away_leaves_nothing_behind() -> None:
             await trio.testing.wait_all_tasks_blocked()
 
 
-async def test_a_bug_in_a_greeting_ends_that_one_connection(
+async def test_a_bug_in_a_decision_ends_that_one_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kit = GatewayUnderTest(pump=Pump)
@@ -143,7 +143,7 @@ async def test_a_bug_in_a_greeting_ends_that_one_connection(
         address = await listen(kit, nursery)
         ada = await call(kit, address, "ada")
         with monkeypatch.context() as patch, structlog.testing.capture_logs() as logs:
-            patch.setattr(kit.gateway, "_judge", Mock(side_effect=LookupError("oops")))
+            patch.setattr(decision, "decide", Mock(side_effect=LookupError("oops")))
             client = await knock(kit, address, upgrade_request())
             with contextlib.suppress(trio.BrokenResourceError):
                 assert await client.rest() == b""
@@ -154,7 +154,7 @@ async def test_a_bug_in_a_greeting_ends_that_one_connection(
 
 class TestLimits:
     async def test_of_one_address_refuse_what_is_over_and_say_when_to_come_back(self) -> None:
-        kit = GatewayUnderTest(pump=Pump, addresses=AddressLimits(connections_per_ip=2))
+        kit = GatewayUnderTest(pump=Pump, addresses=address_limits(connections_per_ip=2))
         async with kit.open() as nursery:
             address = await listen(kit, nursery)
             await call(kit, address, "ada")
@@ -170,7 +170,7 @@ class TestLimits:
             await call(kit, address, "cleo")
 
     async def test_count_half_open_handshakes_too(self) -> None:
-        kit = GatewayUnderTest(pump=Pump, addresses=AddressLimits(connections_per_ip=2))
+        kit = GatewayUnderTest(pump=Pump, addresses=address_limits(connections_per_ip=2))
         async with kit.open() as nursery:
             address = await listen(kit, nursery)
             for _ in range(2):

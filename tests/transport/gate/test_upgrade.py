@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.protocol import State
 
-from presence_server.transport.gate.upgrade import Accepted, accept, is_plain, read_handshake
+from presence_server.transport.gate.upgrade import accept, is_plain, read_handshake
 from presence_server.transport.http.head import RequestHead, parse_head
 from presence_server.transport.http.refusal import Refusal
+from presence_server.transport.sessions.handshake import Accepted
 from tests.transport.frames import upgrade_request
 
 NONE: frozenset[str] = frozenset()

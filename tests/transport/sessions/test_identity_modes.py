@@ -12,7 +12,8 @@ from websockets.frames import Opcode
 from presence_server.protocol.errors import BadMessage, CloseCode, ErrorCode
 from presence_server.protocol.model import UserProfile
 from presence_server.protocol.profile import clean_profile
-from presence_server.transport.sessions.identity import AccessDenied, Grant, Handshake
+from presence_server.transport.sessions.handshake import Handshake
+from presence_server.transport.sessions.identity import AccessDenied, Grant
 from tests.transport.frames import frame
 from tests.transport.gateway_kit import EPOCH_MS, GatewayUnderTest, RawClient, connect, join
 

@@ -6,8 +6,8 @@ import trio
 import trio.testing
 
 from presence_server.protocol.model import BoardLimits
-from presence_server.transport.sessions.room_entry import RoomEntryLimits
 from presence_server.transport.wire.pump import Pump
+from tests.limits import room_entry_limits
 from tests.transport.frames import close
 from tests.transport.gateway_kit import GatewayUnderTest, RawClient, call, connect, join, listen
 
@@ -36,7 +36,7 @@ async def drop(kit: GatewayUnderTest, client: RawClient) -> None:
 
 class TestAnAddressThatLeavesSessionsBehind:
     async def test_may_come_back_to_each_and_begin_no_more(self) -> None:
-        kit = GatewayUnderTest(pump=Pump, room_entry=RoomEntryLimits(detached_per_ip=2))
+        kit = GatewayUnderTest(pump=Pump, room_entry=room_entry_limits(detached_per_ip=2))
         async with kit.open() as nursery:
             address = await listen(kit, nursery)
             ids = []
@@ -56,7 +56,7 @@ class TestAnAddressThatLeavesSessionsBehind:
             await (await knock(kit, address, "three", "mallory")).next_of("board:joined")
 
     async def test_is_not_charged_for_clean_leaves_and_pages_left(self) -> None:
-        kit = GatewayUnderTest(pump=Pump, room_entry=RoomEntryLimits(detached_per_ip=1))
+        kit = GatewayUnderTest(pump=Pump, room_entry=room_entry_limits(detached_per_ip=1))
         async with kit.open() as nursery:
             address = await listen(kit, nursery)
             for code in (1000, 1001, 1000):
@@ -67,7 +67,7 @@ class TestAnAddressThatLeavesSessionsBehind:
             await call(kit, address, "bob")
 
     async def test_gains_nothing_by_taking_its_own_connections_over(self) -> None:
-        kit = GatewayUnderTest(pump=Pump, room_entry=RoomEntryLimits(detached_per_ip=1))
+        kit = GatewayUnderTest(pump=Pump, room_entry=room_entry_limits(detached_per_ip=1))
         async with kit.open() as nursery:
             address = await listen(kit, nursery)
             client = await knock(kit, address, "one", "mallory")
@@ -85,7 +85,7 @@ class TestTheLinesOfAllBoards:
         self, autojump_clock: trio.testing.MockClock
     ) -> None:
         kit = GatewayUnderTest(
-            board=BoardLimits(capacity=1), room_entry=RoomEntryLimits(max_waiting=2)
+            board=BoardLimits(capacity=1), room_entry=room_entry_limits(max_waiting=2)
         )
         async with kit.open() as nursery:
             await join(kit, nursery, "ada")

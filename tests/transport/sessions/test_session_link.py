@@ -10,8 +10,8 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.protocol.model import BoardLimits
-from presence_server.transport.wire.limits import ConnectionLimits
 from tests.fakes import Commits, FakeStore
+from tests.limits import connection_limits
 from tests.transport.frames import close, event, frame, text
 from tests.transport.gateway_kit import GatewayUnderTest, RawClient, connect, join
 
@@ -150,7 +150,7 @@ class TestBadMessages:
     async def test_are_signs_of_life(self, autojump_clock: Clock) -> None:
         kit = GatewayUnderTest(
             board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
-            connection=ConnectionLimits(ping_interval_s=1000),
+            connection=connection_limits(ping_interval_s=1000),
         )
         async with kit.open() as nursery:
             ada = await join(kit, nursery, "ada")
@@ -272,7 +272,7 @@ class TestLife:
     async def test_is_kept_up_by_pongs_alone(self, autojump_clock: Clock) -> None:
         kit = GatewayUnderTest(
             board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
-            connection=ConnectionLimits(ping_interval_s=4, ping_timeout_s=2),
+            connection=connection_limits(ping_interval_s=4, ping_timeout_s=2),
         )
         async with kit.open() as nursery:
             ada = await join(kit, nursery, "ada")
@@ -283,7 +283,7 @@ class TestLife:
     async def test_is_kept_up_by_the_peers_own_pings(self, autojump_clock: Clock) -> None:
         kit = GatewayUnderTest(
             board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
-            connection=ConnectionLimits(ping_interval_s=1000),
+            connection=connection_limits(ping_interval_s=1000),
         )
         async with kit.open() as nursery:
             ada = await join(kit, nursery, "ada")
@@ -297,7 +297,7 @@ class TestLife:
     async def test_without_a_sign_closes_with_4408(self, autojump_clock: Clock) -> None:
         kit = GatewayUnderTest(
             board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
-            connection=ConnectionLimits(ping_interval_s=1000),
+            connection=connection_limits(ping_interval_s=1000),
         )
         async with kit.open() as nursery:
             ada = await join(kit, nursery, "ada")

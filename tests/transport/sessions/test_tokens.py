@@ -20,7 +20,8 @@ from presence_server.protocol.model import UserProfile
 from presence_server.protocol.profile import palette_color
 from presence_server.settings.token_keys import read_key
 from presence_server.transport.http.head import RequestHead
-from presence_server.transport.sessions.identity import AccessDenied, Handshake, read_query
+from presence_server.transport.sessions.handshake import Handshake, read_query
+from presence_server.transport.sessions.identity import AccessDenied
 from presence_server.transport.sessions.tokens import (
     InvalidToken,
     TokenAuthority,

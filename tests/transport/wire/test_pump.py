@@ -17,8 +17,8 @@ from presence_server.core.events import Kick
 from presence_server.rooms.batch import Batch
 from presence_server.transport.wire import pump as pump_module
 from presence_server.transport.wire.connection import Connection
-from presence_server.transport.wire.limits import ConnectionLimits
 from presence_server.transport.wire.pump import READ_SIZE, Pump, SocketWire, pump_is_available
+from tests.limits import connection_limits
 from tests.transport.frames import close, event
 from tests.transport.gateway_kit import GatewayUnderTest, call, listen
 
@@ -204,7 +204,7 @@ class TestPeer:
     async def test_that_does_not_read_gets_whole_frames_and_4508(self) -> None:
         kit = GatewayUnderTest(
             pump=Pump,
-            connection=ConnectionLimits(outbox_bytes=20_000),
+            connection=connection_limits(outbox_bytes=20_000),
             messages_per_s=100_000,
             burst=100_000,
         )

@@ -14,8 +14,8 @@ from websockets.frames import Opcode
 from presence_server.protocol.model import BoardLimits
 from presence_server.transport.sessions.session_link import SessionLink
 from presence_server.transport.wire.connection import CLOSE_TIMEOUT_S, LINGER_S
-from presence_server.transport.wire.limits import ConnectionLimits
 from tests.certificates import self_signed
+from tests.limits import connection_limits
 from tests.transport.frames import close, event, frame, read_frames, upgrade_request
 from tests.transport.gateway_kit import GatewayUnderTest, RawClient, connect, join
 
@@ -154,7 +154,7 @@ async def test_a_bug_in_what_comes_with_the_request_ends_that_connection(
     async with kit.open() as nursery:
         monkeypatch.setattr(SessionLink, "on_binary", broken)
         ours, theirs = trio.testing.memory_stream_pair()
-        nursery.start_soon(kit.gateway.greet_stream, theirs, None)
+        nursery.start_soon(kit.serve_stream, theirs)
         ada = RawClient(ours)
         await ada.upgrade("/ws/boards/demo?user_id=ada", frame(Opcode.BINARY, b"x"))
         assert await ada.end() == 1011
@@ -175,7 +175,7 @@ async def test_over_tls_a_goodbye_ends_the_connection_at_once(
     async with kit.open() as nursery:
         ours, theirs = trio.testing.memory_stream_pair()
         server = trio.SSLStream(theirs, shown, server_side=True, https_compatible=True)
-        nursery.start_soon(kit.gateway.greet_stream, server, None)
+        nursery.start_soon(kit.serve_stream, server)
         client = trio.SSLStream(ours, trust, server_hostname="127.0.0.1", https_compatible=True)
         await client.send_all(upgrade_request("/ws/boards/demo?user_id=ada"))
         before = trio.current_time()
@@ -200,10 +200,10 @@ async def test_a_write_that_breaks_does_not_lose_the_goodbye_behind_it(
         await ours.send_all(upgrade_request("/ws/boards/demo?user_id=ada"))
         await ours.send_all(event("presence:update", status="away"))
         stream = trio.StapledStream(Deaf(), theirs.receive_stream)
-        nursery.start_soon(kit.gateway.greet_stream, stream, None)
+        nursery.start_soon(kit.serve_stream, stream)
         await trio.sleep(1)
         await ours.send_all(close(1000))
-        await trio.sleep(ConnectionLimits().write_timeout_s + 1)
+        await trio.sleep(connection_limits().write_timeout_s + 1)
         assert kit.gateway.connections == 0
         assert not kit.board_is_live(), "it was taken for a drop"
 
@@ -214,7 +214,7 @@ async def test_a_stream_without_a_half_close_is_closed_after_a_while(
     kit = GatewayUnderTest()
     async with kit.open() as nursery:
         ours, theirs = trio.testing.memory_stream_pair()
-        nursery.start_soon(kit.gateway.greet_stream, NoHalfClose(theirs), None)
+        nursery.start_soon(kit.serve_stream, NoHalfClose(theirs))
         ada = RawClient(ours)
         await ada.upgrade("/ws/boards/demo?user_id=ada")
         await ada.next_of("board:joined")
@@ -227,7 +227,7 @@ async def test_a_stream_without_a_half_close_is_closed_after_a_while(
 async def in_lockstep(kit: GatewayUnderTest, nursery: trio.Nursery) -> RawClient:
     """Ada, who has asked to join on a stream that takes no byte that she does not read."""
     ours, theirs = trio.testing.lockstep_stream_pair()
-    nursery.start_soon(kit.gateway.greet_stream, theirs, None)
+    nursery.start_soon(kit.serve_stream, theirs)
     ada = RawClient(ours)
     await ada.upgrade("/ws/boards/demo?user_id=ada")
     return ada
@@ -236,7 +236,7 @@ async def in_lockstep(kit: GatewayUnderTest, nursery: trio.Nursery) -> RawClient
 async def test_a_peer_that_never_reads_is_let_go_and_its_session_detached(
     autojump_clock: Clock,
 ) -> None:
-    limits = ConnectionLimits(write_timeout_s=10, ping_interval_s=1000, outbox_bytes=10_000_000)
+    limits = connection_limits(write_timeout_s=10, ping_interval_s=1000, outbox_bytes=10_000_000)
     kit = GatewayUnderTest(connection=limits)
     async with kit.open() as nursery:
         watcher = await join(kit, nursery, "eve")
@@ -254,7 +254,7 @@ async def test_a_peer_that_never_reads_is_let_go_and_its_session_detached(
 
 
 async def test_a_peer_that_reads_little_at_a_time_is_not_given_up(autojump_clock: Clock) -> None:
-    limits = ConnectionLimits(write_timeout_s=10, ping_interval_s=1000, outbox_bytes=10_000_000)
+    limits = connection_limits(write_timeout_s=10, ping_interval_s=1000, outbox_bytes=10_000_000)
     kit = GatewayUnderTest(connection=limits, messages_per_s=1000, burst=1000)
     async with kit.open() as nursery:
         watcher = await join(kit, nursery, "eve")

@@ -1,0 +1,144 @@
+"""Who serves a request: the web application, a WebSocket connection, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+
+import msgspec
+import trio
+
+from ..http.head import BadRequest, RequestHead, parse_head
+from ..http.refusal import Refusal, bad_request, draining, full
+from ..sessions.handshake import Accepted
+from ..wire.ports import TransportMetrics
+from .addresses import AddressCounter, CountedConnection
+from .upgrade import Plain, accept, is_plain, plain, read_handshake
+
+
+class DecisionLimits(msgspec.Struct, frozen=True):
+    """The settings that a request is decided by.
+
+    Attributes:
+        max_connections: WebSocket connections to this server.
+        max_message_bytes: the largest message of one connection.
+        allowed_origins: origins, beside the host's own, that pages may connect from.
+    """
+
+    max_connections: int
+    max_message_bytes: int
+    allowed_origins: frozenset[str]
+
+
+def decide(
+    limits: DecisionLimits,
+    head: RequestHead,
+    head_bytes: bytes,
+    rest: bytes,
+    *,
+    connections: int,
+    is_draining: bool,
+) -> Plain | Accepted | Refusal:
+    """Decide about one request. Nothing is written and nothing is counted.
+
+    Args:
+        limits: the settings.
+        head: the request.
+        head_bytes: the same request as it came.
+        rest: bytes that came after the head.
+        connections: WebSocket connections that are open now.
+        is_draining: whether the server is going down; it accepts no connections then.
+
+    Returns:
+        A request for the web application, an accepted handshake, or the answer that ends it.
+    """
+    try:
+        if is_plain(head):
+            return plain(head, head_bytes, rest)
+        if is_draining:
+            return draining()
+        handshake = read_handshake(head, limits.allowed_origins)
+        if connections >= limits.max_connections:
+            return full()
+        return accept(handshake, limits.max_message_bytes, rest)
+    except Refusal as refusal:
+        return refusal
+
+
+class RequestDecider:
+    """Counts connections by address, and decides each request by the counts of the moment.
+
+    Args:
+        limits: the settings.
+        addresses: counts connections by their address.
+        connections: the WebSocket connections that are open.
+        metrics: counts refusals.
+    """
+
+    def __init__(
+        self,
+        limits: DecisionLimits,
+        addresses: AddressCounter,
+        connections: Sized,
+        metrics: TransportMetrics,
+    ) -> None:
+        self._limits = limits
+        self._addresses = addresses
+        self._connections = connections
+        self._metrics = metrics
+        self.is_draining = False
+        """Whether the server is going down; upgrades are refused then."""
+
+    def count(self, host: str, requests: int) -> CountedConnection:
+        """Count a connection that was accepted just now.
+
+        Args:
+            host: the address of its peer.
+            requests: requests that are not answered yet.
+
+        Returns:
+            Its count, to be given back when it is closed.
+
+        Raises:
+            Refusal: the server or the address is at a limit.
+        """
+        try:
+            if requests >= self._limits.max_connections:
+                raise full()
+            return self._addresses.arrive(host, trio.current_time())
+        except Refusal:
+            self._metrics.connections_refused += 1
+            raise
+
+    def decide(
+        self, counted: CountedConnection, head_bytes: bytes, rest: bytes
+    ) -> Plain | Accepted | Refusal:
+        """Decide about a request whose head was read.
+
+        Args:
+            counted: its connection.
+            head_bytes: the head.
+            rest: bytes that came after the head.
+
+        Returns:
+            See :func:`decide`.
+        """
+        outcome: Plain | Accepted | Refusal
+        try:
+            head = parse_head(head_bytes)
+            self._addresses.identify(counted, head.get_all("x-forwarded-for"), trio.current_time())
+        except BadRequest as error:
+            return bad_request(error)
+        except Refusal as refusal:
+            outcome = refusal
+        else:
+            outcome = decide(
+                self._limits,
+                head,
+                head_bytes,
+                rest,
+                connections=len(self._connections),
+                is_draining=self.is_draining,
+            )
+        if isinstance(outcome, Refusal):
+            self._metrics.connections_refused += 1
+        return outcome

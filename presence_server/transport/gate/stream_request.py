@@ -1,0 +1,59 @@
+"""The request of a connection over a stream: TLS, or a platform without epoll."""
+
+from __future__ import annotations
+
+import trio
+
+from ..http.head import MAX_HEAD_BYTES, BadRequest, HeadReader
+from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request, too_slow
+
+
+async def read_request(
+    stream: trio.abc.Stream, timeout_s: float
+) -> tuple[bytes, bytes] | Refusal | None:
+    """Read one request head.
+
+    Args:
+        stream: carries it.
+        timeout_s: seconds in which the whole head must come.
+
+    Returns:
+        The head and the bytes that came after it; the answer to something that is not a
+        request; None if the stream ended before its first byte.
+
+    Raises:
+        trio.BrokenResourceError: the peer is gone.
+    """
+    reader = HeadReader()
+    found = None
+    try:
+        with trio.fail_after(timeout_s):
+            while found is None:
+                found = reader.feed(bytes(await stream.receive_some(MAX_HEAD_BYTES)))
+    except trio.TooSlowError:
+        return too_slow()
+    except BadRequest as error:
+        return bad_request(error)
+    except EOFError:
+        return None
+    return found
+
+
+async def refuse(stream: trio.abc.Stream, refusal: Refusal) -> None:
+    """Send an answer, wait a moment until the peer has read it, and close the stream.
+
+    Args:
+        stream: carries the request.
+        refusal: the answer.
+    """
+    with trio.move_on_after(REFUSAL_TIMEOUT_S):
+        try:
+            await stream.send_all(refusal.response())
+            if isinstance(stream, trio.abc.HalfCloseableStream):
+                await stream.send_eof()
+            # Closing with unread input resets the connection, and the peer loses the answer.
+            while await stream.receive_some(MAX_HEAD_BYTES):
+                pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+    await trio.aclose_forcefully(stream)

@@ -1,0 +1,187 @@
+"""The WebSocket connections of one server: opened, started, drained and forgotten here."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import msgspec
+import trio
+
+from ...protocol.budget import MessageBudget
+from ...protocol.errors import CloseCode, retry_reason
+from ...rooms.registry import Registry
+from ..wire.connection import Connection
+from ..wire.limits import ConnectionLimits
+from ..wire.ports import ConnectionAlarms, TransportMetrics, Wire
+from .denied_link import DeniedLink
+from .handshake import Accepted
+from .identity import AccessDenied, Authority
+from .queue_tickets import QueueTickets
+from .room_entry import RoomEntry, RoomEntryLimits
+from .session_link import LinkContext, SessionLink
+
+Link = SessionLink | DeniedLink
+
+
+class SessionLimits(msgspec.Struct, frozen=True):
+    """Bounds of the connections and of their sessions.
+
+    Attributes:
+        connection: what one connection may hold and how long it may wait.
+        room_entry: what the sessions of all boards may be together.
+        messages_per_s: messages a second that one connection may send.
+        burst: messages that it may send at once.
+    """
+
+    connection: ConnectionLimits
+    room_entry: RoomEntryLimits
+    messages_per_s: float
+    burst: int
+
+
+class Connections:
+    """Every open WebSocket connection, whichever pump carries its bytes.
+
+    Args:
+        registry: the rooms.
+        alarms: the connections' deadlines.
+        authority: decides who a client is.
+        limits: the bounds of a connection and of its session.
+        metrics: the transport's numbers.
+        tickets: issues the session ids of clients in a queue.
+        now_ms: the wall clock, in milliseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        alarms: ConnectionAlarms,
+        authority: Authority,
+        limits: SessionLimits,
+        metrics: TransportMetrics,
+        tickets: QueueTickets,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.batch = registry.batch
+        self._alarms = alarms
+        self._authority = authority
+        self._limits = limits
+        self._metrics = metrics
+        self._room_entry = RoomEntry(registry, tickets, limits.room_entry, now_ms)
+        self._context = LinkContext(
+            authority, alarms, metrics, now_ms, on_drop=self._room_entry.note_drop
+        )
+        self._links: dict[int, tuple[Link, Callable[[], None]]] = {}
+        self._numbers = itertools.count(1)
+        self._is_draining = False
+        self._empty = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def serve(
+        self,
+        accepted: Accepted,
+        wire: Wire,
+        address: str | None,
+        on_closed: Callable[[], None],
+    ) -> None:
+        """Open a connection and start it. A bug at its start closes this connection alone.
+
+        Args:
+            accepted: its handshake.
+            wire: carries its bytes; gets the connection as its endpoint.
+            address: the address that the limits count it under; None if they do not count it.
+            on_closed: called once, when the connection is closed.
+        """
+        link = self.open(accepted, wire, address, on_closed)
+        with self.batch:
+            try:
+                self.start(link, accepted)
+            except Exception as error:
+                link.crash(error)
+
+    def open(
+        self,
+        accepted: Accepted,
+        wire: Wire,
+        address: str | None,
+        on_closed: Callable[[], None],
+    ) -> Link:
+        """Make a connection and what it serves: a session, or an error and a close.
+
+        Args:
+            accepted: its handshake.
+            wire: carries its bytes; gets the connection as its endpoint.
+            address: the address that the limits count it under; None if they do not count it.
+            on_closed: called once, when the connection is closed.
+
+        Returns:
+            The link on the new connection, which :meth:`start` starts.
+        """
+        number = next(self._numbers)
+        limits = self._limits
+        link: Link
+        try:
+            link = SessionLink(
+                number,
+                accepted.handshake.board_id,
+                self._authority.admit(accepted.handshake),
+                MessageBudget(limits.messages_per_s, limits.burst, trio.current_time()),
+                address,
+                self._context,
+                self._forget,
+            )
+        except AccessDenied as denied:
+            link = DeniedLink(number, denied, self._forget)
+        connection = Connection(accepted.protocol, wire, link, self._alarms, limits.connection)
+        link.attach(connection)
+        wire.endpoint = connection
+        self._links[number] = link, on_closed
+        self._metrics.connections_accepted += 1
+        return link
+
+    def start(self, link: Link, accepted: Accepted) -> None:
+        """Send the handshake's response, then enter the room, or say why not.
+
+        Args:
+            link: as :meth:`open` returned it.
+            accepted: its handshake.
+        """
+        connection = link.connection
+        connection.write(accepted.response)
+        if isinstance(link, DeniedLink):
+            link.start()
+            return
+        self._room_entry.enter(link, accepted.handshake)
+        if accepted.rest:
+            connection.receive(accepted.rest)
+
+    def drain(self, retry_after_ms: Callable[[], int]) -> None:
+        """Close every connection with 1012; the sessions stay in their rooms and in the store.
+
+        Args:
+            retry_after_ms: gives each client the time after which it may come back.
+        """
+        self._is_draining = True
+        with self.batch:
+            for link, _ in list(self._links.values()):
+                try:
+                    link.let_go(CloseCode.SERVER_RESTART, retry_reason(retry_after_ms()))
+                except Exception as error:
+                    link.crash(error)
+        self._note_if_empty()
+
+    async def wait_until_empty(self) -> None:
+        """Return after :meth:`drain`, once the last connection is closed."""
+        await self._empty.wait()
+
+    def _forget(self, link: Link) -> None:
+        _, on_closed = self._links.pop(link.connection_id)
+        on_closed()
+        self._note_if_empty()
+
+    def _note_if_empty(self) -> None:
+        if self._is_draining and not self._links:
+            self._empty.set()
