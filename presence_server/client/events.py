@@ -8,6 +8,7 @@ import msgspec
 import trio
 
 from ..protocol.messages import ServerMessage
+from ..waiting import Doorbell
 
 
 class Disconnected(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class EventBuffer:
 
     def __init__(self, size: int) -> None:
         self._events: deque[ClientEvent] = deque(maxlen=size)
-        self._wake = trio.Event()
+        self._doorbell = Doorbell()
         self._is_closed = False
         self.dropped = 0
 
@@ -55,12 +56,12 @@ class EventBuffer:
         if len(self._events) == self._events.maxlen:
             self.dropped += 1
         self._events.append(event)
-        self._wake.set()
+        self._doorbell.ring()
 
     def close(self) -> None:
         """Say that no more events will come."""
         self._is_closed = True
-        self._wake.set()
+        self._doorbell.ring()
 
     async def get(self) -> ClientEvent | None:
         """Wait for the next event.
@@ -72,8 +73,7 @@ class EventBuffer:
             if self._is_closed:
                 await trio.lowlevel.checkpoint()
                 return None
-            self._wake = trio.Event()
-            await self._wake.wait()
+            await self._doorbell.wait()
         await trio.lowlevel.checkpoint_if_cancelled()
         event = self._events.popleft()
         await trio.lowlevel.cancel_shielded_checkpoint()

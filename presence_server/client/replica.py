@@ -23,7 +23,7 @@ class Replica:
     Attributes:
         users: Everyone on the board, by ``user_id``.
         session_id: The client's own session; None until the server has told it.
-        self_id: The client's own ``user_id``; None before it has joined.
+        self_id: The client's own ``user_id``; None until the server has told it.
         position: The client's position in the queue; 1 is next; None outside the queue.
         heartbeat_interval_s: The time between two heartbeats; None until the server has told it.
     """
@@ -50,7 +50,9 @@ class Replica:
                 self.heartbeat_interval_s = joined.heartbeat_interval_s
             case BoardQueued(payload=queued):
                 self.session_id = queued.session_id
+                self.self_id = queued.user_id
                 self.position = queued.position
+                self.heartbeat_interval_s = queued.heartbeat_interval_s
             case UserJoined(payload=arrival):
                 self.users[arrival.user.user_id] = arrival.user
             case UserLeft(payload=leave):

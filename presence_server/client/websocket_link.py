@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,7 @@ from trio_websocket import (
 )
 
 from ..protocol.messages import ClientMessage, Heartbeat, ServerMessage, decode_server, encode
+from ..waiting import AlarmClock
 from .address import Opener
 from .replica import Replica
 from .retry import Ending, asked_by_close_s
@@ -54,7 +54,7 @@ class WebSocketLink:
         self._replica = replica
         self._stream: trio.abc.Stream | None = None
         self._socket: WebSocketConnection | None = None
-        self._pause = trio.CancelScope()
+        self._heartbeat_due = AlarmClock()
 
     async def run(self, take: Callable[[ServerMessage], Awaitable[None]]) -> Ending:
         """Connect, and pass every event on until the connection ends.
@@ -76,6 +76,8 @@ class WebSocketLink:
                 with trio.move_on_after(CONNECT_TIMEOUT_S):
                     self._socket = await self._upgrade(nursery, self._stream)
                 if self._socket is not None:
+                    # A new connection of a session knows the interval from the one before.
+                    self._plan_heartbeat()
                     nursery.start_soon(self._beat)
                     ending = await self._read(self._socket, take)
                 nursery.cancel_scope.cancel()
@@ -142,7 +144,7 @@ class WebSocketLink:
                 interval_s = self._replica.heartbeat_interval_s
                 await take(message)
                 if interval_s != self._replica.heartbeat_interval_s:
-                    self._pause.cancel()
+                    self._plan_heartbeat()
 
     def _silence_allowed_s(self) -> float:
         interval_s = self._replica.heartbeat_interval_s
@@ -150,11 +152,14 @@ class WebSocketLink:
 
     async def _beat(self) -> None:
         while True:
-            interval_s = self._replica.heartbeat_interval_s
-            with trio.move_on_after(math.inf if interval_s is None else interval_s) as self._pause:
-                await trio.sleep_forever()
-            if interval_s == self._replica.heartbeat_interval_s:
-                await self.send(Heartbeat())
+            await self._heartbeat_due.wait()
+            await self.send(Heartbeat())
+            self._plan_heartbeat()
+
+    def _plan_heartbeat(self) -> None:
+        interval_s = self._replica.heartbeat_interval_s
+        if interval_s is not None:
+            self._heartbeat_due.set(trio.current_time() + interval_s)
 
 
 def _ending(closed: ConnectionClosed) -> Ending:

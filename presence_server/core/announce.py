@@ -57,7 +57,15 @@ def board_queued(
 ) -> BoardQueued:
     """Where in the line a session stands; 1 is next."""
     return BoardQueued(
-        QueuedPayload(board_id, session.session_id, position, queue_length, limits.capacity)
+        QueuedPayload(
+            board_id=board_id,
+            session_id=session.session_id,
+            position=position,
+            queue_length=queue_length,
+            capacity=limits.capacity,
+            user_id=session.profile.user_id,
+            heartbeat_interval_s=limits.heartbeat_interval_s,
+        )
     )
 
 

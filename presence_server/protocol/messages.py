@@ -92,6 +92,8 @@ class QueuedPayload(Struct, frozen=True):
     position: int
     queue_length: int
     capacity: int
+    user_id: str
+    heartbeat_interval_s: float
 
 
 class BoardQueued(Struct, frozen=True, tag_field="type", tag="board:queued"):

@@ -57,8 +57,10 @@ def joined(
     )
 
 
-def queued(position: int) -> BoardQueued:
-    return BoardQueued(QueuedPayload("b1", "s1", position, position, 100))
+def queued(position: int, heartbeat_interval_s: float = 30.0) -> BoardQueued:
+    return BoardQueued(
+        QueuedPayload("b1", "s1", position, position, 100, "me", heartbeat_interval_s)
+    )
 
 
 METADATA = Raw(b'{"tool":"pen"}')

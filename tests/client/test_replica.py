@@ -37,7 +37,7 @@ def test_a_snapshot_replaces_what_was_known() -> None:
 def test_a_place_in_the_queue_ends_with_joining() -> None:
     replica = Replica()
     replica.apply(queued(3))
-    assert (replica.position, replica.session_id) == (3, "s1")
+    assert (replica.position, replica.session_id, replica.self_id) == (3, "s1", "me")
     replica.apply(joined())
     assert replica.position is None
 

@@ -123,6 +123,15 @@ class TestSpeaking:
         beats: list[ClientMessage] = server.peers[0].received
         assert sum(isinstance(message, Heartbeat) for message in beats) == 3
 
+    async def test_beats_in_the_queue_as_often_as_the_server_wants(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(queued(2, heartbeat_interval_s=4)))
+        async with connect(HOST, "b1", open_stream=server.open_stream):
+            await trio.sleep(13)
+        beats: list[ClientMessage] = server.peers[0].received
+        assert sum(isinstance(message, Heartbeat) for message in beats) == 3
+
     async def test_shows_a_new_token_now_and_next_time(
         self, autojump_clock: MockClock, nursery: trio.Nursery
     ) -> None:

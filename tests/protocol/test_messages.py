@@ -45,9 +45,17 @@ EVENTS: list[tuple[m.ServerMessage, str, dict[str, object]]] = [
         },
     ),
     (
-        m.BoardQueued(m.QueuedPayload("b", "s", 1, 2, 100)),
+        m.BoardQueued(m.QueuedPayload("b", "s", 1, 2, 100, "u", 30.0)),
         "board:queued",
-        {"board_id": "b", "session_id": "s", "position": 1, "queue_length": 2, "capacity": 100},
+        {
+            "board_id": "b",
+            "session_id": "s",
+            "position": 1,
+            "queue_length": 2,
+            "capacity": 100,
+            "user_id": "u",
+            "heartbeat_interval_s": 30.0,
+        },
     ),
     (
         m.UserJoined(m.UserJoinedPayload(ADA, 9)),

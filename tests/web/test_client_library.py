@@ -16,7 +16,7 @@ _SCRIPTS = sorted(path.name for path in _HERE.glob("*.test.mjs"))
 def _node() -> str:
     found = shutil.which("node")
     if found is None:
-        message = "needs Node.js 20 or later, which is not on this machine"
+        message = "needs Node.js 18 or later, which is not on this machine"
         if os.environ.get("CI") == "true":
             pytest.fail(message, pytrace=False)
         pytest.skip(message)

@@ -21,8 +21,9 @@ export class ActivityTracker {
   #timer;
   /** @type {AbortController | null} */
   #listening = null;
-  #idleAfterMs = 60_000;
-  #awayAfterMs = 180_000;
+  // Until the server has told them, nobody is idle or away.
+  #idleAfterMs = Infinity;
+  #awayAfterMs = Infinity;
   /** @type {Activity} */
   #observed = 'active';
   /** @type {Activity | null} */

@@ -51,8 +51,6 @@ import { BoardReplica } from './presence-replica.js';
 
 const BOARD_ID = /^[A-Za-z0-9_\-.:~]{1,128}$/;
 const CONGESTED_BYTES = 64 * 1024;
-// The queue does not say how often to send one.
-const QUEUED_HEARTBEAT_MS = 30_000;
 
 /**
  * A user on a board.
@@ -117,7 +115,7 @@ export class PresenceClient extends EventTarget {
     return this.#replica.users;
   }
 
-  /** Who the server says this is; null before the first join. @returns {string | null} */
+  /** Who the server says this is; null until it has said so. @returns {string | null} */
   get userId() {
     return this.#userId;
   }
@@ -237,8 +235,9 @@ export class PresenceClient extends EventTarget {
   /** @param {any} payload */
   #queued(payload) {
     const entered = this.state !== 'queued';
-    this.#connection.settled(payload.session_id, entered ? QUEUED_HEARTBEAT_MS : null);
+    this.#connection.settled(payload.session_id, entered ? payload.heartbeat_interval_s * 1000 : null);
     if (entered) this.#connection.tokenAccepted();
+    this.#userId = payload.user_id;
     this.#clearUsers();
     const { position, queue_length: queueLength, capacity } = payload;
     this.#become({ state: 'queued', position, queueLength, capacity });

@@ -17,7 +17,7 @@ export class Liveness {
   #dead;
   #beatTimer;
   #answerTimer;
-  #intervalMs = 30_000;
+  #intervalMs = 0;
   #answerDueAt = Infinity;
   #lastHeardAt = 0;
 

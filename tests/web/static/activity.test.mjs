@@ -128,7 +128,7 @@ test('nothing is said while there is nobody to say it to', () => {
   page.socket.open();
   page.client.setStatus('away');
   page.client.moveCursor(1, 1);
-  page.socket.receive('board:queued', { session_id: 'q', position: 1, queue_length: 1, capacity: 1 });
+  page.socket.receive('board:queued', { session_id: 'q', position: 1, queue_length: 1, capacity: 1, user_id: 'ada', heartbeat_interval_s: 30 });
   page.client.setMetadata({ a: 1 });
   assert.deepEqual(page.socket.sent, []);
 });

@@ -2,6 +2,14 @@
 
 import { PresenceClient } from '../../../presence_server/web/static/presence-client.js';
 
+// Node.js 18, which Debian 12 has, lacks it.
+globalThis.CustomEvent ??= class CustomEvent extends Event {
+  constructor(type, { detail = null } = {}) {
+    super(type);
+    this.detail = detail;
+  }
+};
+
 /** A clock whose timers run when the test moves it. */
 export class FakeClock {
   now = 1_000_000;

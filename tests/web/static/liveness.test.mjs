@@ -18,18 +18,21 @@ test('a heartbeat every heartbeat_interval_s', () => {
   }
 });
 
-test('the queue is kept alive as well', () => {
+test('in the queue heartbeats go out as often as board:queued says', () => {
   const page = new FakePage();
   page.client.connect();
   page.socket.open();
   const position = (n) => page.socket.receive('board:queued', {
-    session_id: 'q', position: n, queue_length: 5, capacity: 1,
+    session_id: 'q', position: n, queue_length: 5, capacity: 1, user_id: 'ada', heartbeat_interval_s: 12,
   });
   position(5);
-  page.clock.advance(20_000);
+  page.clock.advance(8_000);
   position(4);
-  page.clock.advance(10_000);
+  page.clock.advance(3_999);
+  assert.equal(beats(page), 0);
+  page.clock.advance(1);
   assert.equal(beats(page), 1);
+  assert.equal(page.client.userId, 'ada');
 });
 
 test('no answer within 10 s: a new socket, the same session', () => {

@@ -70,10 +70,10 @@ test('the queue shows its position, and no people', () => {
   page.socket.drop(4408);
   page.window.dispatchEvent(new Event('online'));
   page.socket.open();
-  page.socket.receive('board:queued', { session_id: 'q', position: 3, queue_length: 12, capacity: 2 });
+  page.socket.receive('board:queued', { session_id: 'q', position: 3, queue_length: 12, capacity: 2, user_id: 'ada', heartbeat_interval_s: 30 });
   assert.deepEqual(page.client.status, { state: 'queued', position: 3, queueLength: 12, capacity: 2 });
   assert.equal(page.client.users.size, 0);
-  page.socket.receive('board:queued', { session_id: 'q', position: 2, queue_length: 11, capacity: 2 });
+  page.socket.receive('board:queued', { session_id: 'q', position: 2, queue_length: 11, capacity: 2, user_id: 'ada', heartbeat_interval_s: 30 });
   assert.equal(page.client.status.position, 2);
   page.socket.receive('board:joined', {
     session_id: 'q', resumed: false, self: user('ada'), current_users: [user('ada')], capacity: 2,

@@ -61,7 +61,7 @@ test('a place in the queue is resumed over a reload', () => {
   const before = new FakePage();
   before.client.connect();
   before.socket.open();
-  before.socket.receive('board:queued', { session_id: 'q1', position: 2, queue_length: 3, capacity: 1 });
+  before.socket.receive('board:queued', { session_id: 'q1', position: 2, queue_length: 3, capacity: 1, user_id: 'ada', heartbeat_interval_s: 30 });
   before.hide();
   const after = new FakePage({}, before.storage);
   after.client.connect();
