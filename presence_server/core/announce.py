@@ -26,6 +26,9 @@ from ..protocol.messages import (
 from ..protocol.model import BoardLimits, LeaveReason
 from .roster import Session, User
 
+RETRY_AFTER_MS = 5000
+"""``retry_after_ms`` when a board, or what a user or an address may have of it, is full."""
+
 
 def board_joined(
     board_id: str,
@@ -97,15 +100,15 @@ def heartbeat_ack(now_ms: int) -> HeartbeatAck:
     return HeartbeatAck(HeartbeatAckPayload(now_ms))
 
 
-def board_full(limits: BoardLimits) -> Error:
+def board_full() -> Error:
     """No seat, and no place in the queue."""
-    return Error(ErrorPayload(ErrorCode.BOARD_FULL, "the board is full", limits.retry_after_ms))
+    return Error(ErrorPayload(ErrorCode.BOARD_FULL, "the board is full", RETRY_AFTER_MS))
 
 
-def too_many_sessions(limits: BoardLimits, setting: str) -> Error:
-    """One session more of somebody who has as many as ``setting`` allows."""
+def too_many_sessions(setting: str) -> Error:
+    """The user or the address has as many sessions as ``setting`` allows."""
     text = f"too many sessions: {setting}"
-    return Error(ErrorPayload(ErrorCode.RATE_LIMITED, text, limits.retry_after_ms))
+    return Error(ErrorPayload(ErrorCode.RATE_LIMITED, text, RETRY_AFTER_MS))
 
 
 def not_joined() -> Error:

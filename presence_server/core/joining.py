@@ -37,7 +37,7 @@ def connect(state: BoardState, event: Connect, now: float) -> None:
     elif event.may_queue and state.has_place_in_line():
         _queue(state, event, session, now)
     else:
-        state.out.append(Send(event.connection, announce.board_full(state.limits)))
+        state.out.append(Send(event.connection, announce.board_full()))
         state.out.append(Close(event.connection, CloseCode.BOARD_FULL))
     # Only now, when the newcomer shares seat or place: neither may go with the last of them.
     for old in leaving:
@@ -105,8 +105,8 @@ def restore(
 
 
 def _refuse_session(state: BoardState, event: Connect, setting: str) -> None:
-    reason = retry_reason(state.limits.retry_after_ms)
-    state.out.append(Send(event.connection, announce.too_many_sessions(state.limits, setting)))
+    reason = retry_reason(announce.RETRY_AFTER_MS)
+    state.out.append(Send(event.connection, announce.too_many_sessions(setting)))
     state.out.append(Close(event.connection, CloseCode.RATE_LIMITED, reason))
 
 

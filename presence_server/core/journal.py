@@ -14,6 +14,11 @@ from ..protocol.model import BoardLimits, PresenceRecord
 from .effects import CloseRow, Effect, Publish, SaveHeartbeats, SaveRows
 from .roster import Phase, Session, User
 
+SAVE_INTERVAL_S = 0.5
+"""How long changed rows gather before the store gets them."""
+TRACE_INTERVAL_S = 2.0
+"""The same for signs of life and cursors, which the next ones make out of date."""
+
 
 class Journal:
     """Marks sessions whose rows are behind, and turns the marks into effects.
@@ -36,17 +41,17 @@ class Journal:
         """The same, in the cursor only."""
         self._list_changed = False
 
-    def save_at(self, now: float, limits: BoardLimits) -> float:
+    def save_at(self, now: float) -> float:
         """When what there is to write is to be written; infinity if there is nothing.
 
         No later than an interval from ``now``.
         """
         # No row of all that a user has can change without the list.
         if self._list_changed or self._changed:
-            return now + limits.save_interval_s
+            return now + SAVE_INTERVAL_S
         if self._heard or self._moved:
-            interval_s = limits.trace_interval_s
-            return now + interval_s - (now + self._turn * interval_s) % interval_s
+            phase = (now + self._turn * TRACE_INTERVAL_S) % TRACE_INTERVAL_S
+            return now + TRACE_INTERVAL_S - phase
         return math.inf
 
     def heard(self, user: User, session: Session) -> None:

@@ -10,6 +10,9 @@ from .effects import Bind, SeatFree, Send
 from .roster import Phase, Session
 from .state import Alarm, BoardState
 
+NOTICE_INTERVAL_S = 1.0
+"""A session gets at most one ``board:queued`` in this time, but for those it asks for."""
+
 
 def can_admit(state: BoardState) -> bool:
     """Whether a seat is free and somebody who is there waits for one."""
@@ -64,16 +67,15 @@ def _reclaim(state: BoardState, now: float) -> None:
 
 def _tell_moved(state: BoardState, now: float) -> None:
     """Tell those whose position changed, each at most once an interval."""
-    interval = state.limits.queue_notice_interval_s
     later = math.inf
     for position, place in enumerate(state.queue, start=1):
         for session in place.sessions.values():
             if session.connection is None or session.told_position == position:
                 continue
-            if now >= session.told_at + interval:
+            if now >= session.told_at + NOTICE_INTERVAL_S:
                 _tell(state, session, position, now)
             else:
-                later = min(later, session.told_at + interval)
+                later = min(later, session.told_at + NOTICE_INTERVAL_S)
     if later < math.inf:
         state.timers.arm((Alarm.QUEUE_NOTICE, ""), later)
 

@@ -174,7 +174,7 @@ class Room:
                 assert_never(event)
         if state.line_moved:
             queueing.review(state, now)
-        save_at = state.journal.save_at(now, state.limits)
+        save_at = state.journal.save_at(now)
         if not state.sessions and save_at < math.inf:
             self._save(now)
         elif save_at < state.save_at:

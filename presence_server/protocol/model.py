@@ -89,29 +89,36 @@ class HistoryEntry(msgspec.Struct, frozen=True):
 
 
 class BoardLimits(msgspec.Struct, frozen=True):
-    """The settings a room decides by (protocol section 9). Durations in seconds."""
+    """The settings that a room decides by; ``settings/sections.py`` has their defaults.
 
-    capacity: int = 100
-    heartbeat_interval_s: float = 30.0
-    timeout_s: float = 300.0
-    idle_after_s: float = 60.0
-    away_after_s: float = 180.0
-    leave_grace_s: float = 2.0
-    reconnecting_after_s: float = 5.0
-    reclaim_after_s: float = 45.0
-    cursor_interval_ms: float = 50.0
-    queue_enabled: bool = True
-    queue_limit: int = 1000
-    queue_grace_s: float = 30.0
-    commit_wait_s: float = 0.25
-    """How long a join waits for its row before it goes on from memory."""
-    save_interval_s: float = 0.5
-    """How long changed rows gather before they are handed to the store."""
-    trace_interval_s: float = 2.0
-    """The same for signs of life and cursors, which the next ones make out of date."""
-    queue_notice_interval_s: float = 1.0
-    """At most one ``board:queued`` per session in this time."""
-    sessions_per_user: int = 100
-    """Sessions of one user on the board, those included whose connection dropped."""
-    retry_after_ms: int = 5000
-    """When somebody whom there is no place for may ask again."""
+    Attributes:
+        capacity: distinct users.
+        heartbeat_interval_s: how often a client says that it is there.
+        timeout_s: how long a session lives after its last sign of life.
+        idle_after_s: how long after the last activity a user is idle.
+        away_after_s: how long after the last activity a user is away.
+        leave_grace_s: how long a session lives after its page was left.
+        reconnecting_after_s: how long after a drop a user is shown as not connected.
+        reclaim_after_s: how long after a drop a waiting user may take the seat.
+        cursor_interval_ms: the shortest time between two events about cursors.
+        queue_enabled: whether users may wait for a seat.
+        queue_limit: how many users may wait.
+        queue_grace_s: how long a waiting user who dropped keeps the place.
+        commit_wait_s: how long a join waits for its row before it goes on from memory.
+        sessions_per_user: sessions of one user, those included whose connection dropped.
+    """
+
+    capacity: int
+    heartbeat_interval_s: float
+    timeout_s: float
+    idle_after_s: float
+    away_after_s: float
+    leave_grace_s: float
+    reconnecting_after_s: float
+    reclaim_after_s: float
+    cursor_interval_ms: float
+    queue_enabled: bool
+    queue_limit: int
+    queue_grace_s: float
+    commit_wait_s: float
+    sessions_per_user: int

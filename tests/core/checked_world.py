@@ -30,6 +30,7 @@ from presence_server.core.events import (
     Tick,
     Updated,
 )
+from presence_server.core.journal import SAVE_INTERVAL_S, TRACE_INTERVAL_S
 from presence_server.protocol.errors import CloseCode, ErrorCode
 from presence_server.protocol.messages import (
     BoardJoined,
@@ -370,8 +371,8 @@ class CheckedWorld(World):
                 assert position == ref.position(session.user_id) or now < at + 1.0
 
     def _check_store(self) -> None:
-        """They lag by at most ``save_interval_s``, in cursors by ``trace_interval_s``."""
-        now, soon, late = self.now, self.limits.save_interval_s, self.limits.trace_interval_s
+        """They lag by at most ``SAVE_INTERVAL_S``, in cursors by ``TRACE_INTERVAL_S``."""
+        now, soon, late = self.now, SAVE_INTERVAL_S, TRACE_INTERVAL_S
         current, published = self.room.current_users(), self.published
         for with_cursors, patience in ((False, soon), (True, late)):
             if _listed(current, with_cursors) == _listed(published, with_cursors):

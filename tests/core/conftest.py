@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from presence_server.protocol.model import BoardLimits
 from tests.core.world import World
+from tests.limits import board_limits
 
 
 @pytest.fixture
 def board() -> World:
     """An ordinary board with ordinary settings."""
-    return World(BoardLimits())
+    return World(board_limits())
 
 
 @pytest.fixture
 def bench() -> World:
     """A board with one seat."""
-    return World(BoardLimits(capacity=1))
+    return World(board_limits(capacity=1))

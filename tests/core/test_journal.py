@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 from presence_server.core.effects import CloseRow, Effect, Publish, SaveHeartbeats, SaveRows
-from presence_server.core.journal import Journal
+from presence_server.core.journal import SAVE_INTERVAL_S, TRACE_INTERVAL_S, Journal
 from presence_server.core.roster import Phase, Session, User
-from presence_server.protocol.model import BoardLimits, Cursor
+from presence_server.protocol.model import Cursor
 from presence_server.protocol.profile import clean_profile
+from tests.limits import board_limits
 
-LIMITS = BoardLimits()
+LIMITS = board_limits()
 NOW = 100.0
 
 
@@ -33,7 +34,7 @@ def rows(effects: list[Effect]) -> list[str]:
 
 def test_with_nothing_behind_there_is_nothing_to_do() -> None:
     journal = Journal()
-    assert journal.save_at(NOW, LIMITS) == math.inf
+    assert journal.save_at(NOW) == math.inf
     assert drain(journal) == []
 
 
@@ -42,9 +43,9 @@ def test_signs_of_life_go_out_alone_and_once() -> None:
     for session in ada.sessions.values():
         journal.heard(ada, session)
         journal.heard(ada, session)
-    assert NOW < journal.save_at(NOW, LIMITS) <= NOW + LIMITS.trace_interval_s
+    assert NOW < journal.save_at(NOW) <= NOW + TRACE_INTERVAL_S
     assert drain(journal, ada) == [SaveHeartbeats("b", (("one", 1000), ("two", 1000)))]
-    assert journal.save_at(NOW, LIMITS) == math.inf
+    assert journal.save_at(NOW) == math.inf
 
 
 def test_a_changed_row_carries_its_sign_of_life() -> None:
@@ -69,11 +70,11 @@ def test_a_cursor_that_moved_can_wait_a_little_and_goes_to_every_row_and_to_the_
     journal, ada = Journal(), somebody("one", "two")
     ada.cursor = Cursor(1, 2)
     journal.moved(ada)
-    assert NOW < journal.save_at(NOW, LIMITS) <= NOW + LIMITS.trace_interval_s
+    assert NOW < journal.save_at(NOW) <= NOW + TRACE_INTERVAL_S
     effects = drain(journal, ada)
     assert rows(effects) == ["one", "two"]
     assert effects[-1] == Publish("b", (ada.as_seen(),))
-    assert journal.save_at(NOW, LIMITS) == math.inf
+    assert journal.save_at(NOW) == math.inf
 
 
 def test_a_cursor_that_moved_is_in_the_last_word_of_a_row() -> None:
@@ -88,12 +89,12 @@ def test_a_cursor_that_moved_is_in_the_last_word_of_a_row() -> None:
 
 
 def test_each_journal_has_its_own_turn_within_the_interval() -> None:
-    limits, turns = BoardLimits(trace_interval_s=2.0), []
+    turns = list[float]()
     for turn in (0.0, 0.25, 0.5, 0.75):
         journal = Journal(turn)
         journal.moved(somebody("one"))
-        turns.append(journal.save_at(100.0, limits))
-        assert journal.save_at(turns[-1], limits) == turns[-1] + 2
+        turns.append(journal.save_at(100.0))
+        assert journal.save_at(turns[-1]) == turns[-1] + TRACE_INTERVAL_S
     assert turns == [102.0, 101.5, 101.0, 100.5]
 
 
@@ -108,10 +109,10 @@ def test_a_row_that_is_still_to_come_stays_behind() -> None:
     journal, ada = Journal(), somebody("one", phase=Phase.ADMITTING)
     journal.user_changed(ada)
     assert rows(drain(journal, ada)) == []
-    assert journal.save_at(NOW, LIMITS) == NOW + LIMITS.save_interval_s
+    assert journal.save_at(NOW) == NOW + SAVE_INTERVAL_S
     ada.sessions["one"].phase = Phase.JOINED
     assert rows(drain(journal, ada)) == ["one"]
-    assert journal.save_at(NOW, LIMITS) == math.inf
+    assert journal.save_at(NOW) == math.inf
 
 
 def test_a_row_is_closed_behind_what_it_lacks() -> None:

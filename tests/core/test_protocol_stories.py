@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from msgspec import Raw
 
+from presence_server.core.announce import RETRY_AFTER_MS
 from presence_server.core.effects import InsertRow
 from presence_server.protocol.errors import CloseCode, ErrorCode
 from presence_server.protocol.messages import BoardJoined, BoardQueued, Error
-from presence_server.protocol.model import BoardLimits, Cursor
+from presence_server.protocol.model import Cursor
 from tests.core.watching import errors
 from tests.core.world import AWAY, EPOCH_MS, IDLE, World
+from tests.limits import board_limits
 
 
 class TestCapacity:
     def test_counts_distinct_users(self) -> None:
-        world = World(BoardLimits(capacity=2))
+        world = World(board_limits(capacity=2))
         world.connect("ada")
         world.connect("bob")
         cyd = world.connect("cyd")
@@ -31,7 +33,7 @@ class TestCapacity:
         assert bench.room.seats_taken == 1
 
     def test_counts_a_user_who_is_admitting(self) -> None:
-        world = World(BoardLimits(capacity=1), auto=False)
+        world = World(board_limits(capacity=1), auto=False)
         ada = world.connect("ada")
         assert not ada.has_joined()
         assert world.connect("bob").position == 1
@@ -91,7 +93,7 @@ class TestQueue:
         assert bench.admit_next() == []
 
     def test_full_means_board_full_and_1013(self) -> None:
-        world = World(BoardLimits(capacity=1, queue_limit=1))
+        world = World(board_limits(capacity=1, queue_limit=1))
         for name in ("ada", "bob"):
             world.connect(name)
         cyd = world.connect("cyd")
@@ -99,16 +101,16 @@ class TestQueue:
         assert cyd.closed == CloseCode.BOARD_FULL
         (error,) = cyd.inbox
         assert isinstance(error, Error)
-        assert error.payload.retry_after_ms == world.limits.retry_after_ms
+        assert error.payload.retry_after_ms == RETRY_AFTER_MS
 
     def test_full_for_new_users_still_takes_another_tab_of_one_who_waits(self) -> None:
-        world = World(BoardLimits(capacity=1, queue_limit=1))
+        world = World(board_limits(capacity=1, queue_limit=1))
         for name in ("ada", "bob"):
             world.connect(name)
         assert world.connect("bob").position == 1
 
     def test_disabled_means_board_full(self) -> None:
-        world = World(BoardLimits(capacity=1, queue_enabled=False))
+        world = World(board_limits(capacity=1, queue_enabled=False))
         world.connect("ada")
         assert world.connect("bob").closed == CloseCode.BOARD_FULL
 
@@ -179,7 +181,7 @@ class TestQueue:
         assert bench.resume(bob).has_joined()
 
     def test_a_newcomer_does_not_overtake_the_queue_while_admission_is_under_way(self) -> None:
-        world = World(BoardLimits(capacity=1), auto=False)
+        world = World(board_limits(capacity=1), auto=False)
         ada = world.connect("ada")
         bob = world.connect("bob")
         world.leave(ada)
@@ -232,7 +234,7 @@ class TestQueue:
 
 class TestAdmission:
     def test_takes_the_seat_then_the_row_then_tells(self) -> None:
-        world = World(BoardLimits(), auto=False)
+        world = World(board_limits(), auto=False)
         ada = world.connect("ada")
         world.commit(ada)
         bob = world.connect("bob")
@@ -264,7 +266,7 @@ class TestAdmission:
         assert (shown.connected, shown.joined_at) == (True, EPOCH_MS)
 
     def test_goes_on_from_memory_if_the_store_is_down(self) -> None:
-        world = World(BoardLimits(), auto=False)
+        world = World(board_limits(), auto=False)
         ada = world.connect("ada")
         world.wait(0.24)
         assert not ada.has_joined()
@@ -274,7 +276,7 @@ class TestAdmission:
         assert ada.kinds() == ["BoardJoined"]
 
     def test_applies_an_update_that_came_too_early_on_joining_newest_per_field(self) -> None:
-        world = World(BoardLimits(), auto=False)
+        world = World(board_limits(), auto=False)
         ada = world.connect("ada")
         world.update(ada, status=AWAY, cursor=Cursor(1, 1))
         world.update(ada, cursor=Cursor(2, 2))
@@ -284,7 +286,7 @@ class TestAdmission:
         assert (shown.status, shown.cursor, shown.metadata) == (AWAY, Cursor(2, 2), Raw(b"{}"))
 
     def test_of_somebody_who_leaves_before_the_row_is_there_is_never_seen(self) -> None:
-        world = World(BoardLimits(), auto=False)
+        world = World(board_limits(), auto=False)
         ada = world.connect("ada")
         world.commit(ada)
         bob = world.connect("bob")
@@ -294,7 +296,7 @@ class TestAdmission:
         assert world.rows[bob.session_id].disconnected_at is not None
 
     def test_survives_a_drop_when_the_id_is_known_from_the_queue(self) -> None:
-        world = World(BoardLimits(capacity=1), auto=False)
+        world = World(board_limits(capacity=1), auto=False)
         ada = world.connect("ada")
         bob = world.connect("bob")
         world.leave(ada)
@@ -308,7 +310,7 @@ class TestAdmission:
         assert message.payload.resumed
 
     def test_leaves_no_seat_to_a_ghost_that_dropped_while_admitting(self) -> None:
-        world = World(BoardLimits(capacity=1), auto=False)
+        world = World(board_limits(capacity=1), auto=False)
         ada = world.connect("ada")
         bob = world.connect("bob")
         cyd = world.connect("cyd")

@@ -8,12 +8,13 @@ from presence_server.core.effects import InsertRow, Publish, SaveRows
 from presence_server.core.events import ClockSet, CursorTick, Save, Tick
 from presence_server.core.room import Room
 from presence_server.protocol.messages import HeartbeatAck
-from presence_server.protocol.model import BoardLimits, Cursor, PresenceStatus, Update
+from presence_server.protocol.model import Cursor, PresenceStatus, Update
 from tests.core.world import EPOCH_MS, World
+from tests.limits import board_limits
 
 
 def test_a_new_room_is_empty_and_sleeps_for_ever() -> None:
-    room = Room("b", BoardLimits(capacity=7), EPOCH_MS)
+    room = Room("b", board_limits(capacity=7), EPOCH_MS)
     assert (room.board_id, room.limits.capacity, room.epoch_ms) == ("b", 7, EPOCH_MS)
     assert room.is_empty
     assert room.current_users() == []
@@ -138,7 +139,7 @@ def test_a_wall_clock_that_was_set_counts_from_the_next_event(board: World) -> N
 
 
 def test_a_free_seat_is_one_that_nobody_waits_for() -> None:
-    board = World(BoardLimits(capacity=1))
+    board = World(board_limits(capacity=1))
     seen = [board.room.has_free_seat]
     ada = board.connect("ada")
     seen.append(board.room.has_free_seat)
@@ -149,7 +150,7 @@ def test_a_free_seat_is_one_that_nobody_waits_for() -> None:
 
 
 def test_a_session_is_here_from_the_seat_or_the_place_in_line_to_its_end() -> None:
-    world = World(BoardLimits(capacity=1))
+    world = World(board_limits(capacity=1))
     ada, bob = world.connect("ada"), world.connect("bob")
     world.drop(ada)
     assert world.room.has_session(ada.session_id)

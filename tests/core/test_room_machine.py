@@ -35,6 +35,7 @@ from presence_server.core.events import (
 from presence_server.protocol.model import BoardLimits, Cursor, Update
 from tests.core.checked_world import CheckedWorld
 from tests.core.world import AWAY, EPOCH_MS, IDLE, ONLINE, Wire
+from tests.limits import board_limits
 
 QUICK = settings.get_current_profile_name() == "quick"
 
@@ -73,7 +74,7 @@ def limits_from(number: int) -> BoardLimits:
         "sessions_per_user": (100, 2, 1),
     }
     chosen = dict(zip(names, _pick(number, *names.values()), strict=True))
-    return BoardLimits(**chosen)  # type: ignore[arg-type]
+    return board_limits(**chosen)
 
 
 class BoardMachine(RuleBasedStateMachine):

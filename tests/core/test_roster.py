@@ -6,15 +6,15 @@ from msgspec.structs import replace
 
 from presence_server.core.roster import Phase, Session, User
 from presence_server.protocol.model import (
-    BoardLimits,
     Cursor,
     PresenceRecord,
     PresenceStatus,
     Update,
 )
 from presence_server.protocol.profile import clean_profile
+from tests.limits import board_limits
 
-LIMITS = BoardLimits()
+LIMITS = board_limits()
 ADA = clean_profile("ada")
 ONLINE, IDLE, AWAY = PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from presence_server.core.announce import RETRY_AFTER_MS
 from presence_server.core.effects import Close, CloseRow, InsertRow
 from presence_server.protocol.errors import CloseCode, ErrorCode
 from presence_server.protocol.messages import Error
-from presence_server.protocol.model import BoardLimits
 from tests.core.watching import errors, reasons, told
 from tests.core.world import Wire, World
+from tests.limits import board_limits
 
 
 @pytest.fixture
 def world() -> World:
-    return World(BoardLimits(capacity=2, sessions_per_user=3))
+    return World(board_limits(capacity=2, sessions_per_user=3))
 
 
 def test_the_refusal_says_when_to_come_back(world: World) -> None:
@@ -27,7 +28,7 @@ def is_refused(wire: Wire, setting: str) -> bool:
     (error,) = wire.inbox
     assert isinstance(error, Error)
     assert error.payload.code is ErrorCode.RATE_LIMITED
-    assert error.payload.retry_after_ms == BoardLimits().retry_after_ms
+    assert error.payload.retry_after_ms == RETRY_AFTER_MS
     return setting in error.payload.message and wire.closed == CloseCode.RATE_LIMITED
 
 
@@ -58,7 +59,7 @@ class TestSessionsOfOneUser:
         assert told(watcher, "ada") == []
 
     def test_of_whom_the_only_one_dropped_takes_over_seat_and_place(self) -> None:
-        world = World(BoardLimits(capacity=1, sessions_per_user=1))
+        world = World(board_limits(capacity=1, sessions_per_user=1))
         ada = world.connect("ada")
         bob, cyd = world.connect("bob"), world.connect("cyd")
         world.drop(ada)
@@ -70,7 +71,7 @@ class TestSessionsOfOneUser:
         assert world.listed() == ["ada"]
 
     def test_take_the_seat_before_the_old_one_goes(self) -> None:
-        world = World(BoardLimits(capacity=1, sessions_per_user=1), auto=False)
+        world = World(board_limits(capacity=1, sessions_per_user=1), auto=False)
         ada = world.connect("ada")
         world.commit(ada)
         world.drop(ada)
@@ -95,7 +96,7 @@ class TestSessionsOfOneUser:
         for _ in range(3):
             world.connect("ada")
         world.wait(1)
-        world.restart(BoardLimits(sessions_per_user=2))
+        world.restart(board_limits(sessions_per_user=2))
         assert len(world.open_rows()) == 3
         ada = world.connect("ada")
         assert ada.has_joined()

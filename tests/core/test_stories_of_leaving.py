@@ -7,9 +7,10 @@ import pytest
 from presence_server.core.effects import CloseRow
 from presence_server.protocol.errors import CloseCode
 from presence_server.protocol.messages import BoardJoined
-from presence_server.protocol.model import BoardLimits, LeaveReason
+from presence_server.protocol.model import LeaveReason
 from tests.core.watching import reasons, told
 from tests.core.world import AWAY, World
+from tests.limits import board_limits
 
 
 class TestCleanLeave:
@@ -143,7 +144,7 @@ class TestReclaim:
         assert again.position == 1
 
     def test_says_reclaimed(self) -> None:
-        world = World(BoardLimits(capacity=2))
+        world = World(board_limits(capacity=2))
         ada, bob = world.connect("ada"), world.connect("bob")
         world.connect("cyd")
         world.drop(ada)
@@ -163,7 +164,7 @@ class TestReclaim:
         assert board.listed() == ["ada"]
 
     def test_takes_the_oldest_drop_first_and_one_per_waiting_user(self) -> None:
-        world = World(BoardLimits(capacity=3, timeout_s=1000))
+        world = World(board_limits(capacity=3, timeout_s=1000))
         seated = [world.connect(name) for name in ("ada", "bob", "cyd")]
         for wire in (seated[1], seated[0], seated[2]):
             world.drop(wire)
@@ -280,7 +281,7 @@ class TestKick:
         assert reasons(ada) == []
 
     def test_reaches_a_user_who_is_admitting_and_nobody_saw(self) -> None:
-        world = World(BoardLimits(), auto=False)
+        world = World(board_limits(), auto=False)
         ada = world.connect("ada")
         world.commit(ada)
         bob = world.connect("bob")

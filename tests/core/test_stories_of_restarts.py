@@ -5,14 +5,15 @@ from __future__ import annotations
 from msgspec import Raw
 
 from presence_server.protocol.messages import BoardJoined
-from presence_server.protocol.model import BoardLimits, Cursor, LeaveReason
+from presence_server.protocol.model import Cursor, LeaveReason
 from tests.core.watching import reasons
 from tests.core.world import AWAY, EPOCH_MS, ONLINE, World
+from tests.limits import board_limits
 
 
 class TestServerRestart:
     def test_who_resumes_in_time_causes_no_leave_and_no_join(self) -> None:
-        world = World(BoardLimits(), now=10)
+        world = World(board_limits(), now=10)
         ada, bob = world.connect("ada"), world.connect("bob")
         world.wait(1)
         world.restart()
@@ -25,7 +26,7 @@ class TestServerRestart:
             assert [u.user_id for u in message.payload.current_users] == ["ada", "bob"]
 
     def test_brings_back_seat_profile_status_metadata_and_cursor(self) -> None:
-        world = World(BoardLimits(capacity=2), now=10)
+        world = World(board_limits(capacity=2), now=10)
         ada = world.connect("ada", display_name="Ada", color="#123456")
         world.update(ada, status=AWAY, metadata=b'{"a":1}', cursor=Cursor(1, 2))
         world.wait(1)
@@ -35,7 +36,7 @@ class TestServerRestart:
         assert world.room.seats_taken == 1
 
     def test_a_drop_counts_from_the_start(self) -> None:
-        world = World(BoardLimits(), now=10)
+        world = World(board_limits(), now=10)
         ada, bob = world.connect("ada"), world.connect("bob")
         world.wait(100)
         for wire in (ada, bob):
@@ -49,7 +50,7 @@ class TestServerRestart:
         assert not bob.seen("ada").connected
 
     def test_the_last_sign_of_life_counts_from_the_store(self) -> None:
-        world = World(BoardLimits(), now=10)
+        world = World(board_limits(), now=10)
         ada, bob = world.connect("ada"), world.connect("bob")
         world.wait(100)
         world.heartbeat(ada)
@@ -63,7 +64,7 @@ class TestServerRestart:
         assert reasons(bob) == [("ada", LeaveReason.TIMEOUT)]
 
     def test_pongs_alone_keep_a_session_over_a_restart(self) -> None:
-        world = World(BoardLimits(), now=10)
+        world = World(board_limits(), now=10)
         ada = world.connect("ada")
         for _ in range(30):
             world.wait(20)
@@ -73,7 +74,7 @@ class TestServerRestart:
         assert world.listed() == ["ada"]
 
     def test_a_session_that_outlived_its_time_while_the_server_was_down_is_closed(self) -> None:
-        world = World(BoardLimits(), now=10)
+        world = World(board_limits(), now=10)
         ada = world.connect("ada")
         world.wait(1)
         world.now += 299
@@ -82,20 +83,20 @@ class TestServerRestart:
         assert world.rows[ada.session_id].disconnected_at == EPOCH_MS + 310_000
 
     def test_with_a_lower_capacity_keeps_the_longest_present(self) -> None:
-        world = World(BoardLimits(capacity=3), now=10)
+        world = World(board_limits(capacity=3), now=10)
         for name in ("ada", "bob", "cyd"):
             world.connect(name)
             world.wait(1)
         tab = world.connect("ada")
         world.wait(1)
-        world.restart(BoardLimits(capacity=1))
+        world.restart(board_limits(capacity=1))
         assert world.listed() == ["ada"]
         assert world.room.seats_taken == 1
         assert world.resume(tab).has_joined()
         assert len(world.open_rows()) == 2
 
     def test_gives_the_seats_nobody_came_back_to_to_those_who_wait(self) -> None:
-        world = World(BoardLimits(capacity=1), now=10)
+        world = World(board_limits(capacity=1), now=10)
         world.connect("ada")
         world.wait(1)
         world.restart()
@@ -107,7 +108,7 @@ class TestServerRestart:
     def test_with_the_store_down_admits_those_who_wait_when_their_session_comes_back(
         self,
     ) -> None:
-        world = World(BoardLimits(capacity=2), now=10)
+        world = World(board_limits(capacity=2), now=10)
         ada = world.connect("ada")
         world.wait(1)
         world.restart(store_is_up=False)
@@ -125,7 +126,7 @@ class TestServerRestart:
         assert world.resume(ada).session_id == ada.session_id
 
     def test_with_the_store_down_what_was_written_meanwhile_survives_the_next_one(self) -> None:
-        world = World(BoardLimits(), now=10)
+        world = World(board_limits(), now=10)
         ada = world.connect("ada")
         world.update(ada, metadata=b'{"a":1}')
         world.wait(1)
@@ -141,7 +142,7 @@ class TestServerRestart:
         assert shown.metadata == Raw(b'{"a":2}')
 
     def test_leaves_alone_whom_the_room_knows_already(self) -> None:
-        world = World(BoardLimits(), now=10)
+        world = World(board_limits(), now=10)
         world.connect("ada")
         world.wait(1)
         world.restart()
@@ -149,7 +150,7 @@ class TestServerRestart:
         assert world.store_comes_back() == []
 
     def test_the_newest_metadata_survives_in_whichever_row_is_left(self) -> None:
-        world = World(BoardLimits(commit_wait_s=5), now=10, auto=False)
+        world = World(board_limits(commit_wait_s=5), now=10, auto=False)
         first = world.connect("ada")
         world.commit(first)
         second = world.connect("ada")
@@ -164,7 +165,7 @@ class TestServerRestart:
         assert shown.metadata == Raw(b'{"a":1}')
 
     def test_a_tab_keeps_its_own_status(self) -> None:
-        world = World(BoardLimits(), now=10)
+        world = World(board_limits(), now=10)
         first, second = world.connect("ada"), world.connect("ada")
         world.update(first, status=AWAY)
         world.wait(1)
@@ -172,7 +173,7 @@ class TestServerRestart:
         assert world.rows[second.session_id].status is ONLINE
 
     def test_keeps_the_places_in_the_queue(self) -> None:
-        world = World(BoardLimits(capacity=1), now=10)
+        world = World(board_limits(capacity=1), now=10)
         world.connect("ada")
         world.wait(1)
         world.restart()
@@ -184,7 +185,7 @@ class TestServerRestart:
         assert (dee.session_id, eve.session_id) == ("dee-1", "eve-1")
 
     def test_gives_a_ticket_to_one_connection_only(self) -> None:
-        world = World(BoardLimits(capacity=1), now=10)
+        world = World(board_limits(capacity=1), now=10)
         world.connect("ada")
         bob = world.return_with_ticket("bob", "bob-1", EPOCH_MS)
         other = world.return_with_ticket("eve", "bob-1", EPOCH_MS)

@@ -6,9 +6,10 @@ from msgspec import Raw
 
 from presence_server.core.effects import Broadcast, Close, Send
 from presence_server.protocol.messages import NO_METADATA, PresenceCursors, UserJoined
-from presence_server.protocol.model import BoardLimits, Cursor, LeaveReason
+from presence_server.protocol.model import Cursor, LeaveReason
 from tests.core.watching import reasons, told
 from tests.core.world import AWAY, EPOCH_MS, IDLE, ONLINE, World
+from tests.limits import board_limits
 
 
 class TestStatusWatchdog:
@@ -124,7 +125,7 @@ class TestSeveralTabs:
         assert reasons(bob) == []
 
     def test_a_held_update_of_a_second_tab_is_applied_when_that_tab_joins(self) -> None:
-        world = World(BoardLimits(), auto=False)
+        world = World(board_limits(), auto=False)
         first = world.connect("ada")
         world.commit(first)
         second = world.connect("ada")
@@ -136,7 +137,7 @@ class TestSeveralTabs:
         assert first.seen("ada").status is ONLINE
 
     def test_the_user_stays_while_only_a_tab_that_is_admitting_is_left(self) -> None:
-        world = World(BoardLimits(), auto=False)
+        world = World(board_limits(), auto=False)
         first = world.connect("ada")
         bob = world.connect("bob")
         world.commit(first)

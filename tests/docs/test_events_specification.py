@@ -25,7 +25,6 @@ from presence_server.protocol.messages import (
     encode,
     encode_users,
 )
-from presence_server.protocol.model import BoardLimits
 from presence_server.settings import Settings, setting_kinds
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +146,7 @@ def test_a_bad_example_gets_the_error_shown_below_it(example: Example) -> None:
 
 def test_errors_without_a_short_cause_are_shown_as_the_server_sends_them() -> None:
     shown = {error_of(e)[0]: json.loads(e.body) for e in examples("server") if "error" in e.body}
-    for sent in (announce.board_full(BoardLimits()), announce.not_joined()):
+    for sent in (announce.board_full(), announce.not_joined()):
         assert shown[sent.payload.code] == json.loads(encode(sent))
 
 

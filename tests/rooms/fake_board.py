@@ -12,6 +12,7 @@ from presence_server.protocol.messages import ServerMessage, decode_server
 from presence_server.protocol.model import BoardLimits, PresenceRecord, Update, UserProfile
 from presence_server.protocol.profile import clean_profile
 from presence_server.rooms.registry import Registry
+from tests.limits import board_limits
 
 EPOCH_MS = 1_000_000_000_000
 
@@ -116,7 +117,7 @@ class FakeBoard:
         self.store = FakeStore(commits_at_once=commits_at_once)
         self.metrics = FakeMetrics()
         self.registry = Registry(
-            limits or BoardLimits(), self.store, self.metrics, lambda: EPOCH_MS
+            limits or board_limits(), self.store, self.metrics, lambda: EPOCH_MS
         )
         self._numbers = iter(range(1, 1_000_000))
 

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from presence_server.core.events import Parting
-from presence_server.protocol.model import BoardLimits
+from tests.limits import board_limits
 from tests.rooms.fake_board import FakeBoard, settle
 
 
@@ -33,7 +33,7 @@ async def test_a_joiner_never_gets_a_room_that_is_ending(nursery: trio.Nursery) 
 
 
 async def test_a_refused_connection_leaves_no_room_behind(nursery: trio.Nursery) -> None:
-    board = FakeBoard(BoardLimits(capacity=1, queue_enabled=False))
+    board = FakeBoard(board_limits(capacity=1, queue_enabled=False))
     await nursery.start(board.registry.run)
     seated = board.connect("ada")
     refused = board.connect("bob")
@@ -62,7 +62,7 @@ async def test_no_room_without_a_nursery_to_hold_it() -> None:
 
 
 async def test_those_who_wait_are_counted_over_all_boards(nursery: trio.Nursery) -> None:
-    board = FakeBoard(BoardLimits(capacity=1))
+    board = FakeBoard(board_limits(capacity=1))
     await nursery.start(board.registry.run)
     seated = [board.connect("ada", board=name) for name in ("one", "two")]
     waiting = [board.connect(user, board="one") for user in ("bob", "cyd")]

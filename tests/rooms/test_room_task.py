@@ -19,7 +19,8 @@ from presence_server.protocol.messages import (
     PresenceCursors,
     UserLeft,
 )
-from presence_server.protocol.model import BoardLimits, Cursor, LeaveReason, PresenceStatus, Update
+from presence_server.protocol.model import Cursor, LeaveReason, PresenceStatus, Update
+from tests.limits import board_limits
 from tests.rooms.fake_board import FakeBoard, settle
 
 
@@ -48,7 +49,7 @@ async def test_the_watchdog_makes_a_silent_user_idle_and_then_away(
 async def test_the_watchdog_is_woken_for_a_deadline_that_comes_first(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    limits = BoardLimits(timeout_s=1000, leave_grace_s=2)
+    limits = board_limits(timeout_s=1000, leave_grace_s=2)
     async with running(FakeBoard(limits)) as board:
         stays, reloads = board.connect("ada"), board.connect("bob")
         await settle()  # The watchdog sleeps towards a deadline a minute away.
@@ -63,7 +64,7 @@ async def test_the_watchdog_is_woken_for_a_deadline_that_comes_first(
 async def test_a_freed_seat_goes_to_the_head_of_the_queue_at_once(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with running(FakeBoard(BoardLimits(capacity=1))) as board:
+    async with running(FakeBoard(board_limits(capacity=1))) as board:
         seated, first, second = (board.connect(name) for name in ("ada", "bob", "cy"))
         assert isinstance(first.take()[-1], BoardQueued)
         started = trio.current_time()
@@ -97,7 +98,7 @@ async def test_a_join_waits_for_its_row_but_not_for_ever(
 async def test_cursors_are_told_at_once_and_then_once_an_interval(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with running(FakeBoard(BoardLimits(cursor_interval_ms=50))) as board:
+    async with running(FakeBoard(board_limits(cursor_interval_ms=50))) as board:
         mover, watcher = board.connect("ada"), board.connect("bob")
         await settle()
         watcher.take()

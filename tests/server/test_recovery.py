@@ -9,11 +9,12 @@ import trio
 import trio.testing
 
 from presence_server.presence.service import PresenceService
-from presence_server.protocol.model import BoardLimits, PresenceRecord, UserProfile
+from presence_server.protocol.model import PresenceRecord, UserProfile
 from presence_server.rooms.registry import Registry
 from presence_server.server.recovery import RETRY_S, Recovery
 from presence_server.storage.errors import StorageUnavailable
 from tests.fakes import FakeMetrics, FakeStore
+from tests.limits import board_limits
 from tests.storage.records import T0, profile, record
 
 
@@ -37,7 +38,7 @@ class Service:
 async def test_it_is_asked_until_it_answers_and_the_log_says_so_once(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    registry = Registry(BoardLimits(), FakeStore(), FakeMetrics(), lambda: T0)
+    registry = Registry(board_limits(), FakeStore(), FakeMetrics(), lambda: T0)
     await nursery.start(registry.run)
     service = Service(away_for=3)
     recovery = Recovery(registry, cast("PresenceService", service))

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presence_server.protocol.model import BoardLimits
 from presence_server.settings import (
     ServerSettings,
     Settings,
@@ -51,7 +50,12 @@ class TestDefaults:
         assert settings.limits.max_message_bytes == 65536
 
     def test_give_a_room_its_own_defaults(self) -> None:
-        assert load_settings(environ={}).board_limits() == BoardLimits()
+        limits = load_settings(environ={}).board_limits()
+        assert (limits.capacity, limits.heartbeat_interval_s, limits.timeout_s) == (100, 30, 300)
+        assert (limits.idle_after_s, limits.away_after_s) == (60, 180)
+        assert (limits.leave_grace_s, limits.reconnecting_after_s) == (2, 5)
+        assert (limits.reclaim_after_s, limits.cursor_interval_ms) == (45, 50)
+        assert (limits.queue_enabled, limits.queue_limit, limits.queue_grace_s) == (True, 1000, 30)
 
     def test_let_no_address_fill_the_queues_of_all(self) -> None:
         settings = Settings()

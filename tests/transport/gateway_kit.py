@@ -25,7 +25,7 @@ from presence_server.transport.wire.deadlines import Deadlines
 from presence_server.transport.wire.limits import ConnectionLimits
 from presence_server.transport.wire.pump import Pump
 from tests.fakes import FakeMetrics, FakeStore
-from tests.limits import address_limits, connection_limits, room_entry_limits
+from tests.limits import address_limits, board_limits, connection_limits, room_entry_limits
 from tests.transport.frames import Seen, event, frame, split_frames, upgrade_request
 
 EPOCH_MS = 1_000_000_000_000
@@ -60,7 +60,9 @@ class GatewayUnderTest:
         self.metrics = FakeMetrics()
         self.clients: list[RawClient] = []
         """Their ends of the connections are closed at the end."""
-        self.registry = Registry(board or BoardLimits(), self.store, self.metrics, lambda: EPOCH_MS)
+        self.registry = Registry(
+            board or board_limits(), self.store, self.metrics, lambda: EPOCH_MS
+        )
         self.deadlines = Deadlines(self.registry.batch)
         self.pump = None if pump is None else pump(self.registry.batch)
         connection = connection or connection_limits()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from presence_server.protocol.model import BoardLimits
 from presence_server.transport.wire.pump import Pump
-from tests.limits import room_entry_limits
+from tests.limits import board_limits, room_entry_limits
 from tests.transport.frames import close
 from tests.transport.gateway_kit import GatewayUnderTest, RawClient, call, connect, join, listen
 
@@ -85,7 +84,7 @@ class TestTheLinesOfAllBoards:
         self, autojump_clock: trio.testing.MockClock
     ) -> None:
         kit = GatewayUnderTest(
-            board=BoardLimits(capacity=1), room_entry=room_entry_limits(max_waiting=2)
+            board=board_limits(capacity=1), room_entry=room_entry_limits(max_waiting=2)
         )
         async with kit.open() as nursery:
             await join(kit, nursery, "ada")

@@ -9,9 +9,8 @@ import trio
 import trio.testing
 from websockets.frames import Opcode
 
-from presence_server.protocol.model import BoardLimits
 from tests.fakes import Commits, FakeStore
-from tests.limits import connection_limits
+from tests.limits import board_limits, connection_limits
 from tests.transport.frames import close, event, frame, text
 from tests.transport.gateway_kit import GatewayUnderTest, RawClient, connect, join
 
@@ -149,7 +148,7 @@ class TestBadMessages:
 
     async def test_are_signs_of_life(self, autojump_clock: Clock) -> None:
         kit = GatewayUnderTest(
-            board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
+            board=board_limits(timeout_s=10, heartbeat_interval_s=5),
             connection=connection_limits(ping_interval_s=1000),
         )
         async with kit.open() as nursery:
@@ -224,7 +223,7 @@ class TestParting:
             assert await watcher.answers() == []
 
     async def test_from_the_page_ends_it_after_the_grace(self, autojump_clock: Clock) -> None:
-        kit = GatewayUnderTest(board=BoardLimits(leave_grace_s=2))
+        kit = GatewayUnderTest(board=board_limits(leave_grace_s=2))
         async with kit.open() as nursery:
             watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
@@ -236,7 +235,7 @@ class TestParting:
 
     @pytest.mark.parametrize("data", [close(None), close(1002), close(4999), close(3000)])
     async def test_in_any_other_way_detaches(self, autojump_clock: Clock, data: bytes) -> None:
-        kit = GatewayUnderTest(board=BoardLimits(reconnecting_after_s=5))
+        kit = GatewayUnderTest(board=board_limits(reconnecting_after_s=5))
         async with kit.open() as nursery:
             watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
@@ -248,7 +247,7 @@ class TestParting:
             assert kit.store.closed == []
 
     async def test_without_a_close_frame_detaches(self, autojump_clock: Clock) -> None:
-        kit = GatewayUnderTest(board=BoardLimits(reconnecting_after_s=5))
+        kit = GatewayUnderTest(board=board_limits(reconnecting_after_s=5))
         async with kit.open() as nursery:
             watcher, ada = await join(kit, nursery, "eve"), await join(kit, nursery, "ada")
             await watcher.next_of("user:joined")
@@ -271,7 +270,7 @@ class TestParting:
 class TestLife:
     async def test_is_kept_up_by_pongs_alone(self, autojump_clock: Clock) -> None:
         kit = GatewayUnderTest(
-            board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
+            board=board_limits(timeout_s=10, heartbeat_interval_s=5),
             connection=connection_limits(ping_interval_s=4, ping_timeout_s=2),
         )
         async with kit.open() as nursery:
@@ -282,7 +281,7 @@ class TestLife:
 
     async def test_is_kept_up_by_the_peers_own_pings(self, autojump_clock: Clock) -> None:
         kit = GatewayUnderTest(
-            board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
+            board=board_limits(timeout_s=10, heartbeat_interval_s=5),
             connection=connection_limits(ping_interval_s=1000),
         )
         async with kit.open() as nursery:
@@ -296,7 +295,7 @@ class TestLife:
 
     async def test_without_a_sign_closes_with_4408(self, autojump_clock: Clock) -> None:
         kit = GatewayUnderTest(
-            board=BoardLimits(timeout_s=10, heartbeat_interval_s=5),
+            board=board_limits(timeout_s=10, heartbeat_interval_s=5),
             connection=connection_limits(ping_interval_s=1000),
         )
         async with kit.open() as nursery:
@@ -322,7 +321,7 @@ class TestLife:
 class TestJoining:
     async def test_waits_for_the_row(self, autojump_clock: Clock) -> None:
         store = FakeStore(Commits.BY_HAND)
-        kit = GatewayUnderTest(store, BoardLimits(commit_wait_s=5))
+        kit = GatewayUnderTest(store, board_limits(commit_wait_s=5))
         async with kit.open() as nursery:
             ada = await connect(kit, nursery)
             await ada.upgrade("/ws/boards/demo?user_id=ada")
@@ -335,7 +334,7 @@ class TestJoining:
     async def test_goes_on_from_memory_when_the_store_does_not_answer(
         self, autojump_clock: Clock
     ) -> None:
-        kit = GatewayUnderTest(FakeStore(Commits.BY_HAND), BoardLimits(commit_wait_s=5))
+        kit = GatewayUnderTest(FakeStore(Commits.BY_HAND), board_limits(commit_wait_s=5))
         async with kit.open() as nursery:
             ada = await connect(kit, nursery)
             await ada.upgrade("/ws/boards/demo?user_id=ada")

@@ -11,11 +11,10 @@ import trio
 import trio.testing
 from websockets.frames import Opcode
 
-from presence_server.protocol.model import BoardLimits
 from presence_server.transport.sessions.session_link import SessionLink
 from presence_server.transport.wire.connection import CLOSE_TIMEOUT_S, LINGER_S
 from tests.certificates import self_signed
-from tests.limits import connection_limits
+from tests.limits import board_limits, connection_limits
 from tests.transport.frames import close, event, frame, read_frames, upgrade_request
 from tests.transport.gateway_kit import GatewayUnderTest, RawClient, connect, join
 
@@ -56,7 +55,7 @@ class NoHalfClose(trio.abc.Stream):
 
 
 async def test_a_whole_life_from_joining_to_timing_out(autojump_clock: Clock) -> None:
-    board = BoardLimits(idle_after_s=60, away_after_s=180, reconnecting_after_s=5, timeout_s=300)
+    board = board_limits(idle_after_s=60, away_after_s=180, reconnecting_after_s=5, timeout_s=300)
     kit = GatewayUnderTest(board=board)
     async with kit.open() as nursery:
         watcher = await join(kit, nursery, "eve")
@@ -103,7 +102,7 @@ async def test_a_whole_life_from_joining_to_timing_out(autojump_clock: Clock) ->
 
 
 async def test_a_full_board_queues_and_admits_when_a_seat_is_free(autojump_clock: Clock) -> None:
-    kit = GatewayUnderTest(board=BoardLimits(capacity=1))
+    kit = GatewayUnderTest(board=board_limits(capacity=1))
     async with kit.open() as nursery:
         ada = await join(kit, nursery, "ada")
         bob = await connect(kit, nursery)
