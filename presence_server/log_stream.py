@@ -1,7 +1,7 @@
-"""Where logs go without anybody waiting: whoever reads them may stall.
+"""Writes log lines in a thread of its own, so that their reader cannot stop the server.
 
-A pipe that nobody empties is full after a few hundred lines, and a write to it would then
-stop the event loop, with everybody on every board, and every signal.
+A pipe that nobody reads is full after a few hundred lines. Without this, the next write would
+then stop the event loop: every board, and the handling of signals.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import TextIO
 import structlog
 
 MAX_LINES = 10_000
-"""How many wait for the reader; later ones are dropped, and counted."""
+"""How many lines may wait for the reader; later ones are dropped and counted."""
 
 log = structlog.get_logger(__name__)
 
 
 class LogStream:
-    """A text stream whose writes never block: a thread of its own passes them on.
+    """A text stream whose writes never block: a thread writes them to another stream.
 
     Args:
-        stream: where they go in the end.
-        max_lines: how many may wait.
+        stream: the thread writes here.
+        max_lines: how many lines may wait.
     """
 
     def __init__(self, stream: TextIO, max_lines: int = MAX_LINES) -> None:
@@ -40,19 +40,19 @@ class LogStream:
 
     @classmethod
     def of_stderr(cls) -> LogStream:
-        """One that leads to where stderr does, over a file of its own.
+        """A stream that leads to the same place as stderr, over a file of its own.
 
-        A write that hangs keeps the lock of its file, and at the end of the process Python
-        would wait for that of stderr.
+        A write that hangs holds the lock of its file. If that were stderr's lock, Python
+        would wait for it at the end of the process.
         """
         try:
             file = os.fdopen(os.dup(sys.stderr.fileno()), "w", errors="backslashreplace")
         except OSError:
-            return cls(sys.stderr)  # What took its place has no descriptor.
+            return cls(sys.stderr)  # A replacement of stderr without a descriptor.
         return cls(file)
 
     def write(self, text: str) -> int:
-        """Take some lines; none of them if too many wait."""
+        """Take some lines, or drop them if too many wait; returns the length of ``text``."""
         if len(self._lines) >= self._max_lines:
             self._dropped += 1
         else:
@@ -62,14 +62,14 @@ class LogStream:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: who logs does not wait."""
+        """Do nothing: the caller does not wait."""
 
     def isatty(self) -> bool:
-        """Whether somebody reads along."""
+        """Whether the lines go to a terminal."""
         return self._stream.isatty()
 
     def finish(self, timeout_s: float) -> bool:
-        """Wait until everything was passed on, or not; for the end of the process."""
+        """Wait at most ``timeout_s`` until all lines are written; False if some are not."""
         return self._idle.wait(timeout_s)
 
     def _pass_on(self) -> None:
@@ -77,32 +77,32 @@ class LogStream:
             self._wake.wait()
             self._wake.clear()
             while self._lines:
-                # What is being written still counts as waiting.
+                # The line that is being written still counts as waiting.
                 text = self._lines[0]
                 try:
                     self._stream.write(text)
                     self._stream.flush()
                 except (OSError, ValueError):
-                    pass  # Nobody reads any more, and there is nowhere to say so.
+                    pass  # The reader is gone, and there is no other place to report it.
                 self._lines.popleft()
             dropped, self._dropped = self._dropped, 0
             if dropped:
                 log.warning("log lines dropped", lines=dropped)
-                self._wake.set()  # For it may have been filtered out.
+                self._wake.set()  # The level of the log may have dropped this warning.
             elif not self._lines:
                 self._idle.set()
                 if self._lines:
                     self._idle.clear()
 
 
-def log_what_nobody_catches() -> None:
-    """Have Python tell the log, not stderr, of what ends a thread or comes up in a finalizer."""
+def log_uncaught_exceptions() -> None:
+    """Log exceptions that end a thread or are raised in a finalizer, instead of printing them."""
 
     def unraisable(found: sys.UnraisableHookArgs) -> None:
-        log.error("unraisable", where=repr(found.object), exc_info=found.exc_value)
+        log.error("a finalizer failed", where=repr(found.object), exc_info=found.exc_value)
 
     def thread_ended(found: threading.ExceptHookArgs) -> None:
-        log.error("thread ended", exc_info=found.exc_value)
+        log.error("a thread failed", exc_info=found.exc_value)
 
     sys.unraisablehook = unraisable
     threading.excepthook = thread_ended

@@ -9,7 +9,7 @@ import threading
 import pytest
 import structlog.testing
 
-from presence_server.log_stream import LogStream, log_what_nobody_catches
+from presence_server.log_stream import LogStream, log_uncaught_exceptions
 
 PATIENCE_S = 30
 
@@ -86,7 +86,7 @@ def test_it_writes_to_what_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_nobody_catches_is_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    log_what_nobody_catches()
+    log_uncaught_exceptions()
 
     class Broken:
         def __del__(self) -> None:
@@ -100,5 +100,5 @@ def test_what_nobody_catches_is_in_the_log(monkeypatch: pytest.MonkeyPatch) -> N
         thread = threading.Thread(target=end)
         thread.start()
         thread.join()
-    assert [entry["event"] for entry in logs] == ["unraisable", "thread ended"]
+    assert [entry["event"] for entry in logs] == ["a finalizer failed", "a thread failed"]
     assert [str(entry["exc_info"]) for entry in logs] == ["in a finalizer", "in a thread"]

@@ -1,4 +1,4 @@
-"""The command line (protocol section 11).
+"""The command line (section 11 of the protocol).
 
 An operator's mistake is one line on stderr and exit code 2, never a traceback.
 """
@@ -31,7 +31,7 @@ cli.add_command(load.load)
 
 
 def main() -> None:
-    """The console script."""
+    """Run the command of this process's arguments, and exit."""
     sys.exit(run(sys.argv[1:]))
 
 
@@ -52,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
         _complain(str(error))
         return 2
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain while it exits.
+        # The reader of our output is gone. Python would print an error while it exits.
         sys.stdout = None
         return 0
     return result if isinstance(result, int) else 0

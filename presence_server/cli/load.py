@@ -24,10 +24,16 @@ WIDTH, HEIGHT = 1600, 900
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to do: ``users`` spread over ``boards``, each moving ``rate`` times a second.
+    """What to do.
 
-    One board is called ``board``; of several, each has a number behind that. ``run`` makes
-    the users of one run other people than those of another.
+    Attributes:
+        server: the address.
+        users: how many, spread over the boards.
+        boards: how many boards.
+        seconds: how long.
+        rate: cursor moves of each user, per second.
+        board: the name of the one board, or the prefix of several.
+        run: part of each user id; it keeps user ids unique between runs.
     """
 
     server: str
@@ -39,12 +45,12 @@ class Plan(msgspec.Struct, frozen=True):
     run: str
 
     def board_of(self, number: int) -> str:
-        """Where a user goes."""
+        """The board of the user with this number."""
         return self.board if self.boards == 1 else f"{self.board}-{number % self.boards + 1}"
 
 
 class Tally(msgspec.Struct):
-    """What happened."""
+    """The results of a run, counted while it goes on."""
 
     joined: int = 0
     queued: int = 0
@@ -58,7 +64,7 @@ class Tally(msgspec.Struct):
 
 
 class Walk:
-    """The way of one user's cursor over the canvas, and when it was where."""
+    """The path of one user's cursor over the canvas, with the time of each position."""
 
     __slots__ = ("_sent", "_step", "_turn")
 
@@ -68,10 +74,10 @@ class Walk:
         self._sent: deque[tuple[tuple[float, float], float]] = deque(maxlen=64)
 
     def next(self, now: float) -> tuple[float, float]:
-        """Where to go at ``now``."""
+        """The next position, sent at ``now``."""
         self._step += 1
         angle = self._turn + self._step / 20
-        # No two steps of a walk are the same, so that each is known again.
+        # No two steps of a walk are equal, so each position identifies its step.
         place = (
             round(WIDTH * (0.5 + 0.45 * math.sin(angle)), 3),
             round(HEIGHT * (0.5 + 0.45 * math.sin(angle * math.sqrt(2) + self._turn)), 3),
@@ -80,7 +86,7 @@ class Walk:
         return place
 
     def sent_at(self, place: tuple[float, float]) -> float | None:
-        """When it was sent there; None if that is too long ago."""
+        """The time a position was sent; None if it is too long ago."""
         return next((at for sent, at in reversed(self._sent) if sent == place), None)
 
 
@@ -105,7 +111,7 @@ def load(
     allow_remote: bool,
     config_path: Path | None,
 ) -> int:
-    """Let many users move their cursors, and say how it went."""
+    """Let many users move their cursors, and print the results."""
     where = server or local_url(config_path)
     try:
         address = parse_address(where)
@@ -122,7 +128,7 @@ def load(
 
 
 async def generate(plan: Plan) -> Tally:
-    """Carry out a plan."""
+    """Run a plan, and return its results."""
     tally = Tally()
     walks: dict[str, Walk] = {}
     entrance = trio.CapacityLimiter(CONNECTING_AT_ONCE)
@@ -161,7 +167,7 @@ async def _user(
                 async with trio.open_nursery() as nursery:
                     if plan.rate > 0:
                         nursery.start_soon(_move, plan, client, tally, walks[user_id])
-                    # One observer a board: to measure in each of them would be the load.
+                    # One user on each board measures; more would themselves load the machine.
                     await _listen(client, tally, walks if number < plan.boards else {})
     except PresenceClosed as closed:
         tally.failed += 1
@@ -194,7 +200,7 @@ async def _move(plan: Plan, client: PresenceClient, tally: Tally, walk: Walk) ->
 
 
 def summary(plan: Plan, tally: Tally) -> str:
-    """The result in a few lines."""
+    """The results in a few lines."""
     lines = [
         f"users      {plan.users} on {plan.boards} boards of {plan.server}",
         f"joined     {tally.joined}, queued {tally.queued}, failed {tally.failed}",

@@ -11,7 +11,7 @@ from .options import config_option, database_option, read_settings
 
 @click.group()
 def migrate() -> None:
-    """Create or change the tables. Serving does "up" by itself."""
+    """Create or change the tables. The server does "up" when it starts."""
 
 
 @migrate.command()
@@ -32,7 +32,7 @@ def up(database: str | None, config_path: Path | None) -> None:
 def down(revision: str, database: str | None, config_path: Path | None) -> None:
     """Go back to REVISION, or by one; "base" drops all tables.
 
-    What the newer tables held is lost.
+    Data in the newer tables is lost.
     """
     from ..storage.migrate import downgrade
 
@@ -44,7 +44,7 @@ def down(revision: str, database: str | None, config_path: Path | None) -> None:
 @database_option
 @config_option
 def status(database: str | None, config_path: Path | None) -> int:
-    """Say where the tables stand. Exits with 1 if "up" has something to do."""
+    """Print the revision of the tables. Exits with 1 if "up" has something to do."""
     from ..storage.migrate import status as read_status
 
     found = read_status(_url(database, config_path))
@@ -52,7 +52,7 @@ def status(database: str | None, config_path: Path | None) -> int:
     if found.up_to_date:
         click.echo(f"{here}: up to date")
         return 0
-    click.echo(f"{here}: this release wants {found.newest}")
+    click.echo(f"{here}: this release needs {found.newest}")
     return 1
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings they lead to."""
+"""Options that several commands share, and the settings that result."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ config_option = click.option(
     help="TOML file of settings; without it, PRESENCE_CONFIG.",
 )
 database_option = click.option(
-    "--database", metavar="URL", help="sqlite:///file or postgresql://…; wins over all else."
+    "--database",
+    metavar="URL",
+    help="sqlite:///file or postgresql://…; wins over other sources.",
 )
 
 
 def read_settings(config_path: Path | None, **overrides: object) -> Settings:
-    """The settings of a command; ``section__key=value`` overrides, None does not.
+    """Load the settings of a command.
+
+    Args:
+        config_path: the TOML file, or None.
+        overrides: options as ``section__key=value``; None leaves the other sources alone.
 
     Raises:
-        SettingsError: with every problem.
+        SettingsError: lists every problem.
     """
     given = {
         name.replace("__", "."): value for name, value in overrides.items() if value is not None

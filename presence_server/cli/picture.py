@@ -1,4 +1,4 @@
-"""A board as text: one screen, or one line for each event. Pure."""
+"""Renders a board as text: one screen, or one line for each event. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAME_WIDTH = 32
 
 
 def line_of(event: ClientEvent) -> str | None:
-    """An event in one line; None for those that come too often to be read."""
+    """Describe an event in one line; None for events too frequent to read."""
     match event:
         case BoardJoined(payload=joined):
             names = ", ".join(sorted(_clean(user.user_id) for user in joined.current_users))
@@ -49,7 +49,7 @@ def line_of(event: ClientEvent) -> str | None:
 
 
 def screen(client: PresenceClient) -> str:
-    """Everybody on the board, one a line, those who are most present first."""
+    """List the users of the board, one a line: online first, then idle, then away."""
     title = f"{_clean(client.board_id)}: {_headline(client)}"
     order = list(_DOTS)
     users = sorted(
@@ -85,5 +85,5 @@ def _line(timestamp_ms: int, text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without what could steer the terminal: a server we watch need not be ours."""
+    """Remove characters that control the terminal: the server may not be ours."""
     return "".join(character if character.isprintable() else "�" for character in text)

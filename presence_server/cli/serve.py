@@ -9,7 +9,7 @@ import click
 from .options import config_option, database_option, read_settings
 
 LAST_LINES_S = 0.5
-"""For how long the last lines of the log are waited for."""
+"""Seconds to wait for the last lines of the log."""
 
 
 @click.command()
@@ -35,13 +35,13 @@ def serve(
     )
     import trio
 
-    from ..log_stream import LogStream, log_what_nobody_catches
+    from ..log_stream import LogStream, log_uncaught_exceptions
     from ..logs import configure_logging
     from ..server import main
 
     stream = LogStream.of_stderr()
     configure_logging(settings.logging.level, settings.logging.format, stream)
-    log_what_nobody_catches()
+    log_uncaught_exceptions()
     try:
         trio.run(main, settings)
     finally:

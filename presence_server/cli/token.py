@@ -14,7 +14,7 @@ MAX_EXPIRES_S = 100 * 366 * 86400
 
 
 @click.command()
-@click.option("--user", required=True, metavar="ID", help="Whom the token names.")
+@click.option("--user", required=True, metavar="ID", help="The user of the token.")
 @click.option(
     "--board",
     "boards",
@@ -32,9 +32,9 @@ MAX_EXPIRES_S = 100 * 366 * 86400
     default=3600,
     show_default=True,
     metavar="SECONDS",
-    help="How long the token holds.",
+    help="Lifetime of the token.",
 )
-@click.option("--kid", metavar="ID", help="Sign with this one of auth.jwt_keys.")
+@click.option("--kid", metavar="ID", help="Sign with this key of auth.jwt_keys.")
 @config_option
 def token(
     user: str,
@@ -69,7 +69,7 @@ def token(
 
 
 def _signing_key(auth: AuthSettings, kid: str | None) -> tuple[str, str]:
-    """The secret to sign with, and how."""
+    """The secret to sign with, and its algorithm."""
     keys_by_kid = auth.keys_by_kid
     if kid is not None and kid not in keys_by_kid:
         raise SettingsError([f"auth.jwt_keys: there is no key {kid!r}"])

@@ -21,9 +21,9 @@ REDRAW_S = 0.1
 @click.command()
 @click.argument("board")
 @click.option("--server", metavar="URL", help="Default: the server of the settings.")
-@click.option("--user", metavar="ID", help="Who to be there; default: a new name.")
+@click.option("--user", metavar="ID", help="User id to connect as; default: a new one.")
 @click.option("--name", default="watch", show_default=True, help="Name to show.")
-@click.option("--token", metavar="JWT", help="For a server that wants one.")
+@click.option("--token", metavar="JWT", help="Token for a server that needs one.")
 @click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @config_option
 def watch(
@@ -37,7 +37,7 @@ def watch(
 ) -> None:
     """Show who is on BOARD, live: a list on a terminal, else a line for each event.
 
-    Watching is being there: it takes a seat, and others see it.
+    The watcher is a user of the board: it takes a seat, and others see it.
     """
     if token_file is not None:
         token = token_file.read_text(encoding="utf-8").strip()
@@ -47,7 +47,7 @@ def watch(
 
 
 def local_url(config_path: Path | None) -> str:
-    """The server that these settings start, seen from this machine."""
+    """The address, on this machine, of the server that these settings start."""
     settings = load_server_settings(config_path)
     everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
     host = "127.0.0.1" if everywhere else settings.host.strip("[]")
@@ -63,7 +63,7 @@ async def _watch(
 
 
 async def follow(client: PresenceClient, out: TextIO) -> None:
-    """Show a client's board on ``out`` until the client is closed."""
+    """Write a client's board to ``out`` until the client is closed."""
     if not out.isatty():
         async for event in client:
             line = picture.line_of(event)
@@ -81,7 +81,7 @@ async def follow(client: PresenceClient, out: TextIO) -> None:
                 out.flush()
                 await changed.wait()
                 changed = trio.Event()
-                # A board where everybody moves would keep the terminal busy otherwise.
+                # Otherwise a busy board would redraw the terminal without a pause.
                 await trio.sleep(REDRAW_S)
 
         nursery.start_soon(redraw)

@@ -1,4 +1,4 @@
-"""Puts the parts together; the only package that knows concrete classes."""
+"""Creates all parts and runs them; the only package that knows concrete classes."""
 
 from .lifetimes import serve
 from .listening import ListeningAddress

@@ -22,21 +22,21 @@ class ListeningAddress(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The address a browser takes."""
+        """The address for a browser."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
 
     @property
     def ws_url(self) -> str:
-        """The address a WebSocket client takes."""
+        """The address for a WebSocket client."""
         return "ws" + self.url.removeprefix("http")
 
 
 async def open_listeners(settings: Settings) -> list[socket.socket]:
-    """Non-blocking listening sockets.
+    """Open non-blocking listening sockets on ``server.host`` and ``server.port``.
 
     Raises:
-        SettingsError: the address cannot be listened on.
+        SettingsError: the address cannot be used.
     """
     host, port = settings.server.host, settings.server.port
     try:
@@ -53,15 +53,15 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
         sock = socket.socket(fileno=listener.socket.detach())
         sock.setblocking(False)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # Accepted sockets inherit it; it ends a peer that shuts its window.
+            # Accepted sockets inherit this limit. It ends a connection whose peer reads nothing.
             limits = settings.limits
-            patience_s = limits.ping_interval_s + limits.ping_timeout_s
+            silence_s = limits.ping_interval_s + limits.ping_timeout_s
             sock.setsockopt(
-                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(patience_s * 1000))
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(silence_s * 1000))
             )
         sockets.append(sock)
     if port == 0:
-        # Each address would get another port, and only one can be told.
+        # The system would choose another port for each address, and the log names only one.
         for sock in sockets[1:]:
             sock.close()
         del sockets[1:]
@@ -69,16 +69,16 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
 
 
 def address_of(listener: socket.socket, tls: ssl.SSLContext | None) -> ListeningAddress:
-    """Where a listening socket is."""
+    """The address of a listening socket."""
     host, port = listener.getsockname()[:2]
     return ListeningAddress(host, port, "http" if tls is None else "https")
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """The TLS side of the port, if it has one.
+    """The TLS context of the port; None without ``server.tls_certfile``.
 
     Raises:
-        SettingsError: certificate or key cannot be used.
+        SettingsError: the certificate or the key cannot be used.
     """
     certfile, keyfile = settings.server.tls_certfile, settings.server.tls_keyfile
     if certfile is None:

@@ -1,9 +1,9 @@
-"""Tells systemd how the server is: ready, alive, on its way down (sd_notify(3)).
+"""Tells systemd whether the server is ready, alive or stopping (sd_notify(3)).
 
-Without ``NOTIFY_SOCKET`` in the environment nobody asks, and nothing is sent.
+Without ``NOTIFY_SOCKET`` in the environment nothing is sent.
 
-No library does it: `systemd-python` is a C extension that has to be built, `sdnotify`
-has no watchdog and no release since 2017, and what all of them send is one datagram.
+No library is used: `systemd-python` is a C extension that has to be built, `sdnotify` has
+no watchdog and no release since 2017, and the whole protocol is one datagram.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ import trio
 log = structlog.get_logger(__name__)
 
 PINGS_PER_TIMEOUT = 2
-"""sd_watchdog_enabled(3) asks for a sign of life every half of the timeout."""
+"""sd_watchdog_enabled(3) recommends a sign of life after each half of the timeout."""
 
 
 class ServiceManager:
-    """Whoever started this process and wants to be told.
+    """The service manager that started this process, if there is one.
 
     Args:
-        address: of its datagram socket, as systemd writes it: a path, or ``@name`` for
-            an abstract one; None if there is nobody.
-        watchdog_s: without a sign of life for so long it kills this process; None if not.
+        address: its datagram socket in systemd's notation: a path, or ``@name`` for an
+            abstract socket; None: there is no service manager.
+        watchdog_s: seconds without a sign of life after which it kills this process;
+            None: it never does.
     """
 
     def __init__(self, address: str | None = None, watchdog_s: float | None = None) -> None:
@@ -36,11 +37,11 @@ class ServiceManager:
 
     @classmethod
     def of(cls, environ: Mapping[str, str] = os.environ) -> ServiceManager:
-        """The one that the environment names."""
+        """The service manager that the environment names."""
         return cls(environ.get("NOTIFY_SOCKET") or None, _watchdog_s(environ))
 
     def tell(self, **state: str) -> None:
-        """Send ``KEY=value`` lines, without waiting. Nobody there is no reason to stop."""
+        """Send ``KEY=value`` lines without waiting. A missing listener is logged, never raised."""
         if self._address is None:
             return
         lines = "\n".join(f"{name}={value}" for name, value in state.items())
@@ -52,13 +53,17 @@ class ServiceManager:
                 sock.setblocking(False)
                 sock.sendto(lines.encode(), address)
         except OSError as error:
-            log.warning("the service manager cannot be told", told=lines, error=str(error))
+            log.warning("the service manager does not listen", message=lines, error=str(error))
 
     async def keep_informed(self, url: str, stop: trio.Event) -> None:
-        """Ready now, alive from now on, and stopping once ``stop`` is set; until cancelled.
+        """Report ready, then signs of life, then stopping once ``stop`` is set.
 
-        The signs of life come from a task like all others: when the event loop hangs
-        they end, and the manager starts the server anew.
+        Runs until cancelled. The signs of life come from an ordinary task: when the event
+        loop hangs they end, and the service manager starts the server again.
+
+        Args:
+            url: the address to show in the status.
+            stop: set when the drain begins.
         """
         async with trio.open_nursery() as nursery:
             self.tell(READY="1", STATUS=f"Serving {url}")
@@ -74,7 +79,7 @@ class ServiceManager:
 
 
 def _watchdog_s(environ: Mapping[str, str]) -> float | None:
-    """The timeout, if it is meant for this process and not for one that started it."""
+    """The watchdog's timeout; None if it is for the process that started this one."""
     if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     try:

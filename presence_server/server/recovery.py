@@ -1,4 +1,4 @@
-"""Bringing back the sessions that were open in the store when the server started."""
+"""Restores the sessions that were open in the store when the server started."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RETRY_S = 1.0
 
 
 class Recovery:
-    """Puts stored sessions back into their rooms, detached; see :class:`core.events.Restore`.
+    """Puts stored sessions back into their rooms, detached, by the event ``Restore``.
 
     Args:
         registry: the rooms.
@@ -35,10 +35,11 @@ class Recovery:
         registry.on_crash = self._note_crash
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Recover every board once, then those whose room crashed; until cancelled.
+        """Recover every board once, then each board whose room crashed; until cancelled.
 
-        ``started`` is called when the first recovery is done, or the store is down and
-        it has to wait until that is back.
+        Args:
+            task_status: started when the first recovery is done, or when the store is down
+                and the recovery waits for it.
         """
         if not await self._recover(None):
             task_status.started()
@@ -52,7 +53,7 @@ class Recovery:
             for board_id in crashed:
                 if not await self._recover(board_id):
                     await self._recover_later(board_id)
-            # A room that crashes on what was stored must not do so in a tight circle.
+            # A room that crashes on its stored sessions must not do so in a tight loop.
             await trio.sleep(RETRY_S)
 
     async def _recover_later(self, board_id: str | None) -> None:
@@ -66,7 +67,7 @@ class Recovery:
         self._wake.set()
 
     async def _recover(self, board_id: str | None) -> bool:
-        """Bring back the sessions of one board or all; False if the store is down."""
+        """Restore the sessions of one board, or of all (None); False if the store is down."""
         try:
             stored = await self._service.open_sessions(board_id)
         except StorageError as error:

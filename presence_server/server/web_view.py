@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
+from typing_extensions import override
 
 from ..core.events import Kick
 from ..metrics import Metrics
@@ -22,20 +23,22 @@ from ..web.ports import (
     PresenceView,
     Readiness,
     Unavailable,
+    WebPorts,
 )
 
 
-class WebView:
-    """See :class:`web.ports.WebPorts`.
+class WebView(WebPorts):
+    """Answers the web application from the live rooms, the store and the cache.
 
     Args:
-        settings: capacity and the admin token.
-        registry: live boards are read from their rooms.
-        service: everything else.
+        settings: the capacity and the admin token come from here.
+        registry: the live boards.
+        service: the store and the cache.
         metrics: the numbers of the server.
-        verifier: checks tokens; None where everybody may read.
+        verifier: checks tokens; None: everybody may read every board.
 
-    ``is_draining`` is set once there is a gateway to ask.
+    Attributes:
+        is_draining: replaced by the gateway's answer once there is a gateway.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class WebView:
         self._capacity = settings.board.capacity
         token = settings.auth.admin_token
         self._admin_token = None if token is None else token.get_secret_value()
-        self.allowed_origins = frozenset(settings.auth.allowed_origins)
+        self._allowed_origins = frozenset(settings.auth.allowed_origins)
         self._registry = registry
         self._service = service
         self._metrics = metrics
@@ -57,12 +60,17 @@ class WebView:
         self.is_draining: Callable[[], bool] = lambda: False
 
     @property
+    @override
     def admin_token(self) -> str | None:
-        """The bearer token of the admin routes."""
         return self._admin_token
 
+    @property
+    @override
+    def allowed_origins(self) -> frozenset[str]:
+        return self._allowed_origins
+
+    @override
     def authorize(self, board_id: str, token: str | None) -> Access:
-        """In mode ``none`` everybody may read every board."""
         if self._verifier is None:
             return Access.ALLOWED
         if token is None:
@@ -73,17 +81,18 @@ class WebView:
             return Access.UNAUTHORIZED
         return Access.ALLOWED if claims.covers(board_id) else Access.FORBIDDEN
 
+    @override
     async def presence(self, board_id: str) -> PresenceView:
-        """From the live room; the cache knows boards that live elsewhere."""
         task = self._registry.get(board_id)
         if task is None:
+            # The cache knows boards that are live in another process.
             users_json = await self._service.current_users(board_id)
             return PresenceView(users_json, _count(users_json), self._capacity, 0)
         users = task.room.current_users()
         return PresenceView(encode_users(users), len(users), self._capacity, task.room.queue_length)
 
+    @override
     def boards(self) -> Sequence[BoardSummary]:
-        """The boards that are live here."""
         return [
             BoardSummary(
                 task.board_id,
@@ -94,25 +103,26 @@ class WebView:
             for task in self._registry
         ]
 
+    @override
     async def history(
         self, board_id: str, since_ms: int | None, limit: int
     ) -> Sequence[HistoryEntry]:
-        """From the store."""
         try:
             return await self._service.history(board_id, since_ms, limit)
         except StorageError as error:
             raise Unavailable(str(error)) from error
 
+    @override
     def kick(self, board_id: str, user_id: str) -> bool:
-        """Remove a user from a live board."""
         task = self._registry.get(board_id)
         if task is None or not task.room.has_user(user_id):
             return False
         task.apply(Kick(user_id))
         return True
 
+    @override
     def ready(self) -> Readiness:
-        """The port opens when the server is ready, so there is no "starting" to be seen."""
+        # The port opens when the server is ready, so nobody can see "starting".
         database, cache = self._service.database_status, self._service.cache_status
         status: Literal["ready", "degraded", "draining"] = "ready"
         if self.is_draining():
@@ -121,8 +131,8 @@ class WebView:
             status = "degraded"
         return Readiness(status, database, cache)
 
+    @override
     def metrics_text(self) -> bytes:
-        """The Prometheus text, with what the service counted."""
         counters = self._service.counters
         self._metrics.store_flushes = counters.flushes
         self._metrics.store_failures = counters.store_failures

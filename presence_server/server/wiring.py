@@ -1,4 +1,4 @@
-"""Makes the parts of one server from its settings. Nothing runs yet."""
+"""Creates the parts of one server from its settings. Nothing runs yet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .web_view import WebView
 
 
 class Parts(Struct, frozen=True):
-    """What :mod:`.run` starts and stops."""
+    """The parts that :mod:`.lifetimes` starts and stops."""
 
     registry: Registry
     recovery: Recovery
@@ -81,7 +81,7 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
 
 
 def token_verifier(settings: Settings) -> TokenVerifier | None:
-    """What checks tokens; None in mode ``none``, which has none."""
+    """The verifier of tokens; None in mode ``none``."""
     auth = settings.auth
     if auth.mode == "none":
         return None

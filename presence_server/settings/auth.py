@@ -24,7 +24,7 @@ class AuthSettings(Section):
         None, description="HMAC secret of at least 32 bytes; better PRESENCE_AUTH__JWT_SECRET_FILE."
     )
     jwt_public_key: str | None = Field(
-        None, repr=False, description="Public key (PEM) of whoever signs the tokens."
+        None, repr=False, description="Public key (PEM) of the signer of the tokens."
     )
     jwt_algorithms: tuple[Algorithm, ...] = Field(
         (), description="Algorithms accepted; empty: HS256, or RS256, ES256, EdDSA, as fits a key."
@@ -49,7 +49,7 @@ class AuthSettings(Section):
     def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
         text = None if value is None else value.get_secret_value()
         if text is not None and not text.strip():
-            raise ValueError("must not be empty")  # Or nothing at all would open the routes.
+            raise ValueError("must not be empty")  # An empty one would open the routes.
         if text is not None and (text != text.strip() or not _HEADER_TEXT.fullmatch(text)):
             raise ValueError("must be of visible ASCII characters: it is sent in a header")
         return value
@@ -101,7 +101,7 @@ class AuthSettings(Section):
 
     @property
     def default_keys(self) -> tuple[TokenKey, ...]:
-        """The keys for tokens that name none."""
+        """The keys for tokens without a ``kid``."""
         keys = []
         if self.jwt_secret is not None:
             keys.append(read_secret(self.jwt_secret.get_secret_value()))
@@ -111,7 +111,7 @@ class AuthSettings(Section):
 
     @property
     def keys_by_kid(self) -> dict[str, TokenKey]:
-        """The keys that tokens may name."""
+        """The keys that tokens name by ``kid``."""
         return {
             kid: read_key(key.get_secret_value()).restricted_to(self.jwt_algorithms)
             for kid, key in self.jwt_keys.items()

@@ -1,4 +1,4 @@
-"""All settings together, and how they are loaded."""
+"""All settings in one object, and the functions that load it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SettingsError(PresenceError):
 class Settings(BaseSettings):
     """All settings, validated and frozen.
 
-    Constructing one reads nothing from the environment; see :func:`load_settings`.
+    Constructing one reads nothing from the environment; :func:`load_settings` does.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -81,20 +81,20 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed in: the environment is read by :func:`load_settings`."""
+        """Read only the arguments: :func:`load_settings` reads the environment."""
         return (init_settings,)
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Settings:
-        """Defaults, except for these values by ``section.key``; for tests and embedding.
+        """Defaults with these values by ``section.key`` on top; for tests and embedding.
 
         Raises:
-            SettingsError: as :func:`load_settings` does.
+            SettingsError: lists every problem.
         """
         return _build([sources.Layer(sources.nest(values))])
 
     def board_limits(self) -> BoardLimits:
-        """What a room decides by."""
+        """The settings that the rules of a board depend on."""
         board, queue = self.board, self.queue
         return BoardLimits(
             capacity=board.capacity,
@@ -119,15 +119,15 @@ def load_settings(
     overrides: Mapping[str, object] | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """The settings from the command line, the environment, the TOML file, the defaults.
+    """Load the settings from the command line, the environment, the TOML file, the defaults.
 
     Args:
         config_path: the TOML file; without one, the file named by ``PRESENCE_CONFIG``.
-        overrides: what the command line said, by ``section.key``.
+        overrides: options of the command line, by ``section.key``.
         environ: the environment.
 
     Raises:
-        SettingsError: with every problem of every source.
+        SettingsError: lists every problem of every source.
     """
     return _build(_layers(config_path, overrides or {}, environ))
 
@@ -135,14 +135,14 @@ def load_settings(
 def load_server_settings(
     config_path: Path | None = None, environ: Mapping[str, str] = os.environ
 ) -> ServerSettings:
-    """Where the server of these settings listens: for clients, which lack its secrets.
+    """Load only the section ``server``: a client needs the address, and lacks the secrets.
 
     Args:
         config_path: as for :func:`load_settings`.
-        environ: likewise.
+        environ: as for :func:`load_settings`.
 
     Raises:
-        SettingsError: with every problem of the section ``server``.
+        SettingsError: lists every problem of the section ``server``.
     """
     layers = _layers(config_path, {}, environ)
     others = tuple(f"{name}." for name in Settings.model_fields if name != "server")
@@ -160,7 +160,7 @@ def load_server_settings(
 def _layers(
     config_path: Path | None, overrides: Mapping[str, object], environ: Mapping[str, str]
 ) -> list[sources.Layer]:
-    """What the sources say, the one that wins first."""
+    """The layers of all sources; the one that wins comes first."""
     if config_path is None and environ.get("PRESENCE_CONFIG"):
         config_path = Path(environ["PRESENCE_CONFIG"])
     layers = [
@@ -173,7 +173,7 @@ def _layers(
 
 
 def setting_kinds() -> dict[str, sources.Kind]:
-    """Every setting as ``section.key``, and the kind of value it takes."""
+    """Every setting as ``section.key``, with the kind of its value."""
     return {
         f"{section}.{key}": sources.kind_of(info.annotation)
         for section, field in Settings.model_fields.items()
@@ -207,7 +207,7 @@ def _build(layers: list[sources.Layer]) -> Settings:
 
 
 def _described(error: ValidationError, layers: list[sources.Layer], *section: str) -> list[str]:
-    """A line for each problem; ``section`` is where it was found, if in one alone."""
+    """One line for each problem; ``section`` is the path of the model that was validated."""
     origins = {key: name for layer in layers for key, name in layer.origins.items()}
     kinds = setting_kinds()
     problems = []

@@ -26,7 +26,7 @@ class ServerSettings(Section):
         None, description="PEM file of the private key, if the certificate file does not hold it."
     )
     drain_timeout_s: Grace = Field(
-        10, description="Seconds over which clients are told to come back after SIGTERM."
+        10, description="Seconds over which the return of clients is spread after SIGTERM."
     )
     trusted_proxies: tuple[str, ...] = Field(
         (), description="Addresses or networks whose X-Forwarded-For counts."
@@ -119,7 +119,7 @@ class BoardSettings(Section):
         5, description="Seconds after a drop until a user shows as disconnected."
     )
     reclaim_after_s: Grace = Field(
-        45, description="Seconds after a drop until somebody in the queue may take the seat."
+        45, description="Seconds after a drop until a user in the queue may take the seat."
     )
     cursor_interval_ms: float = Field(
         50, gt=0, le=60_000, description="Milliseconds between two messages about cursors."

@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, files, TOML; and how problems are told."""
+"""The sources of settings: the environment, files, TOML; and the text of problems."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ FROM_FILES = frozenset(
 )
 """Secrets, and URLs that may hold one: never echoed, and readable from ``…_FILE``."""
 
-# Kubernetes gives every pod such variables for a Service called "presence" or
+# Kubernetes sets such variables in every pod for a Service called "presence" or
 # "presence-server"; they are not misspelt settings.
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$")
 _SERVICE_LINK_VALUE = re.compile(r"(tcp|udp|sctp)://")
 
 
 class Kind(enum.Enum):
-    """The shape of a setting's value, for sources that know text only."""
+    """The form of a setting's value, for sources that hold text only."""
 
     SCALAR = "scalar"
     LIST = "list"
@@ -52,10 +52,12 @@ def kind_of(annotation: object) -> Kind:
 
 @dataclass
 class Layer:
-    """What one source says: ``values[section][key]``.
+    """The values of one source.
 
-    ``origins`` names, by ``section.key``, the variable a value came from; ``problems``
-    are those of reading, one line each.
+    Attributes:
+        values: ``values[section][key]``.
+        origins: by ``section.key``, the name of the variable that a value came from.
+        problems: problems of reading the source, one line each.
     """
 
     values: dict[str, object]
@@ -76,9 +78,9 @@ def nest(flat: Mapping[str, object]) -> dict[str, object]:
 
 
 def combined(layers: Iterable[Layer]) -> dict[str, object]:
-    """The values of all layers; of a setting that several name the first wins, whole.
+    """Merge all layers; if several set the same setting, the first one wins.
 
-    Tables, too: of the keys that sign tokens those of a later layer must not stay.
+    A table is not merged either: signing keys of a later layer must not stay valid.
     """
     values: dict[str, object] = {}
     for layer in layers:
@@ -91,7 +93,7 @@ def combined(layers: Iterable[Layer]) -> dict[str, object]:
 
 
 def read_toml(path: Path) -> Layer:
-    """The layer of a TOML file; a file that cannot be read is a problem."""
+    """Read the layer of a TOML file; a file that cannot be read becomes a problem."""
     try:
         with path.open("rb") as file:
             return Layer(tomllib.load(file))
@@ -102,10 +104,10 @@ def read_toml(path: Path) -> Layer:
 
 
 def read_environment(environ: Mapping[str, str], kinds: Mapping[str, Kind]) -> Layer:
-    """The layer of the environment.
+    """Read the layer of the environment.
 
-    A variable that is empty counts as not set, which is what compose files and shells
-    make of a value they do not have.
+    An empty variable counts as not set: compose files and shells produce one for a value that
+    they do not have.
     """
     layer = Layer({})
     flat: dict[str, object] = {}
@@ -140,7 +142,7 @@ def _by_rank(item: tuple[str, str]) -> tuple[bool, str]:
 
 
 def _setting_of(name: str, text: str) -> str | None:
-    """The setting a variable names, as ``section.key``; None if it is not for us."""
+    """The setting that a variable names, as ``section.key``; None for other variables."""
     short = SHORT_NAMES.get(name.removesuffix("_FILE"))
     if short is not None:
         return short + ("_file" if name.endswith("_FILE") else "")
@@ -165,7 +167,7 @@ def _parse(text: str, kind: Kind) -> object:
 
 
 def describe(error: ErrorDetails, kinds: Iterable[str], origins: Mapping[str, str]) -> list[str]:
-    """One line for each problem in a validation error, without secrets."""
+    """Describe each problem of a validation error in one line, without secrets."""
     path = [str(part) for part in error["loc"]]
     key = ".".join(path[:2])
     origin = _origin(key, origins)
@@ -178,7 +180,7 @@ def describe(error: ErrorDetails, kinds: Iterable[str], origins: Mapping[str, st
         ]
     if error["type"] == "value_error":
         lines = str(error["ctx"]["error"]).split("\n")
-        # The rules about several settings name them themselves.
+        # A rule about several settings names them in its text.
         return lines if len(path) < 2 else [f"{key}: {line}{origin}" for line in lines]
     shown = error["input"]
     known = key not in FROM_FILES and isinstance(shown, str | int | float)
@@ -191,7 +193,7 @@ def _origin(key: str, origins: Mapping[str, str]) -> str:
 
 
 def nearest(name: str, settings: Iterable[str]) -> str:
-    """The setting whose full name, or key alone, is most like ``name``."""
+    """The setting whose full name or key is most similar to ``name``."""
     wanted = name.lower()
 
     def likeness(setting: str) -> float:

@@ -1,7 +1,7 @@
-"""Keys that tokens are checked with, and the algorithms each of them is good for.
+"""Keys that check tokens, each with its algorithms.
 
-A key is bound to its algorithms here, once: a public key can then never be taken for
-an HMAC secret, whatever the header of a token claims.
+A key is bound to its algorithms here, once. So a public key is never used as an HMAC
+secret, even if the header of a token says so.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _CURVES: dict[str, Algorithm] = {"secp256r1": "ES256", "secp384r1": "ES384", "se
 
 
 class TokenKey(Struct, frozen=True):
-    """One key.
+    """One key for checking tokens.
 
     Attributes:
         material: the HMAC secret, or the public key.
-        algorithms: those it can check, the one to use by default first.
+        algorithms: the algorithms it can check; the first one is the default.
     """
 
     material: str | PublicKey
@@ -47,17 +47,17 @@ class TokenKey(Struct, frozen=True):
 
     @property
     def secret(self) -> str | None:
-        """What tokens can be signed with, too; None of a public key."""
+        """The secret, which can also sign tokens; None for a public key."""
         return self.material if isinstance(self.material, str) else None
 
     def restricted_to(self, allowed: tuple[Algorithm, ...]) -> TokenKey:
-        """The same key for the ``allowed`` algorithms only; without any, for its default."""
+        """The same key for the ``allowed`` algorithms only; if empty, for its default one."""
         wanted = allowed or self.algorithms[:1]
         return TokenKey(self.material, tuple(name for name in self.algorithms if name in wanted))
 
 
 def read_secret(text: str) -> TokenKey:
-    """An HMAC secret.
+    """Read an HMAC secret.
 
     Raises:
         ValueError: it is too short, or a PEM file.
@@ -70,12 +70,12 @@ def read_secret(text: str) -> TokenKey:
 
 
 def read_public_key(text: str) -> TokenKey:
-    """A public key in PEM.
+    """Read a public key in PEM.
 
     Raises:
         ValueError: it is something else, or too weak.
     """
-    # Half of this takes 50 ms to import, and most servers have no such key.
+    # Importing this takes 50 ms, and most servers have no such key.
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import (  # noqa: PLC0415
         ec,
@@ -105,7 +105,7 @@ def read_public_key(text: str) -> TokenKey:
 
 
 def read_key(text: str) -> TokenKey:
-    """A public key if it looks like one, else a secret.
+    """Read a public key if the text is PEM, else a secret.
 
     Raises:
         ValueError: it is neither, or too weak.

@@ -1,4 +1,4 @@
 """Plain HTTP: the demo's pages, the REST API, health and metrics.
 
-Knows the rest of the server by :mod:`.ports` only.
+This package knows the rest of the server by :mod:`.ports` only.
 """

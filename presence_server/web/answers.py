@@ -1,4 +1,4 @@
-"""JSON answers, and errors in their one shape."""
+"""JSON answers, and the one form of every error."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from ..protocol.errors import HttpError
 
 
 class ErrorBody(msgspec.Struct):
-    """One word for programs, one sentence for people."""
+    """An error: one word for programs, one sentence for people."""
 
     code: str
     message: str
 
 
 class ErrorAnswer(msgspec.Struct):
-    """What every error looks like."""
+    """The JSON of every error."""
 
     error: ErrorBody
 
 
 class HealthAnswer(msgspec.Struct):
-    """The process runs."""
+    """The answer of `/healthz`: the process runs."""
 
     status: Literal["ok"] = "ok"
 
 
 def json_response(value: object, status: int = 200) -> Response:
-    """``value`` as compact JSON, which nobody is to keep."""
+    """Answer with ``value`` as compact JSON that no cache may keep."""
     response = Response(msgspec.json.encode(value), status=status, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def error_response(error: HttpError) -> Response:
-    """``{"error": {"code", "message"}}``."""
+    """Answer with ``{"error": {"code", "message"}}`` and the error's status and headers."""
     response = json_response(ErrorAnswer(ErrorBody(error.code, error.message)), error.status)
     response.headers.update(error.headers)
     return response

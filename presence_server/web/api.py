@@ -1,4 +1,4 @@
-"""The REST API (protocol section 7)."""
+"""The REST API: boards, history, kick (section 7 of the protocol)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 class PresenceAnswer(msgspec.Struct):
-    """Who is on a board, and how many wait."""
+    """The users of a board, and how many wait in its queue."""
 
     board_id: str
     users: Annotated[
         msgspec.Raw,
-        # They come encoded from the cache.
+        # The cache holds them encoded.
         msgspec.Meta(
             extra_json_schema={
                 "type": "array",
@@ -40,14 +40,14 @@ class PresenceAnswer(msgspec.Struct):
 
 
 class KickAnswer(msgspec.Struct):
-    """Who was removed, and from where."""
+    """The user who was removed, and the board."""
 
     board_id: str
     user_id: str
 
 
 def create_api(ports: WebPorts) -> Blueprint:
-    """The routes under ``/api``."""
+    """Create the routes under ``/api``."""
     api = Blueprint("api", __name__, url_prefix="/api")
 
     @api.get("/boards/<any_text:board_id>/presence")
@@ -61,7 +61,7 @@ def create_api(ports: WebPorts) -> Blueprint:
         )
 
     if ports.admin_token:
-        # Without one they do not exist, by whatever method: there is nothing to guess.
+        # Without a token these routes do not exist, so there is nothing to guess.
         _add_admin_routes(api, ports, ports.admin_token)
     return api
 
@@ -94,7 +94,7 @@ def _add_admin_routes(api: Blueprint, ports: WebPorts, admin_token: str) -> None
 
 
 def _token() -> str | None:
-    """The token of the request: the header's, else the query's."""
+    """The token in the header of the request, else the one in its query."""
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
@@ -103,7 +103,7 @@ def _token() -> str | None:
 
 def _require_admin(expected: str) -> None:
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
-    # Compared even if the scheme is wrong, and in constant time.
+    # In constant time, and even if the scheme is wrong.
     same = hmac.compare_digest(shown.strip().encode(), expected.encode())
     if not (same and scheme.lower() == "bearer"):
         raise HttpError(401, "UNAUTHORIZED", "this needs the admin token", _CHALLENGE)

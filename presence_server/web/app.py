@@ -1,4 +1,4 @@
-"""The web application: pages, health, metrics, and what every answer has."""
+"""The web application: pages, health, metrics, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ log = structlog.get_logger(__name__)
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MAX_BODY_BYTES = 16_384
-"""No route reads a body."""
+"""No route reads a body, so a larger one is refused."""
 
 _HEADERS = {
     # ws: and wss: because 'self' does not cover them in every browser. Avatars may come
-    # from anywhere; nothing else does.
+    # from any site, and nothing else may.
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' https: http: data:; connect-src 'self' ws: wss:;"
         " style-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none';"
         " base-uri 'none'; form-action 'self'"
     ),
-    # An address may have held a token.
+    # The address of a page may hold a token.
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
 
 class AnyText(BaseConverter):
-    """Any characters, slashes and line ends too: ids are checked by us, who answer 400, not 404."""
+    """Any characters, slashes and line ends too: the routes check ids and answer 400, not 404."""
 
     regex = "(?s:.+?)"
     part_isolating = False
 
 
 def create_app(ports: WebPorts) -> QuartTrio:
-    """The application, for an ASGI server that runs on Trio."""
+    """Create the application, for an ASGI server that runs on Trio."""
     app = QuartTrio("presence_server.web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    # Exceptions are ours to answer, whoever drives the application.
+    # This application answers exceptions itself, under a test client too.
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.converters["any_text"] = AnyText
     app.url_map.merge_slashes = False
@@ -83,7 +83,7 @@ def _add_pages(app: QuartTrio) -> None:
 
     @app.get("/favicon.ico")
     async def favicon() -> Response:
-        # Browsers ask for it by themselves when they show JSON.
+        # Browsers request it by themselves when they show JSON.
         return static_files.respond(files["favicon.svg"])
 
     @app.get("/static/<any_text:name>")
@@ -92,7 +92,7 @@ def _add_pages(app: QuartTrio) -> None:
         if file is None:
             raise HttpError(404, "NOT_FOUND", "there is no such file")
         response = static_files.respond(file)
-        # Pages of other sites may use the client library; these files are no secret.
+        # Pages of other sites may use the client library: these files are not secret.
         response.headers["Access-Control-Allow-Origin"] = "*"
         return response
 
@@ -116,12 +116,12 @@ def _add_health(app: QuartTrio, ports: WebPorts) -> None:
 
 
 def _add_description(app: QuartTrio) -> None:
-    """Last, for it describes the routes that are there."""
+    """Add `/openapi.json`, after all routes that it describes."""
 
     @app.get("/openapi.json")
     async def openapi() -> Response:
         response = Response(document, content_type=JSON)
-        # Pages that show such documents may be of other sites; it is no secret.
+        # Pages of other sites may show the document: it is not a secret.
         response.headers["Access-Control-Allow-Origin"] = "*"
         return response
 
@@ -154,7 +154,7 @@ def _add_errors(app: QuartTrio) -> None:
 
 
 _MESSAGES = {
-    404: "there is nothing here",
+    404: "there is no such page",
     405: "the method is not allowed here",
     413: "the body is too large",
 }

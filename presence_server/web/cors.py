@@ -1,4 +1,4 @@
-"""Which pages of other sites may read the API: those that may connect, and no others."""
+"""Lets pages of other sites read the API if they may also connect."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _MAX_AGE_S = 600
 
 
 def add_cors_headers(response: Response, allowed: AbstractSet[str]) -> None:
-    """Let the page that asks read the answer if its origin is allowed.
+    """Let the page that sent the request read the answer if its origin is allowed.
 
     Args:
-        response: the answer to the request at hand.
+        response: the answer to the current request.
         allowed: exact origins, or ``*`` for all (``auth.allowed_origins``).
     """
     if not allowed or not request.path.startswith(_PREFIX):
@@ -26,7 +26,7 @@ def add_cors_headers(response: Response, allowed: AbstractSet[str]) -> None:
         return
     headers["Access-Control-Allow-Origin"] = "*" if "*" in allowed else origin
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        # Tokens come in a header that is asked for by name; cookies are never used.
+        # A token comes in a header, which must be allowed by name; cookies are never used.
         headers["Access-Control-Allow-Methods"] = "GET, DELETE"
         headers["Access-Control-Allow-Headers"] = "Authorization"
         headers["Access-Control-Max-Age"] = str(_MAX_AGE_S)

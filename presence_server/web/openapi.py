@@ -1,7 +1,7 @@
 """The HTTP API described for machines: OpenAPI 3.1, from the routes and the answers' types.
 
-The paths are those the application has, the schemas those it encodes; only the words are
-written here. A route without words is refused, when the application is made.
+The paths come from the application's routes, the schemas from the types that it encodes. Only
+the words are written here. A route without words stops the start of the application.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Schema = dict[str, object]
 
 
 class Route(Struct, frozen=True):
-    """A route of the application, as the framework has it."""
+    """A route of the application, with the framework's name and rule."""
 
     endpoint: str
     rule: str
@@ -34,10 +34,16 @@ class Route(Struct, frozen=True):
 
 
 class Words(Struct, frozen=True, kw_only=True):
-    """What the routes cannot say themselves.
+    """The description of a route, which the framework does not have.
 
-    ``answer`` is the type of the JSON of status 200; None: ``media_type`` without a schema.
-    ``errors`` are the other statuses, each with when it is given.
+    Attributes:
+        summary: one line about the route.
+        answer: the type of the JSON of status 200; None: ``media_type`` without a schema.
+        media_type: of the answer.
+        errors: the other statuses, each with its reason.
+        failing_answer: whether the errors have the form of ``answer``, too.
+        security: the key of the security scheme; None: everybody may call it.
+        query: the parameters of the query.
     """
 
     summary: str
@@ -45,7 +51,6 @@ class Words(Struct, frozen=True, kw_only=True):
     media_type: str = JSON
     errors: dict[int, str] = {}
     failing_answer: bool = False
-    """Whether the errors have the shape of ``answer`` too."""
     security: str | None = None
     query: tuple[Schema, ...] = ()
 
@@ -84,19 +89,19 @@ def _query(name: str, meaning: str, schema: Schema) -> Schema:
     return {"name": name, "in": "query", "description": meaning, "schema": schema}
 
 
-_NO_BOARD_ID = {400: "The board id is none, or a parameter is not what it must be."}
+_BAD_REQUEST = {400: "The board id or a parameter is not valid."}
 _ADMIN = {
-    401: "Not the admin token.",
-    404: "The server has no admin token, and so no such route; or the subject is not there.",
+    401: "The admin token is missing or wrong.",
+    404: "The server has no admin token, and so no such route; or the user is not there.",
 }
 _PAGE = "text/html"
 
 WORDS = {
     "api.presence": Words(
-        summary="Who is on a board; nobody on one that is not live",
+        summary="The users of a board; none if it is not live",
         answer=PresenceAnswer,
-        errors=_NO_BOARD_ID
-        | {401: "No token for the board, or a bad one.", 403: "The token is for other boards."},
+        errors=_BAD_REQUEST
+        | {401: "The token is missing or not valid.", 403: "The token is for other boards."},
         security="token",
     ),
     "api.boards": Words(
@@ -108,17 +113,17 @@ WORDS = {
     "api.history": Words(
         summary="Past and present sessions of a board, newest first",
         answer=list[HistoryEntry],
-        errors=_NO_BOARD_ID | _ADMIN | {503: "The store does not answer."},
+        errors=_BAD_REQUEST | _ADMIN | {503: "The store does not answer."},
         security="admin",
         query=(
             _query(
                 "since",
-                "Only sessions that were open then or later; milliseconds since the epoch.",
+                "Only sessions that were open at this time or later; milliseconds since the epoch.",
                 {"type": "integer", "minimum": 0, "maximum": MAX_SINCE_MS},
             ),
             _query(
                 "limit",
-                "How many at most.",
+                "The largest number of sessions to return.",
                 {
                     "type": "integer",
                     "minimum": 1,
@@ -131,12 +136,12 @@ WORDS = {
     "api.kick": Words(
         summary="Remove a user from a board",
         answer=KickAnswer,
-        errors=_NO_BOARD_ID | _ADMIN,
+        errors=_BAD_REQUEST | _ADMIN,
         security="admin",
     ),
     "healthz": Words(summary="Whether the process runs", answer=HealthAnswer),
     "readyz": Words(
-        summary="Whether the server takes connections, and what it has to work with",
+        summary="Whether the server accepts connections, and whether its stores answer",
         answer=Readiness,
         errors={503: "Starting or draining."},
         failing_answer=True,
@@ -144,7 +149,7 @@ WORDS = {
     "metrics": Words(summary="The numbers of the server, for Prometheus", media_type="text/plain"),
     "openapi": Words(summary="This document", answer=dict),
     "index": Words(summary="The demo board", media_type=_PAGE),
-    "board": Words(summary="The demo, on this board", media_type=_PAGE, errors=_NO_BOARD_ID),
+    "board": Words(summary="The demo, on this board", media_type=_PAGE, errors=_BAD_REQUEST),
     "favicon": Words(summary="The icon of the demo", media_type="image/svg+xml"),
     "static": Words(
         summary="A file of the demo or the client library",
@@ -154,8 +159,8 @@ WORDS = {
 }
 
 _PARAMETERS: dict[str, tuple[str, Schema]] = {
-    "board_id": ("Which board.", {"type": "string", "pattern": "^[A-Za-z0-9_.:~-]{1,128}$"}),
-    "user_id": ("Which user.", {"type": "string", "minLength": 1, "maxLength": 128}),
+    "board_id": ("The board's id.", {"type": "string", "pattern": "^[A-Za-z0-9_.:~-]{1,128}$"}),
+    "user_id": ("The user's id.", {"type": "string", "minLength": 1, "maxLength": 128}),
     "name": ("The file's path.", {"type": "string"}),
 }
 _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -175,10 +180,10 @@ _SECURITY_SCHEMES: dict[str, Schema] = {
 
 
 def describe(routes: Iterable[Route]) -> bytes:
-    """The document of an application with these routes, encoded.
+    """Encode the document of an application with these routes.
 
     Raises:
-        KeyError: nothing is written here about one of them.
+        KeyError: ``WORDS`` has no entry for one of them.
     """
     schemas, components = _schemas()
     paths: dict[str, dict[str, _Operation]] = {}
@@ -198,13 +203,13 @@ def describe(routes: Iterable[Route]) -> bytes:
 
 
 def _schemas() -> tuple[dict[str, Schema], dict[str, Schema]]:
-    """The schema of each endpoint's answer, of errors under "", and what they refer to."""
+    """The schemas of the answers by endpoint (errors under ""), and those they refer to."""
     types = {name: words.answer for name, words in WORDS.items() if words.answer is not None}
     types[""] = ErrorAnswer
     found, components = msgspec.json.schema_components(
         [*types.values(), UserObject], ref_template=REF
     )
-    # The last has no name; it is there for the answers that refer to it.
+    # UserObject comes last and without a name: other answers refer to it.
     return dict(zip(types, found, strict=False)), components
 
 
@@ -212,7 +217,7 @@ def _operation(route: Route, words: Words, schemas: dict[str, Schema]) -> _Opera
     own = schemas.get(route.endpoint)
     content = {words.media_type: _Media({} if own is None else own)}
     failing = content if words.failing_answer else {JSON: _Media(schemas[""])}
-    answers = {"200": _Answer("As asked.", content)}
+    answers = {"200": _Answer("The answer.", content)}
     answers |= {str(status): _Answer(why, failing) for status, why in words.errors.items()}
     answers["default"] = _Answer("Any other error.", {JSON: _Media(schemas[""])})
     parameters: list[Schema] = []

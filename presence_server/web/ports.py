@@ -1,4 +1,4 @@
-"""What the web needs of the server; implemented where the server is wired together."""
+"""What the web application needs from the server; `server/web_view.py` implements it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..protocol.model import HistoryEntry
 
 
 class Unavailable(PresenceError):
-    """The store does not answer now. The request gets 503."""
+    """The store does not answer now; the request gets 503."""
 
 
 class Access(enum.Enum):
-    """Whether somebody may read a board."""
+    """Whether a client may read a board, as the HTTP status of the answer."""
 
     ALLOWED = 200
     UNAUTHORIZED = 401
@@ -25,7 +25,7 @@ class Access(enum.Enum):
 
 
 class PresenceView(Struct, frozen=True):
-    """A board as ``/presence`` shows it. ``users_json`` is the array of user objects."""
+    """A board for ``/presence``; ``users_json`` is the encoded array of user objects."""
 
     users_json: bytes
     count: int
@@ -34,7 +34,7 @@ class PresenceView(Struct, frozen=True):
 
 
 class BoardSummary(Struct, frozen=True):
-    """A live board: its users, how many of them are connected, and who waits."""
+    """A live board: its users, how many of them are connected, and how many wait."""
 
     board_id: str
     count: int
@@ -43,7 +43,7 @@ class BoardSummary(Struct, frozen=True):
 
 
 class Readiness(Struct, frozen=True):
-    """What ``/readyz`` says."""
+    """The answer of ``/readyz``."""
 
     status: Literal["ready", "degraded", "starting", "draining"]
     database: Literal["ok", "down"]
@@ -51,7 +51,7 @@ class Readiness(Struct, frozen=True):
 
 
 class WebPorts(Protocol):
-    """The server, as the web sees it."""
+    """The server from the point of view of the web application."""
 
     @property
     def admin_token(self) -> str | None:
@@ -59,13 +59,13 @@ class WebPorts(Protocol):
 
     @property
     def allowed_origins(self) -> frozenset[str]:
-        """Origins of other sites whose pages may read the API; ``*`` stands for all."""
+        """The origins of other sites whose pages may read the API; ``*`` stands for all."""
 
     def authorize(self, board_id: str, token: str | None) -> Access:
-        """Whether whoever shows ``token`` (a JWT, if anything) may read a board."""
+        """Whether the bearer of ``token`` (a JWT, or None) may read a board."""
 
     async def presence(self, board_id: str) -> PresenceView:
-        """Who is on a board; nobody on one that is not live."""
+        """The users of a board; none if it is not live."""
 
     def boards(self) -> Sequence[BoardSummary]:
         """The boards that are live now."""
@@ -83,7 +83,7 @@ class WebPorts(Protocol):
         """Remove a user from a board; False if the user is not there."""
 
     def ready(self) -> Readiness:
-        """Whether the server takes connections, and what it has to work with."""
+        """Whether the server accepts connections, and whether its stores answer."""
 
     def metrics_text(self) -> bytes:
         """The numbers of the server in the Prometheus text format."""

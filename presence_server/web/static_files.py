@@ -1,7 +1,7 @@
 """The files of the demo and the client library, read once and served from memory.
 
-A few hundred kilobytes at most; and a name that is not in the table cannot lead out of
-the folder.
+All files together have a few hundred kilobytes. A request looks its name up in a table, so a
+name such as `../x` cannot leave the folder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib.resources.abc import Traversable
 from msgspec import Struct
 from quart import Response, request
 
-# Not from the system's table, which on some machines calls JavaScript plain text.
+# The table of some systems says that JavaScript is plain text.
 _TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
@@ -30,7 +30,7 @@ _TYPES = {
 
 
 class StaticFile(Struct, frozen=True):
-    """A file's bytes and what is said about them."""
+    """A file's bytes and the headers that describe them."""
 
     body: bytes
     content_type: str
@@ -38,7 +38,7 @@ class StaticFile(Struct, frozen=True):
 
 
 def load(folder: Traversable | None = None) -> dict[str, StaticFile]:
-    """Every file of the package's static folder of a known type, by relative path."""
+    """Read every file of a known type in the static folder; keys are relative paths."""
     return dict(_walk(folder or files(__package__) / "static", ""))
 
 
@@ -56,13 +56,13 @@ def _walk(folder: Traversable, prefix: str) -> list[tuple[str, StaticFile]]:
 
 
 def respond(file: StaticFile) -> Response:
-    """The answer to a request for a file: 304 if the browser has it already."""
+    """Answer a request for a file; 304 if the browser has it already."""
     if request.if_none_match.contains_weak(file.etag):
-        # An empty body all the same: without one, Quart iterates on asyncio.
+        # An empty body, not None: for None, Quart iterates on asyncio.
         response = Response(b"", status=304)
     else:
         response = Response(file.body, content_type=file.content_type)
     response.set_etag(file.etag)
-    # The names carry no version, so a browser asks each time, and mostly hears 304.
+    # The names carry no version, so a browser asks each time and mostly gets 304.
     response.headers["Cache-Control"] = "no-cache"
     return response

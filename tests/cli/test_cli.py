@@ -140,7 +140,7 @@ class TestMigrate:
     def test_goes_up_and_down(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         database = ["--database", f"sqlite:///{tmp_path}/presence.db"]
         assert run(["migrate", "status", *database]) == 1
-        assert capsys.readouterr().out.startswith("no tables: this release wants ")
+        assert capsys.readouterr().out.startswith("no tables: this release needs ")
         assert run(["migrate", "up", *database]) == 0
         assert run(["migrate", "up", *database]) == 0
         assert run(["migrate", "status", *database]) == 0
