@@ -1,7 +1,7 @@
-"""Alembic's entry. ``presence_server.storage.migrate`` hands over an open connection.
+"""Alembic's entry point. ``presence_server.storage.migrate`` gives it an open connection.
 
-The connection already holds the store's migration lock, and the caller commits:
-a failed migration leaves nothing behind on either dialect.
+The connection holds the store's migration lock already, and the caller commits, so a migration
+that fails leaves nothing behind on either dialect.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ VERSION_TABLE = "presence_schema_version"
 
 
 def run() -> None:
+    """Run the migrations that Alembic has chosen, on the given connection."""
     connection: Connection | None = context.config.attributes.get("connection")
     if connection is None:
         raise RuntimeError("migrations are run by: presence-server migrate up|down|status")

@@ -23,6 +23,7 @@ def _is_postgres() -> bool:
 
 
 def upgrade() -> None:
+    """Create the tables."""
     postgres = _is_postgres()
     schema = "collab" if postgres else None
     time: sa.types.TypeEngine[object] = (
@@ -96,12 +97,13 @@ def _create_presence(schema: str | None, time: sa.types.TypeEngine[object]) -> N
     )
     op.create_index("presence_history", "presence", ["board_id", "connected_at"], schema=schema)
     if schema is not None:
-        # Room on each page for the new version of a row: heartbeats and status
-        # touch no indexed column, so they stay on the page and off the indexes.
+        # Each page keeps room for the new version of a row. Heartbeats and status change no
+        # indexed column, so the new version stays on the page and changes no index.
         op.execute("ALTER TABLE collab.presence SET (fillfactor = 70)")
 
 
 def downgrade() -> None:
+    """Drop the tables with all their rows."""
     schema = "collab" if _is_postgres() else None
     op.drop_table("server_key", schema=schema)
     op.drop_table("user_profile", schema=schema)

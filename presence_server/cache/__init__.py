@@ -1,1 +1,1 @@
-"""Who is on a board now, for other services to read: Redis or this process."""
+"""The list of each live board's users, for other services to read: in Redis or in this process."""

@@ -1,4 +1,4 @@
-"""What every cache does."""
+"""What every cache does, and how it fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from ..protocol.errors import PresenceError
 
 
 class CacheError(PresenceError):
-    """The cache cannot be used as configured. One line that names the setting and the cure."""
+    """The cache cannot be used as configured.
+
+    The text is one line that names the setting and the cure.
+    """
 
 
 class CacheUnavailable(CacheError):
@@ -19,12 +22,11 @@ class CacheUnavailable(CacheError):
 class Cache(Protocol):
     """The newest list of users of each board, as JSON.
 
-    Expiry rule: a list is there from the moment ``set_many`` returns until
-    ``ttl_s`` later, unless it is set again (which starts the time anew) or
-    deleted; from then on ``get`` answers None. Reading does not prolong it.
+    Expiry rule: a list lives for ``ttl_s`` seconds after ``set_many`` returns. Setting it again
+    starts that time anew, deleting it ends it, reading it changes nothing.
 
-    The methods are asyncio coroutines, end by themselves within a few seconds,
-    and raise :class:`CacheError` or :class:`CacheUnavailable`.
+    The methods are asyncio coroutines. They end by themselves within a few seconds, and raise
+    :class:`CacheError` or :class:`CacheUnavailable`.
     """
 
     async def set_many(self, boards: Mapping[str, bytes]) -> None:
@@ -32,15 +34,18 @@ class Cache(Protocol):
         ...
 
     async def delete_many(self, board_ids: Sequence[str]) -> None:
-        """Forget some boards; one that is not there is no error."""
+        """Forget some boards; unknown ones are left out."""
         ...
 
     async def get(self, board_id: str) -> bytes | None:
-        """The list of a board, or None when there is none or it has expired."""
+        """Return the list of a board; None when there is none or it has expired."""
         ...
 
     async def identity(self) -> str:
-        """Asks the cache whether it is there. Another answer than before: it lost what it held."""
+        """Check that the cache answers, and return a name of its memory.
+
+        Another name than before means that the cache has lost its lists.
+        """
         ...
 
     async def aclose(self) -> None:

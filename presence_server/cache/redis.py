@@ -1,4 +1,4 @@
-"""The cache in Redis, for other services to read: ``presence:{board_id}``."""
+"""The cache in Redis, where other services read ``presence:{board_id}``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from typing_extensions import override
 
-from .base import CacheError, CacheUnavailable
+from .base import Cache, CacheError, CacheUnavailable
 
 _CONNECTIONS = 4
 
 
 def check_redis_url(url: str) -> str:
-    """The URL without its password; raises :class:`CacheError` naming ``redis.url``."""
+    """Return ``redis.url`` without its password, for messages.
+
+    Raises:
+        CacheError: it is not the URL of a Redis; the text names the setting.
+    """
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -34,17 +39,23 @@ def check_redis_url(url: str) -> str:
 _USE = "use redis://:password@host:6379/0, rediss://… for TLS, or unix:///path/to.sock"
 
 
-class RedisCache:
-    """See :class:`.base.Cache`."""
+class RedisCache(Cache):
+    """Keeps the lists in Redis. The first call connects.
+
+    Args:
+        url: ``redis.url``.
+        ttl_s: how long a list lives, in seconds.
+        operation_s: about how long a call may take, in seconds.
+    """
 
     def __init__(self, url: str, ttl_s: float, *, operation_s: float = 2.0) -> None:
-        """Connects with the first call; every call ends within about ``operation_s``."""
         self._shown = check_redis_url(url)
         self._url = url
         self._ttl_ms = max(1, round(ttl_s * 1000))
         self._operation_s = operation_s
         self._clients: dict[asyncio.AbstractEventLoop, Redis] = {}
 
+    @override
     async def set_many(self, boards: Mapping[str, bytes]) -> None:
         async with self._connected() as client:
             pipeline = client.pipeline(transaction=False)
@@ -52,26 +63,30 @@ class RedisCache:
                 pipeline.set(_key(board_id), users, px=self._ttl_ms)
             await pipeline.execute()
 
+    @override
     async def delete_many(self, board_ids: Sequence[str]) -> None:
         async with self._connected() as client:
             if board_ids:
                 await client.delete(*map(_key, board_ids))
 
+    @override
     async def get(self, board_id: str) -> bytes | None:
         async with self._connected() as client:
             found = await client.get(_key(board_id))
             return found if isinstance(found, bytes) else None
 
+    @override
     async def identity(self) -> str:
         async with self._connected() as client:
             try:
                 info = await client.info("server")
             except exceptions.NoPermissionError:
-                # A user who may not ask still learns whether Redis is there.
+                # A user without the right to INFO can still check that Redis answers.
                 await client.ping()
                 return "redis"
             return str(info.get("run_id", "redis"))
 
+    @override
     async def aclose(self) -> None:
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
@@ -89,7 +104,7 @@ class RedisCache:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            # Connections cannot change loops; those of a loop that is over are dead.
+            # A connection cannot change its loop, and those of a closed loop are dead.
             self._clients = {k: c for k, c in self._clients.items() if not k.is_closed()}
             pool = BlockingConnectionPool.from_url(
                 self._url,
@@ -97,7 +112,7 @@ class RedisCache:
                 timeout=self._operation_s,
                 socket_timeout=self._operation_s,
                 socket_connect_timeout=self._operation_s,
-                # One more try at once: an idle connection may be dead without our knowing.
+                # One more try at once, since an idle connection may be dead unnoticed.
                 retry=Retry(NoBackoff(), 1),
             )
             client = self._clients[loop] = Redis.from_pool(pool)

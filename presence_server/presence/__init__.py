@@ -1,8 +1,7 @@
-"""Between the rooms and what lasts: batched writes, the cache, and their faults."""
+"""What lasts of a board: sessions in the store and lists in the cache, written in batches."""
 
 from __future__ import annotations
 
-from ..protocol.model import HistoryEntry
 from .bridge import Bridge, BridgeRestarted
 from .ports import Counters, Timing
 from .service import PresenceService
@@ -12,7 +11,6 @@ __all__ = [
     "Bridge",
     "BridgeRestarted",
     "Counters",
-    "HistoryEntry",
     "PresenceService",
     "PresenceStack",
     "Timing",

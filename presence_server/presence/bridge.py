@@ -1,4 +1,4 @@
-"""The asyncio loop that database and Redis drivers run in, kept alive under Trio."""
+"""The asyncio loop in which the database and Redis drivers run, kept alive under Trio."""
 
 from __future__ import annotations
 
@@ -19,29 +19,46 @@ Ts = TypeVarTuple("Ts")
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
 _STEADY_S = 1.0
-"""A loop that lived this long earns its successor an immediate start."""
+"""After a loop that lived this long, the next one starts without a pause."""
 _IN_FLIGHT = 256
 _CALLBACKS_A_TURN = 32
 _CLOSE_S = 2.0
 _CANCEL_AGAIN_S = 0.1
+_PRIVATE_PARTS = ("_main_loop_one", "_stopped")
 
 log = structlog.get_logger(__name__)
 
 
+def check_trio_asyncio() -> None:
+    """Check that trio-asyncio has the private parts that :func:`_run_many_in_a_turn` replaces.
+
+    Raises:
+        PresenceError: a part is missing; the text names the installed version.
+    """
+    for part in _PRIVATE_PARTS:
+        if not hasattr(trio_asyncio.TrioEventLoop, part):
+            raise PresenceError(
+                f"trio-asyncio {trio_asyncio.__version__} has no TrioEventLoop.{part}, which this "
+                "server replaces; install the version that its pyproject.toml names"
+            )
+
+
 class BridgeRestarted(PresenceError):
-    """The asyncio loop ended under this call; it may or may not have done its work."""
+    """The asyncio loop ended during this call, which may or may not have done its work."""
 
 
 class Caller(Protocol):
-    """What the rest of this package needs of a bridge."""
+    """What the rest of this package needs of a bridge: :class:`Bridge`, or a test's own."""
 
     async def call(
         self, function: Callable[[*Ts], Coroutine[object, object, T]], /, *args: *Ts
-    ) -> T: ...
+    ) -> T:
+        """Run an asyncio coroutine function, and return what it returns."""
+        ...
 
 
 class _Call:
-    """One asyncio task, and the Trio task that waits for it, if it still does."""
+    """One asyncio task, and how a Trio task waits for its end."""
 
     __slots__ = ("ended", "task")
 
@@ -51,7 +68,7 @@ class _Call:
 
 
 class _Generation:
-    """One life of the loop."""
+    """One loop, from its start to its failure."""
 
     def __init__(self) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -62,10 +79,14 @@ class _Generation:
         self.error: BaseException | None = None
 
     def on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        """An error in a callback ends the loop; a forgotten task's error is history already."""
+        """End the loop after an error in a callback.
+
+        The error of a task or future that nobody asked for it is only logged: the loop is
+        sound after it.
+        """
         error = context.get("exception")
         if context.get("future") is not None or context.get("task") is not None:
-            log.debug("asyncio_error_not_retrieved", error=repr(error))
+            log.debug("an asyncio task failed and nobody asked", error=repr(error))
             return
         if self.error is None:
             self.error = (
@@ -76,8 +97,11 @@ class _Generation:
         self.scope.cancel()
 
     def unless_over(self, call_soon_threadsafe: Callable[..., object]) -> Callable[..., object]:
-        """A driver's thread may answer after its loop has ended. Nobody listens then, and the
-        thread must not die of it: it has a connection to close yet."""
+        """Make a ``call_soon_threadsafe`` that does nothing once the loop has ended.
+
+        A driver's thread may answer later than that. The error would end the thread, which
+        still has a connection to close.
+        """
 
         def call(callback: Callable[..., object], *args: object, **context: object) -> object:
             try:
@@ -93,9 +117,9 @@ class _Generation:
 class Bridge:
     """Runs asyncio coroutines for Trio tasks, on a loop that is started again when it fails.
 
-    Cancelling a call ends the waiting, not the work: drivers are at their worst
-    when cancelled half-way (a reply left unread, a transaction left open). So
-    every coroutine given to the bridge must end by itself, and soon.
+    A cancelled call ends the waiting, not the work: a driver that is cancelled half-way leaves
+    a reply unread or a transaction open. So every coroutine given to the bridge must end by
+    itself within seconds.
     """
 
     def __init__(self) -> None:
@@ -106,16 +130,16 @@ class Bridge:
         self._closers: list[Callable[[], Coroutine[object, object, None]]] = []
 
     def on_end(self, closer: Callable[[], Coroutine[object, object, None]]) -> None:
-        """Run ``closer`` on every loop that has failed, to close its connections."""
+        """Have ``closer`` run on every loop that has failed, to close its connections."""
         self._closers.append(closer)
 
     @property
     def in_flight(self) -> int:
-        """Calls whose work has not ended, whether or not somebody waits for it."""
+        """Calls whose work has not ended, those with a cancelled caller included."""
         return len(self._current.calls)
 
     async def wait_until_idle(self) -> None:
-        """Return once no call's work is under way, whether or not somebody waits for it."""
+        """Return once no call's work is under way, those with a cancelled caller included."""
         while calls := self._current.calls:
             await next(iter(calls)).ended.wait()
 
@@ -142,10 +166,12 @@ class Bridge:
     async def call(
         self, function: Callable[[*Ts], Coroutine[object, object, T]], /, *args: *Ts
     ) -> T:
-        """Run ``function(*args)`` on the loop and return what it returns.
+        """Run an asyncio coroutine function on the loop, and return what it returns.
 
-        Waits for the loop while it is being started again. Raises
-        :class:`BridgeRestarted` when the loop ends before the function does.
+        The call waits while the loop is being started again.
+
+        Raises:
+            BridgeRestarted: the loop ended before the function did.
         """
         await self._slots.acquire()
         try:
@@ -174,8 +200,7 @@ class Bridge:
     def _finished(self, generation: _Generation, call: _Call) -> None:
         self._forget(generation, call)
         if not call.task.cancelled():
-            # Looked at, or asyncio reports an abandoned call's error as an
-            # unhandled one, which ends the loop.
+            # Asked for, since asyncio reports an error that nobody asked for.
             call.task.exception()
 
     def _forget(self, generation: _Generation, call: _Call) -> None:
@@ -185,13 +210,13 @@ class Bridge:
         call.ended.set()
 
     def _end(self, generation: _Generation) -> None:
-        """Nobody waits for a dead loop, however long its tasks take to unwind."""
+        """Wake everybody who waits for a call; the loop's tasks may take longer to end."""
         generation.died.set()
         for call in tuple(generation.calls):
             self._forget(generation, call)
 
     async def _wind_down(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The loop is over and still turns: enough to hang up, while the next one starts."""
+        """Close the connections of a loop that has failed, while the next one starts."""
         await _end_tasks(loop)
         closing = [loop.create_task(_quietly(closer())) for closer in self._closers]
         with trio.move_on_after(_CLOSE_S):
@@ -202,7 +227,7 @@ class Bridge:
         try:
             async with trio_asyncio.open_loop() as loop:
                 loop.set_exception_handler(generation.on_unhandled)
-                _hurry(loop)
+                _run_many_in_a_turn(loop)
                 loop.call_soon_threadsafe = generation.unless_over(loop.call_soon_threadsafe)
                 generation.loop = loop
                 generation.opened.set()
@@ -219,14 +244,16 @@ class Bridge:
             generation.opened.set()
             self._end(generation)
         if generation.error is not None:
-            log.warning("asyncio_loop_restarted", error=_reason(generation.error))
+            log.warning(
+                "the asyncio loop failed and is started again", error=_reason(generation.error)
+            )
 
 
-def _hurry(loop: trio_asyncio.TrioEventLoop) -> None:
-    """Let a loop run all callbacks that wait whenever Trio gives it a turn.
+def _run_many_in_a_turn(loop: trio_asyncio.TrioEventLoop) -> None:
+    """Let a loop run up to 33 callbacks whenever Trio gives it a turn.
 
-    It runs one a turn. A transaction takes some thirty, and on a busy server, whose turns
-    are long, a join would wait half a second for its row instead of a tenth of that.
+    By itself it runs one in a turn. A transaction takes about thirty, and the turns of a busy
+    server are long: a join would wait half a second for its row, instead of a tenth of that.
     """
     run_one = loop._main_loop_one
 
@@ -242,8 +269,11 @@ def _hurry(loop: trio_asyncio.TrioEventLoop) -> None:
 
 
 async def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel every task, and again if need be: a driver whose own clean-up is cut short may
-    wait for a thread that is gone, and one such task would keep the loop from ending."""
+    """Cancel every task, again and again until it ends, for ``_CLOSE_S`` seconds at most.
+
+    A driver whose clean-up was interrupted may wait for a thread that is gone; one such task
+    would keep the loop from ending.
+    """
     with trio.move_on_after(_CLOSE_S):
         while tasks := asyncio.all_tasks(loop):
             for task in tasks:
@@ -264,7 +294,7 @@ async def _quietly(closing: Coroutine[object, object, None]) -> None:
     try:
         await closing
     except Exception as error:
-        log.debug("close_failed", error=repr(error))
+        log.debug("closing a connection failed", error=repr(error))
 
 
 def _reason(error: BaseException) -> str:

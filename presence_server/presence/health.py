@@ -1,4 +1,4 @@
-"""Whether a backend works, told to the log once for each change."""
+"""Whether a backend answers; the log gets one line for each change."""
 
 from __future__ import annotations
 
@@ -12,39 +12,50 @@ log = structlog.get_logger(__name__)
 
 
 class Health:
-    """The state of one backend. Starts out ``ok``: trouble shows at the first call."""
+    """The state of one backend. It begins as ``ok``, since the first call shows any trouble.
+
+    Args:
+        name: of the backend, for the log.
+    """
 
     def __init__(self, name: str) -> None:
         self.status: Status = "ok"
         self.changes = 0
         """How often the state has changed."""
-        self._name = name
+        self._down_event = f"the {name} does not answer"
+        self._up_event = f"the {name} answers again"
 
     @property
     def is_down(self) -> bool:
+        """Whether the last call failed."""
         return self.status == "down"
 
     def down(self, error: BaseException) -> bool:
-        """A call failed; returns whether that is news."""
+        """Note that a call failed; returns whether this changes the state."""
         if self.is_down:
             return False
         self.status = "down"
         self.changes += 1
-        log.warning("backend_down", backend=self._name, error=str(error))
+        log.warning(self._down_event, error=str(error))
         return True
 
     def up(self) -> bool:
-        """A call succeeded; returns whether that is news."""
+        """Note that a call succeeded; returns whether this changes the state."""
         if not self.is_down:
             return False
         self.status = "ok"
         self.changes += 1
-        log.warning("backend_up", backend=self._name)
+        log.warning(self._up_event)
         return True
 
 
 class Backoff:
-    """Pauses between tries, in seconds: doubling from the first to the longest."""
+    """Pauses between tries: each is twice as long as the one before, up to the longest.
+
+    Args:
+        first_s: the first pause, in seconds.
+        longest_s: the longest pause, in seconds.
+    """
 
     def __init__(self, first_s: float, longest_s: float) -> None:
         self._first_s = first_s
@@ -52,8 +63,10 @@ class Backoff:
         self._pause_s = first_s
 
     def next(self) -> float:
+        """The next pause, in seconds."""
         pause, self._pause_s = self._pause_s, min(self._pause_s * 2, self._longest_s)
         return pause
 
     def reset(self) -> None:
+        """Begin with the first pause again."""
         self._pause_s = self._first_s

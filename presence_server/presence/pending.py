@@ -1,6 +1,6 @@
-"""Writes the store has not had yet: the newest state of each session, nothing else.
+"""The writes that the store does not have yet: the newest state of each session.
 
-Pure bookkeeping. However long the store is away, a session takes one entry.
+This is pure bookkeeping. A session takes one entry, for an outage of any length.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ from contextlib import contextmanager
 from msgspec.structs import replace
 
 from ..protocol.model import PresenceRecord, UserProfile
-from ..storage.write_batch import Closing, Heartbeat, OpenSession, ProfileSeen, WriteBatch
+from ..storage.write_batch import (
+    STATE_FIELDS,
+    Closing,
+    Heartbeat,
+    OpenSession,
+    ProfileSeen,
+    WriteBatch,
+)
 
 Key = tuple[str, str]
-"""board_id, session_id."""
+"""A board's id and a session's id."""
 
 
 class SessionWrites:
-    """What is to be written for one session."""
+    """What waits to be written for one session."""
 
     __slots__ = ("closed_at", "heartbeat", "insert", "key", "on_committed", "profile", "update")
 
@@ -33,7 +40,7 @@ class SessionWrites:
 
     @property
     def row(self) -> PresenceRecord | None:
-        """The newest whole row known here, with its heartbeat and end."""
+        """The newest complete row known here, with its last sign of life and its end."""
         row = self.update or self.insert
         if row is None:
             return None
@@ -42,15 +49,9 @@ class SessionWrites:
         return self.applied_to(row)
 
     def applied_to(self, row: PresenceRecord) -> PresenceRecord:
-        """``row``, an older state of this session, as it will be once this is written."""
+        """An older row of this session, as it will be in the store after this is written."""
         if self.update is not None and row is not self.update:
-            row = replace(
-                row,
-                status=self.update.status,
-                cursor=self.update.cursor,
-                metadata=self.update.metadata,
-                last_heartbeat_at=self.update.last_heartbeat_at,
-            )
+            row = replace(row, **{name: getattr(self.update, name) for name in STATE_FIELDS})
         if self.heartbeat is not None and self.heartbeat > row.last_heartbeat_at:
             row = replace(row, last_heartbeat_at=self.heartbeat)
         if self.closed_at is not None and row.disconnected_at is None:
@@ -58,7 +59,7 @@ class SessionWrites:
         return row
 
     def older(self, earlier: SessionWrites) -> None:
-        """Take over what ``earlier``, which could not be written, knows and this does not."""
+        """Take over what only ``earlier`` knows: older writes that could not be written."""
         self.on_committed = earlier.on_committed + self.on_committed
         if self.insert is not None:
             return
@@ -72,13 +73,14 @@ class SessionWrites:
 
 
 class PendingWrites:
-    """Accepts writes at any time, hands them out in batches, takes back what failed."""
+    """Accepts writes at any time, hands them out in batches, and takes back what failed.
+
+    Args:
+        max_finished: sessions that began *and* ended during an outage are kept up to this
+            number. Only the history would show them, so the oldest are given up.
+    """
 
     def __init__(self, max_finished: int = 50_000) -> None:
-        """``max_finished``: how many sessions that came *and* went unseen by the store are kept.
-
-        Nobody will ever ask for those but the history, so the oldest are given up.
-        """
         self.abandoned = 0
         """Sessions given up because of ``max_finished``."""
         self._max_finished = max_finished
@@ -104,6 +106,7 @@ class PendingWrites:
     def join(
         self, record: PresenceRecord, profile: UserProfile, on_committed: Callable[[], None]
     ) -> None:
+        """Note a new session; the callbacks of an earlier join of the session are kept."""
         key = (record.board_id, record.session_id)
         writes = SessionWrites(key)
         writes.insert, writes.profile = record, profile
@@ -114,13 +117,16 @@ class PendingWrites:
         self._joining[key] = writes
 
     def heartbeat(self, key: Key, at_ms: int) -> None:
+        """Note a sign of life, in milliseconds since the epoch."""
         self._of(key).heartbeat = at_ms
 
     def update(self, record: PresenceRecord) -> None:
+        """Note a session's newest state."""
         writes = self._of((record.board_id, record.session_id))
         writes.update, writes.heartbeat = record, None
 
     def disconnect(self, key: Key, at_ms: int) -> None:
+        """Note the end of a session, in milliseconds since the epoch; the first end counts."""
         writes = self._of(key)
         if writes.closed_at is None:
             writes.closed_at = at_ms
@@ -129,14 +135,14 @@ class PendingWrites:
             self._bound_finished()
 
     def newest_callbacks(self) -> list[Callable[[], None]]:
-        """Take those of the join that came last, when all before it were taken."""
+        """Take the callbacks of the newest join; those of earlier joins were taken before."""
         for writes in reversed(self._joining.values()):
             taken, writes.on_committed = writes.on_committed, []
             return taken
         return []
 
     def waiting_callbacks(self) -> list[Callable[[], None]]:
-        """Take the callbacks of all joins not written yet, those in flight included."""
+        """Take the callbacks of all joins that are not written yet, those in flight included."""
         taken: list[Callable[[], None]] = []
         for entries in (self._in_flight, self._joining):
             for writes in entries.values():
@@ -145,9 +151,13 @@ class PendingWrites:
         return taken
 
     def take(self, limit: int, *, changes: bool) -> list[SessionWrites]:
-        """The oldest entries, joins first; ``changes`` false leaves the others to gather.
+        """Take the oldest entries, joins first.
 
-        What is taken is in flight until :meth:`written` or :meth:`failed`.
+        They are in flight until the next call of :meth:`written` or :meth:`failed`.
+
+        Args:
+            limit: the number of entries at most.
+            changes: whether to take more than joins.
         """
         taken: list[SessionWrites] = []
         for entries in (self._joining, self._changed) if changes else (self._joining,):
@@ -158,13 +168,13 @@ class PendingWrites:
         return taken
 
     def written(self) -> None:
-        """The batch in flight is in the store."""
+        """Note that the batch in flight is in the store."""
         for seen in self._readers:
             seen += self._in_flight.values()
         self._in_flight = {}
 
     def failed(self, kept: Iterable[SessionWrites]) -> None:
-        """The batch in flight is not in the store; keep ``kept`` of it for the next try."""
+        """Note that the batch in flight is not in the store, and keep a part for the next try."""
         self._in_flight = {}
         for writes in kept:
             key = writes.key
@@ -182,21 +192,24 @@ class PendingWrites:
 
     @contextmanager
     def reading(self) -> Iterator[list[SessionWrites]]:
-        """While the store is read; gathers, for :meth:`overlay`, what is written meanwhile."""
+        """Gather, for :meth:`overlay`, what is written while the body reads the store."""
         seen: list[SessionWrites] = []
         self._readers.append(seen)
         try:
             yield seen
         finally:
-            # By identity: two readers may have seen the same.
+            # By identity, since two readers may have equal lists.
             self._readers = [other for other in self._readers if other is not seen]
 
     def overlay(
         self, stored: Iterable[OpenSession], board_id: str | None, seen: Iterable[SessionWrites]
     ) -> list[OpenSession]:
-        """What ``stored``, the store's open sessions, will be once everything is written.
+        """Return the open sessions that the store will have after everything is written.
 
-        ``seen`` may or may not be in ``stored`` already.
+        Args:
+            stored: the open sessions that were read from the store.
+            board_id: their board; None for all boards.
+            seen: what was written during the read, and may be in ``stored`` or not.
         """
         sessions = {(s.record.board_id, s.record.session_id): s for s in stored}
         for entries in (
@@ -232,14 +245,14 @@ class PendingWrites:
             del self._finished[key]
             writes = self._joining[key]
             if writes.on_committed:
-                # Its room still waits to hear of it: keep it until that is over.
+                # Its room still waits for the callback, so the entry is kept until then.
                 continue
             del self._joining[key]
             self.abandoned += 1
 
 
 def to_batch(entries: Iterable[SessionWrites]) -> WriteBatch:
-    """The entries as one transaction, at most one statement for each kind of change."""
+    """Make one transaction of the entries, with one statement for each kind of change."""
     profiles: dict[str, ProfileSeen] = {}
     inserts: list[PresenceRecord] = []
     updates: list[PresenceRecord] = []

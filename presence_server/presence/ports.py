@@ -1,4 +1,4 @@
-"""What the service needs of a store; :class:`..storage.repository.Repository` is one."""
+"""What the service needs of a store, how it paces itself, and what it counts."""
 
 from __future__ import annotations
 
@@ -11,61 +11,77 @@ from ..storage.write_batch import OpenSession, WriteBatch
 
 
 class Store(Protocol):
-    """Asyncio coroutines that end by themselves and raise ``StorageError`` or a subclass."""
+    """A store of sessions; ``storage.repository.Repository`` is one.
 
-    async def write(self, batch: WriteBatch) -> None: ...
+    The methods are asyncio coroutines. They end by themselves within seconds, and raise
+    ``StorageError`` or a subclass.
+    """
 
-    async def ping(self) -> None: ...
+    async def write(self, batch: WriteBatch) -> None:
+        """Write a batch in one transaction; repeating it changes nothing."""
+        ...
 
-    async def list_active_presence(self, board_id: str | None = None) -> list[OpenSession]: ...
+    async def ping(self) -> None:
+        """Check that the store answers."""
+        ...
 
-    async def history(
-        self, board_id: str, since_ms: int | None, limit: int
-    ) -> list[HistoryEntry]: ...
+    async def list_active_presence(self, board_id: str | None = None) -> list[OpenSession]:
+        """List the open sessions of one board, or of all boards."""
+        ...
 
-    async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int: ...
+    async def history(self, board_id: str, since_ms: int | None, limit: int) -> list[HistoryEntry]:
+        """List sessions of a board, newest first."""
+        ...
 
-    async def delete_closed_before(self, before_ms: int, limit: int) -> int: ...
+    async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int:
+        """Close open sessions last seen before a time, and return how many they were."""
+        ...
 
-    async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes: ...
+    async def delete_closed_before(self, before_ms: int, limit: int) -> int:
+        """Delete the sessions closed first, and return how many were deleted."""
+        ...
+
+    async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes:
+        """Return the key stored under a name; if there is none, store ``fresh``."""
+        ...
 
 
 class Timing(Struct, frozen=True):
     """How the service paces itself. Durations in seconds."""
 
     flush_interval_s: float = 0.5
-    """Changes gather this long; a flush is one transaction."""
+    """Changes gather for this time, and are then written in one transaction."""
     gather_s: float = 0.002
-    """Joins that arrive within this share a commit, even on an idle server."""
+    """Joins that arrive within this time share a commit, on an idle server too."""
     max_batch: int = 2000
-    """Sessions in one transaction."""
+    """Sessions in one transaction, at most."""
     store_deadline_s: float = 8.0
-    """Beyond what the store allows itself: for a call that does not come back at all."""
+    """Longer than the store allows itself: it ends a call that does not come back at all."""
     read_deadline_s: float = 8.0
     probe_interval_s: float = 5.0
-    """An idle store is asked this often whether it is there."""
+    """How often an idle store is asked whether it answers."""
     retry_first_s: float = 0.1
     retry_longest_s: float = 1.0
     cache_interval_s: float = 0.2
-    """A board's list is written at most this often."""
+    """A board's list is written at most once in this time."""
     cache_probe_s: float = 1.0
-    """How often the cache is asked whether it still holds what it was given."""
+    """How often the cache is asked whether it still holds what was written."""
     cache_deadline_s: float = 3.0
     cache_read_deadline_s: float = 1.0
     retention_interval_s: float = 3600.0
     retention_batch: int = 500
     retention_pause_s: float = 0.2
-    """Between two batches, for everything else that wants to write."""
+    """Between two batches, so that other writes get their turn."""
 
 
 class Counters:
-    """What has happened so far, for metrics; only ever counts up."""
+    """What has happened so far, for the metrics; the numbers only grow."""
 
     def __init__(self) -> None:
         self.flushes = 0
-        """Transactions with rows in them, committed."""
+        """Transactions with at least one row, committed."""
         self.rows = 0
-        """Sessions written, one for each flush they were in."""
+        """Sessions written; a session counts once for each of its flushes."""
         self.joins_committed = 0
         self.store_failures = 0
         self.rows_dropped = 0
@@ -73,4 +89,4 @@ class Counters:
         self.cache_writes = 0
         self.cache_failures = 0
         self.sessions_deleted = 0
-        """By retention."""
+        """Sessions deleted by the retention."""

@@ -1,4 +1,4 @@
-"""What the rooms know of storage: calls that never block and never fail."""
+"""The rooms' view of storage: calls that never wait and never fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import trio
 from ..cache.base import Cache
 from ..protocol.model import HistoryEntry, PresenceRecord, UserProfile
 from ..storage.errors import StorageError, StorageUnavailable
-from .bridge import BridgeRestarted, Caller
+from .bounded_calls import BoundedCalls
+from .bridge import Caller
 from .callbacks import Callbacks
 from .health import Status
 from .pending import PendingWrites
@@ -28,17 +29,29 @@ Ts = TypeVarTuple("Ts")
 log = structlog.get_logger(__name__)
 
 _DAY_MS = 86_400_000
+_LATE = "the database does not answer in time"
 
 
 def wall_clock_ms() -> int:
+    """Milliseconds since the epoch, UTC."""
     return time.time_ns() // 1_000_000
 
 
 class PresenceService:
-    """Rows to the store, lists to the cache, in the background, whatever happens to either.
+    """Writes sessions to the store and lists to the cache, in the background.
 
-    The plain methods only note what is to be done: call them from Trio's thread,
-    before or while :meth:`run` runs.
+    The plain methods only note what to write. Call them from Trio's thread, before :meth:`run`
+    or during it. A store or cache that is down changes nothing for their caller.
+
+    Args:
+        store: keeps the sessions.
+        cache: keeps the lists.
+        bridge: runs the calls to both.
+        cache_ttl_s: how long the cache keeps a list, in seconds.
+        retention_days: closed sessions older than this are deleted.
+        timing: how the writes are paced.
+        prepare: makes the store ready; the writer calls it (:class:`.writer.StoreWriter`).
+        now_ms: the wall clock, in milliseconds since the epoch.
     """
 
     def __init__(
@@ -47,8 +60,8 @@ class PresenceService:
         cache: Cache,
         bridge: Caller,
         *,
-        cache_ttl_s: float = 60.0,
-        retention_days: float = 30.0,
+        cache_ttl_s: float,
+        retention_days: float,
         timing: Timing | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
@@ -56,14 +69,14 @@ class PresenceService:
         self.counters = Counters()
         self._timing = timing or Timing()
         self._store = store
-        self._bridge = bridge
+        self._calls = BoundedCalls(bridge, StorageUnavailable, _LATE)
         self._now_ms = now_ms
         self._pending = PendingWrites()
         self._callbacks = Callbacks()
         self.writer = StoreWriter(
             self._pending,
             store,
-            bridge,
+            self._calls,
             self._callbacks,
             timing=self._timing,
             counters=self.counters,
@@ -74,7 +87,7 @@ class PresenceService:
         )
         self._retention = Retention(
             store,
-            bridge,
+            self._calls,
             retention_ms=round(retention_days * _DAY_MS),
             now_ms=now_ms,
             timing=self._timing,
@@ -82,7 +95,7 @@ class PresenceService:
         )
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Write until cancelled. Call :meth:`flush` before, to leave nothing unwritten."""
+        """Write until cancelled. Call :meth:`flush` before that, so that nothing waits."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._callbacks.run)
             nursery.start_soon(self.writer.run)
@@ -92,67 +105,81 @@ class PresenceService:
 
     @property
     def database_status(self) -> Status:
+        """Whether the store answered the last call."""
         return self.writer.health.status
 
     @property
     def cache_status(self) -> Status:
+        """Whether the cache answered the last call."""
         return self.publisher.health.status
 
     @property
     def waiting_writes(self) -> int:
-        """Sessions the store does not have the newest state of."""
+        """Sessions whose newest state is not in the store yet."""
         return len(self._pending)
 
     def join(
         self, record: PresenceRecord, profile: UserProfile, on_committed: Callable[[], None]
     ) -> None:
-        """Store a new session; all joins waiting share one transaction.
+        """Store a new session. All joins that wait share one transaction.
 
-        ``on_committed`` is called later, from another task, once the row is
-        committed; or soon, if the store is known to be down, and the row is
-        written when it is back.
+        Args:
+            record: the session's row.
+            profile: its user's profile.
+            on_committed: called once, later and from another task: after the commit, or soon if
+                the store is down; then the row is written when the store is back.
         """
         self._pending.join(record, profile, on_committed)
         self.writer.joined()
 
     def heartbeat(self, board_id: str, session_id: str, at_ms: int) -> None:
-        """A sign of life, in milliseconds since the epoch; written with the next flush."""
+        """Store a sign of life, in milliseconds since the epoch, with the next flush."""
         self._pending.heartbeat((board_id, session_id), at_ms)
         self.writer.changed()
 
     def update_status(self, record: PresenceRecord) -> None:
-        """The session's newest state; written with the next flush."""
+        """Store the session's newest state with the next flush."""
         self._pending.update(record)
         self.writer.changed()
 
     def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:
-        """The session ended; written with the next flush, never before its join."""
+        """Store the end of a session with the next flush, never before its join."""
         self._pending.disconnect((board_id, session_id), at_ms)
         self.writer.changed()
 
     def publish(self, board_id: str, users_json: bytes | None) -> None:
-        """The board's ``current_users`` for the cache; None when the board has emptied."""
+        """Put the board's list of users into the cache; None when the board has emptied."""
         self.publisher.publish(board_id, users_json)
 
     async def current_users(self, board_id: str) -> bytes:
-        """A JSON array, ``[]`` for a board nobody knows. Asks no database and never fails."""
+        """The board's users as a JSON array, ``[]`` for an unknown board.
+
+        It comes from the cache, never from the database, and the call never fails.
+        """
         return await self.publisher.current_users(board_id)
 
     async def history(
         self, board_id: str, since_ms: int | None = None, limit: int = 100
     ) -> list[HistoryEntry]:
-        """Sessions of a board, newest first, as far as they are written (at most 1 s late).
+        """List sessions of a board, newest first, as far as they are written (1 s late at most).
 
-        With ``since_ms`` only those not over by then. Raises ``StorageError``.
+        Args:
+            board_id: the board.
+            since_ms: leaves out sessions that ended before this time; None lists all.
+            limit: the number of sessions at most.
+
+        Raises:
+            StorageError: the store cannot be read.
         """
         return await self._read(self._store.history, board_id, since_ms, limit)
 
     async def open_sessions(
         self, board_id: str | None = None
     ) -> list[tuple[PresenceRecord, UserProfile]]:
-        """Sessions that have not ended, of one board or all, as if all writes were done.
+        """List the open sessions of one board or of all, as if every waiting write were done.
 
-        Raises ``StorageError`` when the store cannot be read.
+        Raises:
+            StorageError: the store cannot be read.
         """
         with self._pending.reading() as seen:
             stored = await self._read(self._store.list_active_presence, board_id)
@@ -160,21 +187,30 @@ class PresenceService:
         return [(session.record, session.profile) for session in sessions]
 
     async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int:
-        """Close open sessions last seen before a time; how many. Raises ``StorageError``."""
+        """Close open sessions last seen before a time, and return how many they were.
+
+        Raises:
+            StorageError: the store cannot be written.
+        """
         return await self._read(self._store.close_stale, last_seen_before_ms, at_ms)
 
     async def server_key(self, name: str, size: int = 32) -> bytes:
-        """A secret of ``size`` bytes that all servers of this store share, made when missing.
+        """Return a secret that all servers of this store share; the first call makes it.
 
-        Raises ``StorageError``.
+        Args:
+            name: of the secret.
+            size: its length in bytes.
+
+        Raises:
+            StorageError: the store cannot be read or written.
         """
         fresh = secrets.token_bytes(size)
         return await self._read(self._store.get_or_create_key, name, fresh, self._now_ms())
 
     async def flush(self) -> None:
-        """Wait until everything accepted so far is in the store and the cache.
+        """Wait until everything noted so far is in the store and in the cache.
 
-        Waits for a store that is down: bound it with a cancel scope.
+        It waits for a store that is down, so bound it with a cancel scope.
         """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.publisher.flush)
@@ -182,17 +218,9 @@ class PresenceService:
 
     async def _read(self, function: Callable[[*Ts], Coroutine[object, object, T]], *args: *Ts) -> T:
         try:
-            with trio.fail_after(self._timing.read_deadline_s):
-                try:
-                    return await self._bridge.call(function, *args)
-                except BridgeRestarted:
-                    return await self._bridge.call(function, *args)
-        except BridgeRestarted as error:
-            raise StorageUnavailable(str(error)) from error
-        except trio.TooSlowError:
-            raise StorageUnavailable("the database does not answer in time") from None
+            return await self._calls.call(self._timing.read_deadline_s, function, *args)
         except StorageError:
             raise
         except Exception as error:
-            log.exception("store_call_crashed")
+            log.exception("a call to the database crashed")
             raise StorageUnavailable(f"a call to the database crashed: {error!r}") from error

@@ -1,4 +1,4 @@
-"""Putting it together: store, cache, bridge and service from their settings."""
+"""Makes store, cache, bridge and service of their settings, and owns them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from ..storage.engine import EngineLimits
 from ..storage.errors import StorageError, StorageUnavailable
 from ..storage.repository import Repository
 from ..storage.url import parse_url
-from .bridge import Bridge, BridgeRestarted
+from .bounded_calls import BoundedCalls
+from .bridge import Bridge, check_trio_asyncio
 from .ports import Timing
 from .service import PresenceService
 
 _START_DEADLINE_S = 5.0
-"""A store that has not answered by then is down, and the server starts without it."""
+"""A store that has not answered within this time is down, and the server starts without it."""
 _MIGRATE_DEADLINE_S = 60.0
 _CLOSE_DEADLINE_S = 3.0
 
@@ -27,7 +28,14 @@ log = structlog.get_logger(__name__)
 
 
 class PresenceStack:
-    """Owns the backends of one server. Made by :func:`open_presence`."""
+    """Owns the backends of one server. :func:`open_presence` makes it.
+
+    Attributes:
+        bridge: the asyncio loop of the drivers.
+        repository: the store.
+        cache: Redis, or memory.
+        service: what the rooms call.
+    """
 
     def __init__(
         self,
@@ -62,13 +70,16 @@ class PresenceStack:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Check and migrate the store, then serve until cancelled.
 
-        Raises, before ``started``: ``StorageError`` or ``CacheError`` for a setting that
-        cannot work, and ``StorageUnavailable`` for a store that is down while
-        ``database.required``. Otherwise a backend that is down makes the start no
-        later than a few seconds, and is used as soon as it is there.
+        A backend that is down delays the start by a few seconds, and is used as soon as it
+        answers.
+
+        Raises:
+            StorageError: before ``started``: ``database.url`` cannot work.
+            StorageUnavailable: before ``started``: the store is down, with ``database.required``.
+            CacheError: before ``started``: ``redis.url`` cannot work.
         """
         failure: PresenceError | None = None
-        # The backends are closed through the bridge, so it outlives our own cancellation.
+        # The backends are closed through the bridge, which therefore outlives a cancellation.
         bridge_scope = trio.CancelScope(shield=True)
         async with trio.open_nursery() as nursery:
             await nursery.start(self._run_bridge, bridge_scope)
@@ -102,27 +113,27 @@ class PresenceStack:
             raise failures[0]
 
     async def _check_store(self, failures: list[PresenceError]) -> None:
+        late = f"database.url: {self.repository.url.shown} does not answer in time"
+        calls = BoundedCalls(self.bridge, StorageUnavailable, late)
         try:
-            with trio.fail_after(_START_DEADLINE_S):
-                await self.bridge.call(self.repository.ping)
+            await calls.call(_START_DEADLINE_S, self.repository.ping)
             await self._migrate()
             self.service.writer.prepared()
-        except (StorageUnavailable, BridgeRestarted, trio.TooSlowError) as error:
-            down = StorageUnavailable(
-                str(error) or f"database.url: {self.repository.url.shown} does not answer in time"
-            )
+        except StorageUnavailable as error:
             if self._required:
-                failures.append(down)
+                failures.append(error)
             else:
-                self.service.writer.health.down(down)
+                self.service.writer.health.down(error)
         except StorageError as error:
             failures.append(error)
 
     async def _check_cache(self, failures: list[PresenceError]) -> None:
+        calls = BoundedCalls(
+            self.bridge, CacheUnavailable, "redis.url: Redis does not answer in time"
+        )
         try:
-            with trio.fail_after(_START_DEADLINE_S):
-                await self.bridge.call(self.cache.identity)
-        except (CacheUnavailable, BridgeRestarted, trio.TooSlowError) as error:
+            await calls.call(_START_DEADLINE_S, self.cache.identity)
+        except CacheUnavailable as error:
             self.service.publisher.health.down(error)
         except CacheError as error:
             failures.append(error)
@@ -137,7 +148,7 @@ class PresenceStack:
             raise StorageUnavailable("database.url: migrating took too long") from None
 
     async def _close(self) -> None:
-        # What was cancelled goes on to its end; a connection in use would not be closed.
+        # Cancelled calls still do their work, and a connection in use would not be closed.
         with trio.move_on_after(_CLOSE_DEADLINE_S):
             await self.bridge.wait_until_idle()
         for close in (self.repository.aclose, self.cache.aclose):
@@ -145,25 +156,36 @@ class PresenceStack:
                 try:
                     await self.bridge.call(close)
                 except Exception as error:
-                    log.debug("close_failed", error=repr(error))
+                    log.debug("closing a connection failed", error=repr(error))
 
 
 def open_presence(
     *,
-    database_url: str = "sqlite:///var/presence.db",
-    redis_url: str | None = None,
-    cache_ttl_s: float = 60.0,
-    retention_days: float = 30.0,
-    database_required: bool = False,
-    sqlite_synchronous: str = "NORMAL",
+    database_url: str,
+    redis_url: str | None,
+    cache_ttl_s: float,
+    retention_days: float,
+    database_required: bool,
     timing: Timing | None = None,
     limits: EngineLimits | None = None,
 ) -> PresenceStack:
-    """The backends by their settings; opens nothing until ``await nursery.start(stack.run)``.
+    """Make the backends of their settings. ``PresenceStack.run`` opens them.
 
-    ``stack.service`` is what the rooms call.
-    Raises ``StorageError`` or ``CacheError`` for a URL that cannot be one.
+    Args:
+        database_url: ``database.url``.
+        redis_url: ``redis.url``; None keeps the cache in this process.
+        cache_ttl_s: ``cache.ttl_s``.
+        retention_days: ``database.retention_days``.
+        database_required: ``database.required``.
+        timing: how the writes are paced.
+        limits: deadlines of the store, and the number of its connections.
+
+    Raises:
+        StorageError: ``database_url`` is not the URL of a store.
+        CacheError: ``redis_url`` is not the URL of a Redis.
+        PresenceError: trio-asyncio has another version than this server needs.
     """
+    check_trio_asyncio()
     return PresenceStack(
         database_url=database_url,
         redis_url=redis_url,
@@ -171,5 +193,5 @@ def open_presence(
         retention_days=retention_days,
         database_required=database_required,
         timing=timing or Timing(),
-        limits=limits or EngineLimits(synchronous=sqlite_synchronous),
+        limits=limits or EngineLimits(),
     )

@@ -1,4 +1,4 @@
-"""The one task that writes to the store: group commit, write-behind, retries."""
+"""The one task that writes to the store: group commits, later writes, and retries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import structlog
 import trio
 
 from ..storage.errors import StorageDataError, StorageError, StorageUnavailable
-from .bridge import BridgeRestarted, Caller
+from ..waiting import Doorbell
+from .bounded_calls import BoundedCalls
 from .callbacks import Callbacks
 from .health import Backoff, Health
 from .pending import Key, PendingWrites, SessionWrites, to_batch
@@ -18,7 +19,7 @@ from .ports import Counters, Store, Timing
 Ts = TypeVarTuple("Ts")
 
 _QUICK_S = 0.5
-"""A call that fails within this may have met a dead connection: the next one opens another."""
+"""A call that fails within this time may have met a dead connection; the next opens another."""
 _LOOP_TRIES = 5
 _SMALLEST_BATCH = 100
 
@@ -26,62 +27,74 @@ log = structlog.get_logger(__name__)
 
 
 class StoreWriter:
-    """Writes what :class:`PendingWrites` gathers; it is told of additions by its methods."""
+    """Writes what :class:`.pending.PendingWrites` gathers.
+
+    Whoever adds a write to it calls :meth:`joined` or :meth:`changed`.
+
+    Args:
+        pending: what waits to be written.
+        store: where it is written.
+        calls: how the store is called.
+        callbacks: calls the rooms back after their commits.
+        timing: pauses, deadlines and the size of a batch.
+        counters: counts what was written and what failed.
+        prepare: makes the store ready (its tables) before the first write, and again after every
+            failure. It raises ``StorageError``.
+    """
 
     def __init__(
         self,
         pending: PendingWrites,
         store: Store,
-        bridge: Caller,
+        calls: BoundedCalls,
         callbacks: Callbacks,
         *,
         timing: Timing,
         counters: Counters,
         prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """``prepare`` makes the store ready (its tables) when it answers for the first time,
-        and again after every failure; it raises ``StorageError``."""
         self.health = Health("database")
         self._pending = pending
         self._store = store
-        self._bridge = bridge
+        self._calls = calls
         self._callbacks = callbacks
         self._timing = timing
         self._counters = counters
         self._prepare = prepare
         self._prepared = prepare is None
         self._backoff = Backoff(timing.retry_first_s, timing.retry_longest_s)
-        self._wake = trio.Event()
+        self._doorbell = Doorbell()
         self._tried = trio.Event()
-        self._hurry = False
+        self._flushing = False
         self._limit = timing.max_batch
         self._changes_due = -float("inf")
         self._next_probe = -float("inf")
 
     def prepared(self) -> None:
-        """The store is known to be ready."""
+        """Note that the store is ready."""
         self._prepared = True
 
     def joined(self) -> None:
-        """There is a new join: it is written at once, or let through if the store is down."""
+        """Note a new join. It is written at once; if the store is down, it goes on without."""
         if self.health.is_down:
-            # Not all that wait: there may be thousands, and each join would walk them.
+            # Only the newest: thousands may wait, and each join would walk through all of them.
             self._callbacks.add(self._pending.newest_callbacks())
-        self._wake.set()
+        self._doorbell.ring()
 
     def changed(self) -> None:
-        """There is something to write within the next flush."""
+        """Note a change, to be written with the next flush."""
         if self._pending.changes == 1:
-            self._wake.set()
+            self._doorbell.ring()
 
     async def flush(self) -> None:
-        """Wait until everything accepted so far is written, however long the store is down."""
+        """Wait until everything noted so far is written; this may be as long as an outage."""
         while len(self._pending):
-            self._hurry = True
-            self._wake.set()
+            self._flushing = True
+            self._doorbell.ring()
             await self._tried.wait()
 
     async def run(self) -> NoReturn:
+        """Write until cancelled."""
         while True:
             await self._wait_for_work()
             await self._write_once()
@@ -94,20 +107,19 @@ class StoreWriter:
             return
         while not self._is_due():
             with trio.move_on_at(self._changes_due if self._pending.changes else self._next_probe):
-                await self._wake.wait()
-            self._wake = trio.Event()
-        if self._pending.joins and not self._hurry:
+                await self._doorbell.wait()
+        if self._pending.joins and not self._flushing:
             await trio.sleep(self._timing.gather_s)
 
     def _is_due(self) -> bool:
         now = trio.current_time()
-        if self._pending.joins or (self._hurry and len(self._pending)):
+        if self._pending.joins or (self._flushing and len(self._pending)):
             return True
         return now >= (self._changes_due if self._pending.changes else self._next_probe)
 
     async def _write_once(self) -> None:
         now = trio.current_time()
-        changes = self._hurry or self.health.is_down or now >= self._changes_due
+        changes = self._flushing or self.health.is_down or now >= self._changes_due
         batch = self._pending.take(self._limit, changes=changes)
         dropped: set[Key] = set()
         done = False
@@ -121,9 +133,9 @@ class StoreWriter:
         except StorageError as error:
             self._failed(error)
         except Exception as error:
-            # A bug, here or in a driver. Nobody's presence is to end for it: as an outage.
+            # A fault here or in a driver is treated as an outage: no user may notice it.
             if not self.health.is_down:
-                log.exception("store_call_crashed", rows=len(batch))
+                log.exception("a call to the database crashed", rows=len(batch))
             self._failed(StorageUnavailable(f"a call to the database crashed: {error!r}"))
         finally:
             if done:
@@ -134,14 +146,14 @@ class StoreWriter:
             self._succeeded(batch, len(dropped), changes=changes)
 
     async def _ready(self) -> None:
-        """Make the store ready; asked first, for preparing is slow to give up."""
+        """Prepare the store; after a ping, since preparing takes long to fail."""
         if not self._prepared and self._prepare is not None:
             await self._attempt(self._store.ping)
             await self._prepare()
             self._prepared = True
 
     async def _write(self, batch: list[SessionWrites], dropped: set[Key]) -> None:
-        """Write all of ``batch`` but the rows the store refuses, found by halving."""
+        """Write a batch, except for the rows that the store refuses, found by halving."""
         try:
             await self._attempt(self._store.write, to_batch(batch))
         except StorageDataError as error:
@@ -152,38 +164,32 @@ class StoreWriter:
                 return
             dropped.add(batch[0].key)
             self._counters.rows_dropped += 1
-            # Its user stays on the board all the same.
+            # The user stays on the board all the same.
             self._callbacks.add(batch[0].on_committed)
             batch[0].on_committed = []
-            log.warning("row_dropped", board_id=batch[0].key[0], error=str(error))
+            log.warning("the database refuses a row", board=batch[0].key[0], error=str(error))
 
     async def _attempt(
         self, function: Callable[[*Ts], Coroutine[object, object, None]], *args: *Ts
     ) -> None:
-        """One call with a deadline; again at once where the failure is likely our own."""
+        """Call the store, and once more at once if a dead connection may be the cause."""
         began = trio.current_time()
-        second_try = self.health.is_down
-        loop_tries = 0
-        while True:
-            try:
-                with trio.fail_after(self._timing.store_deadline_s):
-                    await self._bridge.call(function, *args)
-                return
-            except trio.TooSlowError:
-                raise StorageUnavailable("the database does not answer in time") from None
-            except BridgeRestarted as error:
-                loop_tries += 1
-                if loop_tries >= _LOOP_TRIES:
-                    raise StorageUnavailable(str(error)) from error
-            except StorageUnavailable:
-                if second_try or trio.current_time() - began > _QUICK_S:
-                    raise
-                second_try = True
+        try:
+            await self._call(function, *args)
+        except StorageUnavailable:
+            if self.health.is_down or trio.current_time() - began > _QUICK_S:
+                raise
+            await self._call(function, *args)
+
+    async def _call(
+        self, function: Callable[[*Ts], Coroutine[object, object, None]], *args: *Ts
+    ) -> None:
+        await self._calls.call(self._timing.store_deadline_s, function, *args, tries=_LOOP_TRIES)
 
     def _failed(self, error: StorageError) -> None:
         self._counters.store_failures += 1
         self._prepared = self._prepare is None
-        # Should it have been too much for the time it got.
+        # The batch may have been too large for its deadline.
         self._limit = max(_SMALLEST_BATCH, self._limit // 2)
         if self.health.down(error):
             self._backoff.reset()
@@ -197,7 +203,7 @@ class StoreWriter:
             self._changes_due = now + self._timing.flush_interval_s
         self._limit = self._timing.max_batch
         if not len(self._pending):
-            self._hurry = False
+            self._flushing = False
         if batch:
             self._counters.flushes += 1
             self._counters.rows += len(batch) - dropped

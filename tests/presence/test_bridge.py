@@ -6,8 +6,10 @@ import random
 
 import pytest
 import trio
+import trio_asyncio
 
-from presence_server.presence.bridge import Bridge, BridgeRestarted
+from presence_server.presence.bridge import Bridge, BridgeRestarted, check_trio_asyncio
+from presence_server.protocol.errors import PresenceError
 
 
 async def double(number: int) -> int:
@@ -183,3 +185,15 @@ async def test_is_idle_when_the_work_of_cancelled_calls_has_ended(bridge: Bridge
     await bridge.wait_until_idle()
     assert sorted(ended) == [1, 2, 3]
     assert bridge.in_flight == 0
+
+
+def test_the_installed_trio_asyncio_has_the_parts_that_are_replaced() -> None:
+    check_trio_asyncio()
+
+
+def test_a_trio_asyncio_without_them_is_refused_by_its_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("trio_asyncio._base.BaseTrioEventLoop._main_loop_one")
+    with pytest.raises(PresenceError, match=trio_asyncio.__version__):
+        check_trio_asyncio()

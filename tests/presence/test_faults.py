@@ -16,9 +16,10 @@ import structlog
 import trio
 from msgspec.structs import replace
 
-from presence_server.presence import PresenceStack, Timing, open_presence
+from presence_server.presence import PresenceStack, Timing
 from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
 from presence_server.storage.engine import EngineLimits
+from tests.presence.kit import open_stack
 from tests.servers import (
     BREAKS_CONNECTIONS,
     PostgresServer,
@@ -122,9 +123,7 @@ class Traffic:
 
 
 async def running(url: str, nursery: trio.Nursery, redis_url: str | None = None) -> PresenceStack:
-    stack = open_presence(
-        database_url=url, redis_url=redis_url, timing=FAST, limits=LIMITS, cache_ttl_s=5
-    )
+    stack = open_stack(url, redis_url, timing=FAST, limits=LIMITS, cache_ttl_s=5)
     await nursery.start(stack.run)
     return stack
 
@@ -202,7 +201,7 @@ async def test_postgres_in_trouble_loses_nothing(
             nursery.cancel_scope.cancel()
         await traffic.assert_stored_within(5)
     events = [line["event"] for line in logs if line["log_level"] != "debug"]
-    assert events == ["backend_down", "backend_up"]
+    assert events == ["the database does not answer", "the database answers again"]
 
 
 async def test_a_locked_sqlite_file_loses_nothing(tmp_path: Path, cleanup: trio.Nursery) -> None:

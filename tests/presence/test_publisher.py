@@ -119,7 +119,10 @@ async def test_an_outage_is_two_lines_in_the_log_and_leaves_the_cache_right(
         cache.is_down = False
         await trio.sleep(3)
     assert cache.boards == {"stays": b"[0]", "changes": b"[1]"}
-    assert [line["event"] for line in logs] == ["backend_down", "backend_up"]
+    assert [line["event"] for line in logs] == [
+        "the cache does not answer",
+        "the cache answers again",
+    ]
 
 
 async def test_a_frozen_cache_is_given_up(autojump_clock: MockClock, nursery: trio.Nursery) -> None:

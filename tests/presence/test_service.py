@@ -12,7 +12,13 @@ DAY_MS = 86_400_000
 
 def make(store: FakeStore, cache: FakeCache, timing: Timing | None = None) -> PresenceService:
     return PresenceService(
-        store, cache, DirectBridge(), timing=timing, now_ms=lambda: T0, retention_days=30
+        store,
+        cache,
+        DirectBridge(),
+        timing=timing,
+        now_ms=lambda: T0,
+        cache_ttl_s=60,
+        retention_days=30,
     )
 
 

@@ -15,10 +15,10 @@ import trio
 
 import presence_server
 from presence_server.cache.base import CacheError
-from presence_server.presence import open_presence
 from presence_server.protocol.errors import PresenceError
 from presence_server.storage import migrate
 from presence_server.storage.errors import StorageError, StorageUnavailable
+from tests.presence.kit import open_stack
 from tests.servers import (
     BREAKS_CONNECTIONS,
     PostgresServer,
@@ -37,9 +37,7 @@ async def refusal(
     database_url: str, redis_url: str | None = None, *, required: bool = False
 ) -> PresenceError:
     """What a start that fails says, in one line."""
-    stack = open_presence(
-        database_url=database_url, redis_url=redis_url, database_required=required
-    )
+    stack = open_stack(database_url, redis_url, required=required)
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
             with pytest.raises(PresenceError) as caught:
@@ -54,7 +52,7 @@ def names(folder: Path) -> list[str]:
 
 
 async def starts(database_url: str) -> None:
-    stack = open_presence(database_url=database_url)
+    stack = open_stack(database_url)
     async with trio.open_nursery() as nursery:
         await nursery.start(stack.run)
         nursery.cancel_scope.cancel()
@@ -158,9 +156,9 @@ async def test_a_redis_that_wants_a_password(tmp_path: Path, locked_redis: Redis
 
 def test_urls_that_are_none_are_refused_before_anything_is_opened() -> None:
     with pytest.raises(StorageError, match=r"^database\.url: "):
-        open_presence(database_url="mysql://host/x")
+        open_stack("mysql://host/x")
     with pytest.raises(CacheError, match=r"^redis\.url: "):
-        open_presence(redis_url="host:6379")
+        open_stack(None, "host:6379")
 
 
 async def test_a_database_that_is_down_stops_the_start_only_when_required() -> None:
@@ -172,7 +170,7 @@ async def test_a_database_that_is_down_stops_the_start_only_when_required() -> N
 
 
 async def test_a_stopped_stack_leaves_no_sqlite_journal_behind(tmp_path: Path) -> None:
-    stack = open_presence(database_url=f"sqlite:///{tmp_path}/x.db")
+    stack = open_stack(f"sqlite:///{tmp_path}/x.db")
     async with trio.open_nursery() as nursery:
         await nursery.start(stack.run)
         await stack.service.open_sessions()

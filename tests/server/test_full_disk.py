@@ -86,5 +86,5 @@ async def test_everybody_stays_and_what_was_kept_is_written_when_there_is_room(
         assert await server.exit_code() == 0
         log = [json.loads(line)["event"] for line in server.log]
     assert stored(path) == {f"user-{number}": BALLAST for number in range(len(clients))}
-    assert log.count("backend_down") == 1
-    assert log.count("backend_up") == 1
+    assert log.count("the database does not answer") == 1
+    assert log.count("the database answers again") == 1

@@ -1,0 +1,29 @@
+"""A presence stack with the defaults of the settings, for tests that change a few of them."""
+
+from __future__ import annotations
+
+from presence_server.presence import PresenceStack, Timing, open_presence
+from presence_server.settings import Settings
+from presence_server.storage.engine import EngineLimits
+
+
+def open_stack(
+    database_url: str | None = None,
+    redis_url: str | None = None,
+    *,
+    required: bool = False,
+    cache_ttl_s: float | None = None,
+    timing: Timing | None = None,
+    limits: EngineLimits | None = None,
+) -> PresenceStack:
+    """Make a stack that is not running yet."""
+    defaults = Settings()
+    return open_presence(
+        database_url=database_url or defaults.database.url,
+        redis_url=redis_url,
+        cache_ttl_s=cache_ttl_s or defaults.cache.ttl_s,
+        retention_days=defaults.database.retention_days,
+        database_required=required,
+        timing=timing,
+        limits=limits,
+    )
