@@ -15,15 +15,16 @@ class Health:
     """The state of one backend. It begins as ``ok``, since the first call shows any trouble.
 
     Args:
-        name: of the backend, for the log.
+        down_event: what the log says when calls begin to fail.
+        up_event: what the log says when calls succeed again.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, down_event: str, up_event: str) -> None:
         self.status: Status = "ok"
         self.changes = 0
         """How often the state has changed."""
-        self._down_event = f"the {name} does not answer"
-        self._up_event = f"the {name} answers again"
+        self._down_event = down_event
+        self._up_event = up_event
 
     @property
     def is_down(self) -> bool:

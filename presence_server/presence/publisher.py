@@ -37,7 +37,7 @@ class CachePublisher:
     def __init__(
         self, cache: Cache, bridge: Caller, *, ttl_s: float, timing: Timing, counters: Counters
     ) -> None:
-        self.health = Health("cache")
+        self.health = Health("the cache does not answer", "the cache answers again")
         self._cache = cache
         self._calls = BoundedCalls(bridge, CacheUnavailable, _LATE)
         self._ttl_s = ttl_s

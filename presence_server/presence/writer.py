@@ -53,7 +53,7 @@ class StoreWriter:
         counters: Counters,
         prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self.health = Health("database")
+        self.health = Health("the database does not answer", "the database answers again")
         self._pending = pending
         self._store = store
         self._calls = calls
