@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 import trio
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, UnsetType
 
 from ..protocol.errors import CloseCode, Reconnect
 from ..protocol.messages import (
@@ -24,17 +24,16 @@ from ..protocol.messages import (
     UpdatePayload,
     UserObject,
 )
-from ..protocol.model import Cursor
 from .address import Address, Opener
 from .events import ClientEvent, Disconnected, EventBuffer
 from .replica import Replica
 from .retry import Ending, PresenceClosed, asked_after_error_s, delay_s, what_next
+from .values import Fields, Status, check_token, update_fields
 from .websocket_link import WebSocketLink
 
 LEAVE_TIMEOUT_S = 2.0
 
 State = Literal["connecting", "queued", "joined", "closed"]
-Status = Literal["online", "active", "idle", "away"]
 
 
 class PresenceClient:
@@ -81,8 +80,8 @@ class PresenceClient:
         self._closed = trio.Event()
         self._failure: PresenceClosed | None = None
         self._last_error: Error | None = None
-        self._wanted: dict[str, object] = {}
-        self._unsent: dict[str, object] = {}
+        self._wanted: Fields = {}
+        self._unsent: Fields = {}
 
     # --- what there is to see ---------------------------------------------------
 
@@ -151,18 +150,11 @@ class PresenceClient:
             metadata: A JSON object, at most 2048 bytes; it replaces the old; None clears it.
 
         Raises:
-            ValueError: No field was given.
+            ValueError: No field was given, or the server would refuse one.
+            TypeError: JSON cannot carry a value.
             PresenceClosed: The client is closed.
         """
-        fields: dict[str, object] = {}
-        if status is not UNSET:
-            fields["status"] = status
-        if cursor is not UNSET:
-            fields["cursor"] = None if cursor is None else Cursor(*cursor)
-        if metadata is not UNSET:
-            fields["metadata"] = Raw(msgspec.json.encode(metadata))
-        if not fields:
-            raise ValueError("nothing to update")
+        fields = update_fields(status=status, cursor=cursor, metadata=metadata)
         if self.state == "closed":
             raise self._failure or PresenceClosed(CloseCode.CLEAN_LEAVE, "the board was left")
         self._wanted |= fields
@@ -174,8 +166,11 @@ class PresenceClient:
 
         Args:
             token: A JWT of the same user.
+
+        Raises:
+            ValueError: A header cannot carry it.
         """
-        self._token = token
+        self._token = check_token(token)
         await self._send(AuthRefresh(RefreshPayload(token)))
 
     async def leave(self) -> None:

@@ -12,6 +12,7 @@ import trio
 
 from .address import Opener, parse_address
 from .client import PresenceClient
+from .values import check_board_id, check_token
 
 
 class Profile(TypedDict, total=False):
@@ -64,14 +65,15 @@ async def connect(
 
     Raises:
         PresenceClosed: The server cannot be reached or does not let this user in.
-        ValueError: ``server`` is not an address.
+        ValueError: ``server`` is not an address, ``board_id`` not the id of a board, or a header
+            cannot carry the token.
     """
     address = parse_address(server)
     client = PresenceClient(
         address,
-        board_id,
+        check_board_id(board_id),
         {name: value for name, value in profile.items() if isinstance(value, str)},
-        token=token,
+        token=check_token(token) if token else None,
         session_id=session_id,
         give_up_after_s=give_up_after_s,
         buffer_size=buffer_size,

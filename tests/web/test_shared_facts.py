@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from presence_server.client import Profile
+from presence_server.protocol.decode import MAX_METADATA_BYTES
 from presence_server.protocol.errors import RECONNECT, Reconnect
 from presence_server.protocol.model import UserProfile
 from presence_server.protocol.profile import PALETTE
@@ -42,3 +43,8 @@ def test_both_clients_know_every_field_of_a_profile() -> None:
     (listed,) = re.findall(r"PROFILE_FIELDS = .*?\(\[(.*?)\]\)", script("presence-address.js"))
     assert tuple(re.findall(r"'(\w+)'", listed)) == UserProfile.__struct_fields__
     assert tuple(Profile.__annotations__) == UserProfile.__struct_fields__
+
+
+def test_the_javascript_client_knows_how_long_metadata_may_be() -> None:
+    (limit,) = re.findall(r"MAX_METADATA_BYTES = (\d+);", script("presence-values.js"))
+    assert int(limit) == MAX_METADATA_BYTES

@@ -1,7 +1,7 @@
 // The screens that cover the board while the client is not on it.
 
 /** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
-/** @typedef {import('./presence-client.js').Status} Status */
+/** @typedef {import('./presence-types.js').Status} Status */
 
 /** @type {Map<number, string>} */
 const SCREEN_OF_CODE = new Map([

@@ -1,6 +1,6 @@
 // The address of a board's socket; its query says who the user is.
 
-/** @typedef {import('./presence-client.js').Options} Options */
+/** @typedef {import('./presence-types.js').Options} Options */
 
 /**
  * The fields of a profile, which users may choose where the server lets them. They

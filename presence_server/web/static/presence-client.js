@@ -7,50 +7,17 @@ import { Connection } from './presence-connection.js';
 import { browserEnvironment } from './presence-environment.js';
 import { Outgoing } from './presence-outgoing.js';
 import { BoardReplica } from './presence-replica.js';
+import { checkBoard, checkCursor, checkMetadata, checkProfile, checkStatus } from './presence-values.js';
 
-/** @typedef {import('./presence-address.js').Profile} Profile */
-/** @typedef {import('./presence-environment.js').Environment} Environment */
 /** @typedef {import('./presence-replica.js').User} User */
 /** @typedef {import('./presence-replica.js').UsersChange} UsersChange */
+/** @typedef {import('./presence-types.js').Options} Options */
+/** @typedef {import('./presence-types.js').State} State */
+/** @typedef {import('./presence-types.js').Status} Status */
 
-/**
- * @typedef {'new' | 'connecting' | 'queued' | 'joined' | 'reconnecting' | 'full' | 'closed'} State
- */
-
-/**
- * The detail of a `state` event, and {@link PresenceClient.status}.
- *
- * @typedef {object} Status
- * @property {State} state
- * @property {number} [position]  queued: 1 is next
- * @property {number} [queueLength]  queued
- * @property {number} [capacity]  queued, joined
- * @property {boolean} [resumed]  joined: nobody saw this session leave
- * @property {number} [retryAt]  reconnecting, full: milliseconds since the epoch
- * @property {number} [code]  reconnecting, full, closed: the close code
- * @property {string} [reason]  closed: for a developer, in English
- */
-
-/**
- * The fields of {@link Profile} say who the user is, on servers with `auth.mode =
- * none`; without a `user_id` the user is a guest.
- *
- * @typedef {Profile & ConnectOptions} Options
- */
-
-/**
- * @typedef {object} ConnectOptions
- * @property {string} board
- * @property {string} [server]  http(s) or ws(s) address; default: the page's own server
- * @property {string} [token]  a JWT (`auth.mode = jwt`)
- * @property {() => string | Promise<string>} [getToken]  called before each
- *   connection and before the token expires
- * @property {number} [cursorIntervalMs]  between two cursor messages; default 50
- * @property {Partial<Environment>} [environment]  for tests
- */
-
-const BOARD_ID = /^[A-Za-z0-9_\-.:~]{1,128}$/;
 const CONGESTED_BYTES = 64 * 1024;
+/** The server closes after 20 bad messages, and without Yjs it takes binary frames for bad. */
+const UNANSWERED_BINARY = 8;
 
 /**
  * A user on a board.
@@ -75,19 +42,22 @@ export class PresenceClient extends EventTarget {
   #status = { state: 'new' };
   /** @type {(() => void)[]} */
   #whenClosed = [];
+  /** Binary frames sent before the server sent one. */
+  #unansweredBinary = 0;
 
   /**
    * @param {Options} options
-   * @throws {TypeError} a board id the server would refuse
+   * @throws {TypeError} a board id or a user id that the server would refuse
    */
   constructor(options) {
     super();
-    if (!BOARD_ID.test(options.board)) throw new TypeError(`not a board id: ${options.board}`);
-    this.#board = options.board;
+    this.#board = checkBoard(options.board);
+    const { server, token, getToken } = options;
+    const target = { board: this.#board, server, token, getToken, ...checkProfile(options) };
     const env = { ...browserEnvironment(), ...options.environment };
     this.#activity = new ActivityTracker(env, (status) => this.#outgoing.status(status));
     this.#outgoing = new Outgoing(env, options.cursorIntervalMs ?? 50, (u) => this.#update(u));
-    this.#connection = new Connection(options, env, {
+    this.#connection = new Connection(target, env, {
       frame: (data) => this.#receive(data),
       status: (status) => this.#become(status),
       detached: () => this.#outgoing.closed(),
@@ -150,23 +120,30 @@ export class PresenceClient extends EventTarget {
    *
    * @param {number | null} x  board units; null takes the cursor away
    * @param {number} [y]
+   * @throws {TypeError} not finite numbers
    */
   moveCursor(x, y = 0) {
-    this.#outgoing.cursor(x === null ? null : { x, y });
+    this.#outgoing.cursor(checkCursor(x, y));
   }
 
   /**
    * Set the status that the person chose; with `online` or null it follows the input.
    *
    * @param {'online' | 'idle' | 'away' | null} status
+   * @throws {TypeError} not a status
    */
   setStatus(status) {
-    this.#activity.override(status === 'online' ? null : status);
+    this.#activity.override(checkStatus(status));
   }
 
-  /** @param {object | null} metadata  replaces the old; at most 2 KiB as JSON */
+  /**
+   * Tell the others something that the application makes up.
+   *
+   * @param {object | null} metadata  replaces the old; at most 2 KiB as JSON
+   * @throws {TypeError | RangeError} the server would refuse it; the old one stands
+   */
   setMetadata(metadata) {
-    this.#outgoing.metadata(metadata);
+    this.#outgoing.metadata(checkMetadata(metadata));
   }
 
   /** Report input that the window does not see, such as input inside an iframe. */
@@ -178,10 +155,12 @@ export class PresenceClient extends EventTarget {
    * Send a Yjs frame.
    *
    * @param {ArrayBuffer | Uint8Array} data
-   * @returns {boolean} false while not on the board
+   * @returns {boolean} false while not on the board, or when the server does not answer any
    */
   sendBinary(data) {
-    if (this.state !== 'joined' || !this.#connection.sendBinary(data)) return false;
+    if (this.state !== 'joined' || this.#unansweredBinary >= UNANSWERED_BINARY) return false;
+    if (!this.#connection.sendBinary(data)) return false;
+    this.#unansweredBinary += 1;
     this.#activity.reported();
     return true;
   }
@@ -191,6 +170,7 @@ export class PresenceClient extends EventTarget {
   /** @param {string | ArrayBuffer} data */
   #receive(data) {
     if (typeof data !== 'string') {
+      this.#unansweredBinary = -Infinity;
       this.#emit('binary', { data });
       return;
     }

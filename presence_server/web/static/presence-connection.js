@@ -10,8 +10,8 @@ import { SessionStore } from './presence-session.js';
 import { TokenKeeper } from './presence-token.js';
 
 /** @typedef {import('./presence-environment.js').Environment} Environment */
-/** @typedef {import('./presence-client.js').Options} Options */
-/** @typedef {import('./presence-client.js').Status} Status */
+/** @typedef {import('./presence-types.js').Options} Options */
+/** @typedef {import('./presence-types.js').Status} Status */
 
 /**
  * @typedef {object} Handlers

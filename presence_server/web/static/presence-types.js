@@ -1,0 +1,42 @@
+// The types of the client's options and of what it reports; there is no code here.
+
+/** @typedef {import('./presence-address.js').Profile} Profile */
+/** @typedef {import('./presence-environment.js').Environment} Environment */
+
+/**
+ * @typedef {'new' | 'connecting' | 'queued' | 'joined' | 'reconnecting' | 'full' | 'closed'} State
+ */
+
+/**
+ * The detail of a `state` event, and {@link PresenceClient.status}.
+ *
+ * @typedef {object} Status
+ * @property {State} state
+ * @property {number} [position]  queued: 1 is next
+ * @property {number} [queueLength]  queued
+ * @property {number} [capacity]  queued, joined
+ * @property {boolean} [resumed]  joined: nobody saw this session leave
+ * @property {number} [retryAt]  reconnecting, full: milliseconds since the epoch
+ * @property {number} [code]  reconnecting, full, closed: the close code
+ * @property {string} [reason]  closed: for a developer, in English
+ */
+
+/**
+ * The fields of {@link Profile} say who the user is, on servers with `auth.mode =
+ * none`; without a `user_id` the user is a guest.
+ *
+ * @typedef {Profile & ConnectOptions} Options
+ */
+
+/**
+ * @typedef {object} ConnectOptions
+ * @property {string} board
+ * @property {string} [server]  http(s) or ws(s) address; default: the page's own server
+ * @property {string} [token]  a JWT (`auth.mode = jwt`)
+ * @property {() => string | Promise<string>} [getToken]  called before each
+ *   connection and before the token expires
+ * @property {number} [cursorIntervalMs]  between two cursor messages; default 50
+ * @property {Partial<Environment>} [environment]  for tests
+ */
+
+export {};
