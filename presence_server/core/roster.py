@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 
+import msgspec
 from msgspec import UNSET, Raw
 
 from ..protocol.messages import NO_METADATA, UserObject
@@ -196,12 +197,9 @@ class User:
     def as_seen(self) -> UserObject:
         """The user object of the wire, as the board was told."""
         if self.seen is None:
-            profile = self.profile
-            self.seen = UserObject(
-                profile.user_id,
-                profile.display_name,
-                profile.avatar_url,
-                profile.color,
+            # By position: a user object begins with the profile's fields. mypy cannot count those.
+            self.seen = UserObject(  # type: ignore[call-arg]
+                *msgspec.structs.astuple(self.profile),
                 self.status,
                 self.connected,
                 self.cursor,
@@ -213,9 +211,10 @@ class User:
     def record(
         self, session: Session, board_id: str, epoch_ms: int, now: float, limits: BoardLimits
     ) -> PresenceRecord:
-        """The row of one session. Cursor and metadata are the user's, whoever wrote them,
+        """Make the row of one session.
 
-        so that the newest survives whichever of the rows does.
+        Its cursor and metadata are the user's, whichever session wrote them: the newest ones
+        then survive in every row.
         """
         return PresenceRecord(
             board_id=board_id,

@@ -6,25 +6,28 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from .errors import ErrorCode
-from .model import Cursor, LeaveReason, PresenceStatus
+from .model import Cursor, LeaveReason, PresenceStatus, UserProfile
 
 NO_METADATA = Raw(b"null")
 
 # --- what is inside -----------------------------------------------------------
 
 
-class UserObject(Struct, frozen=True):
-    """One person on a board, as others see them."""
+class UserObject(UserProfile, frozen=True):
+    """One user of a board as the others see them: the profile, and the state of the presence.
 
-    user_id: str
-    display_name: str
-    avatar_url: str | None
-    color: str
+    Attributes:
+        status: the status of the user's most present session.
+        connected: false once all sessions have been detached for a few seconds.
+        cursor: the newest position, or None.
+        metadata: a JSON object or null.
+        joined_at: when the first session got its seat, in milliseconds since the epoch.
+    """
+
     status: PresenceStatus
     connected: bool
     cursor: Cursor | None
     metadata: Raw
-    """A JSON object or null."""
     joined_at: int
 
 
@@ -40,7 +43,10 @@ class Heartbeat(Struct, frozen=True, tag_field="type", tag="heartbeat"):
 
 
 class UpdatePayload(Struct, frozen=True):
-    """``status`` is validated by the decoder, the rest by :mod:`.decode`."""
+    """The fields of ``presence:update``; UNSET is a field that was not given.
+
+    The decoder checks the cursor; :func:`.decode.read_update` checks the other fields.
+    """
 
     status: str | UnsetType = UNSET
     cursor: Cursor | None | UnsetType = UNSET
