@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+
+from tests.command import server_command, server_pid
 
 
 class Subject(Struct, frozen=True):
@@ -52,13 +53,13 @@ def running_server(settings: Mapping[str, object] | None = None) -> Iterator[Sub
             for key, value in values.items()
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "presence_server", "serve"],
+            server_command("serve"),
             env=environment,
             stderr=subprocess.PIPE,
         )
         try:
             host, port = _wait_for_address(process)
-            yield Subject(host, port, process.pid)
+            yield Subject(host, port, server_pid(process.pid))
         finally:
             process.send_signal(signal.SIGTERM)
             try:

@@ -1,12 +1,41 @@
-"""Reads ``presence-server`` commands out of documents and files, without running them."""
+"""The program under test: how to start it, and which commands it takes."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from presence_server.cli import cli
+
+PROGRAM = "SERVER_UNDER_TEST"
+"""The variable that names a program to test in place of this checkout's package."""
+
+
+def server_command(*words: str) -> list[str]:
+    """The command line of a ``presence-server`` command.
+
+    ``make test-binary`` runs the tests of this checkout against the single file by it.
+    """
+    program = os.environ.get(PROGRAM)
+    if program is None:
+        return [sys.executable, "-m", "presence_server", *words]
+    return [str(Path(program).absolute()), *words]
+
+
+def server_pid(started: int) -> int:
+    """The process that serves: a child of the one that was started, for the single file.
+
+    Args:
+        started: the process id of a command that has begun to serve.
+    """
+    children = Path(f"/proc/{started}/task/{started}/children")
+    if PROGRAM in os.environ and (found := children.read_text().split()):
+        return int(found[0])
+    return started
 
 
 def assert_command_parses(words: Sequence[str]) -> None:

@@ -10,14 +10,20 @@ from collections.abc import Sequence
 
 import click
 
-from .. import __version__
 from ..protocol.errors import PresenceError
 from ..settings import SettingsError
-from . import check_config, load, migrate, serve, token, watch
+from . import check_config, config, health, load, migrate, serve, token, unit, version, watch
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="presence-server", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=version.print_version,
+    help="Show the version and the build, and exit.",
+)
 def cli() -> None:
     """Who is on this board right now, live."""
 
@@ -25,6 +31,9 @@ def cli() -> None:
 cli.add_command(serve.serve)
 cli.add_command(migrate.migrate)
 cli.add_command(check_config.check_config)
+cli.add_command(config.config)
+cli.add_command(unit.unit)
+cli.add_command(health.health)
 cli.add_command(token.token)
 cli.add_command(watch.watch)
 cli.add_command(load.load)

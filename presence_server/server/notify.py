@@ -15,6 +15,8 @@ from collections.abc import Mapping
 import structlog
 import trio
 
+from ..frozen import launcher_pid
+
 log = structlog.get_logger(__name__)
 
 PINGS_PER_TIMEOUT = 2
@@ -79,8 +81,12 @@ class ServiceManager:
 
 
 def _watchdog_s(environ: Mapping[str, str]) -> float | None:
-    """The watchdog's timeout; None if it is for the process that started this one."""
-    if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+    """The watchdog's timeout; None if it is for another process.
+
+    Of the single file systemd knows only the launcher, and writes the launcher's process id.
+    """
+    own = {str(os.getpid()), str(launcher_pid())}
+    if environ.get("WATCHDOG_PID", str(os.getpid())) not in own:
         return None
     try:
         timeout_s = int(environ.get("WATCHDOG_USEC", "")) / 1_000_000

@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 import trio
 
+from ..frozen import without_echoes
 from ..settings import Settings
 from ..transport.gate.descriptors import make_room_for
 from .lifetimes import one_error, serve
@@ -94,7 +95,7 @@ def _raise_descriptor_limit(connections: int) -> None:
 async def _stop_on_signal(
     signals: AsyncIterator[int], stop: trio.Event, scope: trio.CancelScope, drain_s: float
 ) -> None:
-    async for number in signals:
+    async for number in without_echoes(signals):
         log.info("signal", name=signal.Signals(number).name)
         if stop.is_set():
             scope.cancel()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import platform
 import re
+import sqlite3
+import ssl
 import subprocess
-import sys
 from pathlib import Path
 
 import jwt
@@ -34,6 +36,7 @@ from presence_server.protocol.messages import (
 )
 from presence_server.protocol.model import LeaveReason, PresenceStatus
 from tests.client.fake_server import METADATA, FakeServer, closing, joined, queued, user, welcoming
+from tests.command import server_command
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -55,7 +58,13 @@ class TestEveryCommand:
 
     def test_version(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["--version"]) == 0
-        assert capsys.readouterr().out == f"presence-server {__version__}\n"
+        first, build, inside = capsys.readouterr().out.splitlines()
+        assert first == f"presence-server {__version__}"
+        assert build.startswith("Python package, commit ")
+        assert inside == (
+            f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
+            + " ".join(ssl.OPENSSL_VERSION.split()[:2])
+        )
 
     def test_usage_errors_are_two(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["nonsense"]) == 2
@@ -63,7 +72,7 @@ class TestEveryCommand:
 
     def test_runs_as_a_module(self) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "presence_server", "--version"],
+            server_command("--version"),
             capture_output=True,
             text=True,
             check=True,
@@ -89,7 +98,7 @@ class TestServe:
         # A process of its own: serving configures the logging of the whole process.
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "presence_server", "serve"),
+                *server_command("serve"),
                 *("--host", "192.0.2.1", "--port", "0"),
                 *("--database", f"sqlite:///{tmp_path}/presence.db"),
             ],

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from presence_server.settings import Settings, load_settings, setting_kinds
-from tests.command import assert_command_parses
+from tests.command import assert_command_parses, server_command
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy" / "presence-server.service"
@@ -98,7 +98,7 @@ def test_the_server_needs_no_memory_that_is_writable_and_executable(tmp_path: Pa
         libc.prctl(_MEMORY_DENY_WRITE_EXECUTE, 1, 0, 0, 0)
 
     done = subprocess.run(
-        [sys.executable, "-m", "presence_server", "migrate", "up"],
+        server_command("migrate", "up"),
         preexec_fn=deny,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

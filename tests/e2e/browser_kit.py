@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
@@ -19,6 +18,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, WebSocket, expect
 
 from tests import programs
+from tests.command import server_command
 
 READY_WITHIN_S = 30.0
 SHOWN_WITHIN_MS = 15_000
@@ -76,7 +76,7 @@ def serving(folder: Path, **settings: object) -> Iterator[ServerProcess]:
         environment[f"PRESENCE_{key.upper()}"] = text
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "presence_server", "serve"],
+            server_command("serve"),
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import trio
 
 from presence_server.server import ListeningAddress
+from tests.command import server_command, server_pid
 
 PATIENCE_S = 60.0
 
@@ -23,6 +23,7 @@ class ServerProcess:
 
     def __init__(self, process: trio.Process, address: ListeningAddress) -> None:
         self._process = process
+        self._pid = server_pid(process.pid)
         self.address = address
         self.log: list[str] = []
         """The lines it has logged since it began to listen."""
@@ -30,8 +31,8 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
+        """The process id of the server, which the single file's launcher started."""
+        return self._pid
 
     async def kill(self) -> None:
         """As a crash does it: no goodbye."""
@@ -39,8 +40,11 @@ class ServerProcess:
         await self._process.wait()
 
     async def signal(self, number: signal.Signals) -> None:
-        """Send a signal."""
-        self._process.send_signal(number)
+        """Send a signal: to the server when it must stop at once, else as an operator does."""
+        if number in (signal.SIGSTOP, signal.SIGCONT):
+            os.kill(self.pid, number)
+        else:
+            self._process.send_signal(number)
 
     async def exit_code(self) -> int:
         """Wait for the end, and for the last line of the log."""
@@ -63,7 +67,7 @@ async def server_process(**values: object) -> AsyncIterator[ServerProcess]:
     environment |= {"PRESENCE_SERVER__PORT": "0", "PRESENCE_LOGGING__FORMAT": "json"}
     environment |= {f"PRESENCE_{key.upper()}": _text(value) for key, value in values.items()}
     process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "presence_server", "serve"],
+        server_command("serve"),
         env=environment,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from presence_server.storage import migrate
+from tests.command import server_command
 from tests.servers import (
     PostgresServer,
     RedisServer,
@@ -30,7 +30,7 @@ def refusal(tmp_path: Path, **variables: str) -> str:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PRESENCE_")}
     environment |= {"DATABASE_URL": f"sqlite:///{tmp_path}/good.db", "PRESENCE_SERVER__PORT": "0"}
     done = subprocess.run(
-        [sys.executable, "-m", "presence_server", "serve"],
+        server_command("serve"),
         env=environment | variables,
         capture_output=True,
         text=True,

@@ -1,0 +1,20 @@
+"""What a build of PyInstaller must do that a Python package need not (docs/operations.md).
+
+There are two builds: a folder, and a single file. The single file is a launcher, which
+unpacks the folder into a temporary one, starts itself a second time as its own child, and waits:
+Python runs in the child. So the process that systemd or a shell started is not the server.
+
+Nothing here imports another part of the server, and ``start`` runs before all of them.
+"""
+
+from .form import Form, launcher_pid, program_path, running_form, unpacked_folder
+from .signals import without_echoes
+
+__all__ = [
+    "Form",
+    "launcher_pid",
+    "program_path",
+    "running_form",
+    "unpacked_folder",
+    "without_echoes",
+]
