@@ -24,7 +24,7 @@ from presence_server.storage import migrate
 from presence_server.transport.http import head, hypercorn_server
 from presence_server.transport.sessions import tokens
 from presence_server.transport.sessions.tokens import InvalidToken
-from presence_server.transport.wire import connection
+from presence_server.transport.wire.closing import CLOSE_TIMEOUT_S
 from tests.command import assert_command_parses
 from tests.docs.documents import ROOT, Document
 
@@ -76,7 +76,7 @@ def test_the_limits_that_are_fixed_are_these() -> None:
         budget.BAD_MESSAGES,
         budget.BAD_MESSAGES_WINDOW_S,
         4400,
-        connection.CLOSE_TIMEOUT_S,
+        CLOSE_TIMEOUT_S,
     ]
     assert f"`net.core.somaxconn` of at least {listening.BACKLOG}" in OPERATIONS.prose
 

@@ -110,16 +110,19 @@ class FakeHandler:
 class ConnectionUnderTest:
     """One connection with a fake on either side."""
 
-    def __init__(self, deadlines: Deadlines | None = None, **limits: float) -> None:
+    def __init__(
+        self,
+        deadlines: Deadlines | None = None,
+        kind: type[Connection] = Connection,
+        **limits: float,
+    ) -> None:
         self.wire = FakeWire()
         self.handler = FakeHandler()
         self.deadlines = deadlines or Deadlines(Batch())
         bounds = connection_limits(**limits)
         handshake = Handshake("demo", parse_head(HEAD), {})
         upgrade = accept(handshake, bounds.max_message_bytes)
-        self.connection = Connection(
-            upgrade.protocol, self.wire, self.handler, self.deadlines, bounds
-        )
+        self.connection = kind(upgrade.protocol, self.wire, self.handler, self.deadlines, bounds)
         self.wire.endpoint = self.handler.connection = self.connection
 
     def frames(self) -> list[Seen]:

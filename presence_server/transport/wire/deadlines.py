@@ -7,6 +7,7 @@ import trio
 
 from ...core.timers import Timers
 from ...rooms.batch import Batch
+from ...waiting import AlarmClock
 from .ports import AlarmTarget, ConnectionAlarm
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,7 @@ class Deadlines:
         # there would keep its memory as long.
         self._timers: Timers[tuple[int, ConnectionAlarm]] = Timers()
         self._targets: dict[int, AlarmTarget] = {}
-        self._scope: trio.CancelScope | None = None
+        self._clock = AlarmClock()
 
     @property
     def alarms(self) -> int:
@@ -39,8 +40,7 @@ class Deadlines:
         number = id(target)
         self._targets[number] = target
         self._timers.arm((number, alarm), at)
-        if self._scope is not None and at < self._scope.deadline:
-            self._scope.deadline = at
+        self._clock.bring_forward(at)
 
     def disarm(self, target: AlarmTarget) -> None:
         """Forget the target."""
@@ -52,8 +52,8 @@ class Deadlines:
     async def run(self) -> None:
         """Ring until cancelled."""
         while True:
-            with trio.CancelScope(deadline=self._timers.next()) as self._scope:
-                await trio.sleep_forever()
+            self._clock.set(self._timers.next())
+            await self._clock.wait()
             now = trio.current_time()
             with self._batch:
                 while (due := self._timers.pop_due(now)) is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
+from ...protocol.frames import frame_end
+
 _WRITE_SIZE = 65536
 
 
@@ -56,22 +58,8 @@ class Outbox:
         if not self._pieces:
             return
         first, offset = self._pieces[0], self._offset
-        end = _frame_end(first, offset) if offset else 0
+        end = frame_end(first, offset) if offset else 0
         self._pieces = deque()
         self._offset = self.size = 0
         if end > offset:
             self.append(first[:end], offset)
-
-
-def _frame_end(frames: bytes, offset: int) -> int:
-    """Where the frame that byte ``offset`` is in ends; ``offset`` itself between frames."""
-    position = 0
-    while position < offset:
-        length = frames[position + 1] & 0x7F
-        if length == 126:
-            position += 4 + int.from_bytes(frames[position + 2 : position + 4], "big")
-        elif length == 127:
-            position += 10 + int.from_bytes(frames[position + 2 : position + 10], "big")
-        else:
-            position += 2 + length
-    return position

@@ -11,6 +11,7 @@ import structlog
 import trio
 
 from ...rooms.batch import Batch
+from ...waiting import Doorbell
 from .ports import Endpoint
 
 log = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ class StreamWire:
     def __init__(self, stream: trio.abc.Stream, batch: Batch) -> None:
         self._stream = stream
         self._batch = batch
-        self._wake = trio.Event()
+        self._wake = Doorbell()
         self._may_read = trio.Event()
         self._may_read.set()
         self._wants_write = False
@@ -45,7 +46,7 @@ class StreamWire:
     def want_write(self) -> None:
         """See :class:`.ports.Wire`."""
         self._wants_write = True
-        self._wake.set()
+        self._wake.ring()
 
     def want_read(self, wanted: bool) -> None:
         """See :class:`.ports.Wire`."""
@@ -57,7 +58,7 @@ class StreamWire:
     def shut_write(self) -> None:
         """See :class:`.ports.Wire`."""
         self._wants_shut = True
-        self._wake.set()
+        self._wake.ring()
 
     def abort(self) -> None:
         """See :class:`.ports.Wire`."""
@@ -100,7 +101,6 @@ class StreamWire:
     async def _write_all(self) -> None:
         while True:
             await self._wake.wait()
-            self._wake = trio.Event()
             while self._wants_write:
                 self._wants_write = False
                 self._taken = bytearray()

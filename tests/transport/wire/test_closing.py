@@ -11,7 +11,7 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.protocol.errors import CloseCode
-from presence_server.transport.wire.connection import CLOSE_TIMEOUT_S, LINGER_S
+from presence_server.transport.wire.closing import CLOSE_TIMEOUT_S, LINGER_S
 from presence_server.transport.wire.deadlines import Deadlines
 from tests.transport.fake_wire import ConnectionUnderTest
 from tests.transport.frames import close, frame, split_frames, text

@@ -9,7 +9,7 @@ from websockets.frames import Opcode
 
 from presence_server.protocol.budget import REST_S
 from presence_server.protocol.errors import CloseCode
-from presence_server.transport.wire.connection import CLOSE_TIMEOUT_S
+from presence_server.transport.wire.closing import CLOSE_TIMEOUT_S
 from presence_server.transport.wire.deadlines import Deadlines
 from tests.transport.fake_wire import ConnectionUnderTest
 from tests.transport.frames import close, frame, text

@@ -12,7 +12,7 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.transport.sessions.session_link import SessionLink
-from presence_server.transport.wire.connection import CLOSE_TIMEOUT_S, LINGER_S
+from presence_server.transport.wire.closing import CLOSE_TIMEOUT_S, LINGER_S
 from tests.certificates import self_signed
 from tests.limits import board_limits, connection_limits
 from tests.transport.frames import close, event, frame, read_frames, upgrade_request

@@ -1,0 +1,132 @@
+"""The outgoing side of a connection: one ordered, bounded outbox."""
+
+from __future__ import annotations
+
+import abc
+
+import trio
+
+from .limits import ConnectionLimits
+from .outbox import Outbox
+from .ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms, Wire
+from .stage import Stage
+
+_OPEN = Stage.OPEN
+
+NOTHING = Outbox()
+"""The outbox of a connection that takes nothing more and has nothing left to write."""
+
+
+class Sender(AlarmTarget):
+    """Writes to one peer. A subclass decides when the connection ends.
+
+    Args:
+        wire: carries the bytes.
+        alarms: rings the write timeout.
+        limits: the bounds of the outbox.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_alarms",
+        "_limits",
+        "_outbox",
+        "_progress_at",
+        "_send",
+        "_wire",
+        "is_broken",
+        "stage",
+    )
+
+    def __init__(self, wire: Wire, alarms: ConnectionAlarms, limits: ConnectionLimits) -> None:
+        self._wire = wire
+        self._send = wire.send
+        self._alarms = alarms
+        self._limits = limits
+        self._outbox: Outbox | None = None
+        """What waits for the peer. None, as nearly always, while bytes may be sent at once."""
+        self._progress_at = 0.0
+        """When the peer last took some of what waits."""
+        self.is_broken = False
+        """A write failed: the wire reads what is left, then calls ``receive_eof``."""
+        self.stage = _OPEN
+
+    @property
+    def outbox_bytes(self) -> int:
+        """How many bytes wait for the peer."""
+        return 0 if self._outbox is None else self._outbox.size
+
+    def write(self, data: bytes) -> None:
+        """Send whole frames at once, or as soon as the peer takes them.
+
+        Nothing is sent after a close frame, or to a peer that is gone.
+
+        Args:
+            data: one frame or more.
+        """
+        if self._outbox is not None:
+            self._write_later(data)
+            return
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.is_broken, self._outbox = True, NOTHING
+            return
+        if sent != len(data):
+            self._outbox = outbox = Outbox()
+            outbox.append(data, sent)
+            self._progress_at = now = trio.current_time()
+            self._alarms.arm(self, ConnectionAlarm.WRITE, now + self._limits.write_timeout_s)
+            self._wire.want_write()
+            self._check_size(outbox)
+
+    def on_writable(self) -> None:
+        """Write what waits, as far as the wire has room."""
+        outbox = self._outbox
+        while outbox is not None and outbox.size:
+            try:
+                sent = self._send(outbox.peek())
+            except BlockingIOError:
+                self._wire.want_write()
+                return
+            except OSError:
+                self.is_broken, self._outbox = True, NOTHING
+                return
+            outbox.advance(sent)
+            self._progress_at = trio.current_time()
+        if self.stage is _OPEN and not self.is_broken:
+            self._outbox = None
+        elif self.stage is Stage.CLOSING:
+            self._outbox = NOTHING
+            self._on_all_written()
+
+    def _write_later(self, data: bytes) -> None:
+        outbox = self._outbox
+        if outbox is not None and self.stage is _OPEN and not self.is_broken:
+            outbox.append(data)
+            self._check_size(outbox)
+
+    def _check_size(self, outbox: Outbox) -> None:
+        if outbox.size > self._limits.outbox_bytes:
+            self._on_too_slow(outbox)
+
+    def _check_progress(self, now: float) -> None:
+        """The write timeout may have come."""
+        outbox = self._outbox
+        if outbox is None or self.stage is not _OPEN or self.is_broken:
+            return  # Closing has a deadline of its own.
+        deadline = self._progress_at + self._limits.write_timeout_s
+        if now >= deadline:
+            self._on_too_slow(outbox)
+        else:
+            self._alarms.arm(self, ConnectionAlarm.WRITE, deadline)
+
+    @abc.abstractmethod
+    def _on_too_slow(self, outbox: Outbox) -> None:
+        """More waits than may wait, or the peer has taken nothing for too long."""
+
+    @abc.abstractmethod
+    def _on_all_written(self) -> None:
+        """The close frame, which is the last frame, is written."""
