@@ -56,11 +56,16 @@ export class PresenceClient extends EventTarget {
     const target = { board: this.#board, server, token, getToken, ...checkProfile(options) };
     const env = { ...browserEnvironment(), ...options.environment };
     this.#activity = new ActivityTracker(env, (status) => this.#outgoing.status(status));
-    this.#outgoing = new Outgoing(env, options.cursorIntervalMs ?? 50, (u) => this.#update(u));
+    this.#outgoing = new Outgoing(env, options.cursorIntervalMs, {
+      send: (update) => this.#update(update),
+      shows: (field, value) => this.#shows(field, value),
+      ask: () => this.#connection.ask(),
+    });
     this.#connection = new Connection(target, env, {
       frame: (data) => this.#receive(data),
       status: (status) => this.#become(status),
       detached: () => this.#outgoing.closed(),
+      asked: () => this.#outgoing.asked(),
       noToken: (message) => this.#emit('error', { code: 'TOKEN_UNAVAILABLE', message }),
     });
   }
@@ -189,6 +194,8 @@ export class PresenceClient extends EventTarget {
         return this.#changed(this.#replica.updated(payload));
       case 'presence:cursors':
         return this.#emit('cursors', { cursors: this.#replica.cursors(payload) });
+      case 'heartbeat:ack':
+        return this.#outgoing.answered();
       case 'auth:refreshed':
         return this.#connection.tokenAccepted(payload.expires_at);
       case 'error':
@@ -208,6 +215,7 @@ export class PresenceClient extends EventTarget {
     // The server takes a new session for online by itself.
     const activity = this.#activity.activity;
     const status = payload.resumed || activity !== 'active' ? activity : null;
+    this.#outgoing.pace(payload.updates_per_s);
     this.#outgoing.opened(payload.resumed, status);
     this.#activity.reported();
   }
@@ -227,8 +235,18 @@ export class PresenceClient extends EventTarget {
   #failed(payload) {
     const retryAfterMs = validWait(payload.retry_after_ms);
     if (retryAfterMs !== null) this.#connection.retryAfter(retryAfterMs);
-    if (payload.code === 'RATE_LIMITED') this.#outgoing.pause(retryAfterMs ?? 1000);
-    if (payload.code === 'UNAUTHORIZED') this.#connection.tokenRefused();
+    switch (payload.code) {
+      case 'RATE_LIMITED':
+        this.#outgoing.limited(retryAfterMs ?? 1000);
+        break;
+      case 'INVALID_MESSAGE':
+      case 'MESSAGE_TOO_BIG':
+        this.#outgoing.refused();
+        break;
+      case 'UNAUTHORIZED':
+        this.#connection.tokenRefused();
+        break;
+    }
     this.#emit('error', payload);
   }
 
@@ -236,14 +254,23 @@ export class PresenceClient extends EventTarget {
 
   /** @param {import('./presence-outgoing.js').Update} update */
   #update(update) {
-    const cursorOnly = update.status === undefined && update.metadata === undefined;
-    if (cursorOnly && this.#connection.backlog > CONGESTED_BYTES) return false;
+    if (this.#connection.backlog > CONGESTED_BYTES) return false;
     // An update without a status counts as activity and would set `online`.
     const activity = this.#activity.activity;
     const status = update.status ?? (activity === 'active' ? undefined : activity);
     this.#activity.reported();
     this.#connection.send('presence:update', status === undefined ? update : { ...update, status });
     return true;
+  }
+
+  /**
+   * @param {import('./presence-outgoing.js').Field} field
+   * @param {any} value
+   */
+  #shows(field, value) {
+    const shown = this.self?.[field];
+    const sent = value === 'active' ? 'online' : value;
+    return shown !== undefined && JSON.stringify(shown) === JSON.stringify(sent);
   }
 
   // --- events ---------------------------------------------------------------

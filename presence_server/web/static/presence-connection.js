@@ -18,6 +18,7 @@ import { TokenKeeper } from './presence-token.js';
  * @property {(data: string | ArrayBuffer) => void} frame
  * @property {(status: Status) => void} status  connecting, reconnecting, full or closed
  * @property {() => void} detached  the socket is gone; another may follow
+ * @property {() => void} asked  a heartbeat was sent
  * @property {(message: string) => void} noToken  getToken failed
  */
 
@@ -71,7 +72,7 @@ export class Connection {
     this.#handlers = handlers;
     this.#sessions = new SessionStore(env, options.board);
     this.#tokens = new TokenKeeper(env, options, () => this.#renewToken());
-    this.#liveness = new Liveness(env, () => this.send('heartbeat', {}), () => this.#drop());
+    this.#liveness = new Liveness(env, () => this.#beat(), () => this.#drop());
     this.#retryTimer = new Timer(env, () => this.#open());
     this.#answerTimer = new Timer(env, () => this.#drop());
     this.#leaveTimer = new Timer(env, () => this.#finish(1000, 'left'));
@@ -140,6 +141,11 @@ export class Connection {
   /** @param {number} retryAfterMs  what an error said; the close that follows counts from it */
   retryAfter(retryAfterMs) {
     this.#retryAfterMs = retryAfterMs;
+  }
+
+  /** Send a heartbeat, unless one is not answered yet. */
+  ask() {
+    this.#liveness.probe();
   }
 
   /**
@@ -217,6 +223,11 @@ export class Connection {
       this.#tokens.refused();
       this.#handlers.noToken(String(error));
     }
+  }
+
+  #beat() {
+    this.send('heartbeat', {});
+    this.#handlers.asked();
   }
 
   // --- closing --------------------------------------------------------------

@@ -1,114 +1,212 @@
-// What this client tells the board about its user: at most one cursor message
-// per interval, the newest value wins, and nothing gets lost over a reconnect.
+// The newest values that the page has set, and when to send them. They go out in
+// one message at a time, no faster than the server takes them, and are sent again
+// until the server has them: it drops what is too fast, and a socket that breaks
+// loses what was on its way.
 
 import { Timer } from './presence-environment.js';
 
 /** @typedef {import('./presence-environment.js').Environment} Environment */
 /** @typedef {{x: number, y: number} | null} Cursor */
 /** @typedef {{status?: string, cursor?: Cursor, metadata?: object | null}} Update */
+/** @typedef {keyof Update} Field */
 
-/** The newest values that the page has set, and when to send them. */
+/**
+ * A value that was sent and may not have arrived.
+ *
+ * @typedef {object} Unconfirmed
+ * @property {any} value
+ * @property {number} number  of the message that carried it
+ * @property {boolean} doubtful  the server may have dropped it without a word
+ */
+
+/**
+ * @typedef {object} Server
+ * @property {(update: Update) => boolean} send  false: the socket is congested
+ * @property {(field: Field, value: any) => boolean} shows  whether the server
+ *   shows this value of the user to everybody
+ * @property {() => void} ask  send a heartbeat, unless one is not answered yet
+ */
+
+/** An update is confirmed this long after the last one, when nothing changes any more. */
+const CONFIRM_AFTER_MS = 1_000;
+/** The server reports that it drops messages at most once a second, and after that is silent. */
+const SILENT_DROPS_MS = 1_500;
+const DEFAULT_INTERVAL_MS = 50;
+
+/** Sends the newest value of each field, and keeps it until the server has it. */
 export class Outgoing {
   #env;
-  #send;
+  #server;
+  #shortestMs;
   #intervalMs;
-  #timer;
+  #sendTimer;
+  #confirmTimer;
   #open = false;
-  #nextCursorAt = 0;
-  /** @type {Update} */
-  #unsent = {};
+  #nextAt = -Infinity;
   /** @type {Update} */
   #wanted = {};
+  /** @type {Update} */
+  #unsent = {};
+  /** @type {Map<Field, Unconfirmed>} */
+  #unconfirmed = new Map();
+  /** Of the message that was sent last. */
+  #number = 0;
+  /** For each heartbeat without an answer: the message that was sent last before it. @type {number[]} */
+  #asked = [];
+  #doubtfulUntil = -Infinity;
 
   /**
    * @param {Environment} env
-   * @param {number} intervalMs  between two cursor messages
-   * @param {(update: Update) => boolean} send  false: the socket is congested
+   * @param {number | undefined} intervalMs  the page's own wish: not faster than this
+   * @param {Server} server
    */
-  constructor(env, intervalMs, send) {
+  constructor(env, intervalMs, server) {
     this.#env = env;
-    this.#intervalMs = intervalMs;
-    this.#send = send;
-    this.#timer = new Timer(env, () => this.#cursorDue());
+    this.#server = server;
+    this.#shortestMs = intervalMs ?? 0;
+    this.#intervalMs = intervalMs ?? DEFAULT_INTERVAL_MS;
+    this.#sendTimer = new Timer(env, () => this.#flush());
+    this.#confirmTimer = new Timer(env, () => this.#confirm());
+  }
+
+  /** @param {number | undefined} updatesPerS  the pace that the server asks for */
+  pace(updatesPerS) {
+    if (updatesPerS) this.#intervalMs = Math.max(this.#shortestMs, 1000 / updatesPerS);
   }
 
   /**
    * The session is on the board; send what the server does not know.
    *
-   * @param {boolean} resumed  the server still knows what was sent before
+   * @param {boolean} resumed  the server still knows what it was sent before
    * @param {string | null} status  to go with it
    */
   opened(resumed, status) {
     this.#open = true;
-    this.#nextCursorAt = 0;
-    const update = resumed ? this.#unsent : { ...this.#wanted };
-    if (!resumed && update.cursor === null) delete update.cursor;
-    if (status !== null) update.status = status;
-    this.#unsent = update;
+    this.#nextAt = -Infinity;
+    if (resumed) {
+      this.#sendAgain(({ value }, field) => !this.#server.shows(field, value));
+    } else {
+      this.#unsent = { ...this.#wanted };
+      if (this.#unsent.cursor === null) delete this.#unsent.cursor;
+    }
+    this.#unconfirmed.clear();
+    if (status !== null) this.#unsent.status = status;
     this.#flush();
   }
 
-  /** The session is off the board; keep what is not sent yet. */
+  /** The session is off the board; keep what is not sent yet, or may be lost. */
   closed() {
     this.#open = false;
-    this.#timer.stop();
-    delete this.#unsent.status; // the status is computed anew on joining
+    this.#sendTimer.stop();
+    this.#confirmTimer.stop();
+    this.#asked = [];
+    // The status is computed anew on joining.
+    delete this.#unsent.status;
+    this.#unconfirmed.delete('status');
   }
 
   /** The user left, and the cursor is gone with them. */
   left() {
     this.closed();
     this.#unsent = {};
+    this.#unconfirmed.clear();
     delete this.#wanted.cursor;
   }
 
   /** @param {string} status */
   status(status) {
-    if (!this.#open) return;
-    this.#unsent.status = status;
-    this.#flush();
+    if (this.#open) this.#set({ status });
   }
 
   /** @param {object | null} metadata */
   metadata(metadata) {
     this.#wanted.metadata = metadata;
-    this.#unsent.metadata = metadata;
-    if (this.#open) this.#flush();
+    this.#set({ metadata });
   }
 
   /** @param {Cursor} cursor */
   cursor(cursor) {
     this.#wanted.cursor = cursor;
-    this.#unsent.cursor = cursor;
-    if (!this.#open || this.#timer.running) return;
-    this.#cursorDue();
+    this.#set({ cursor });
+  }
+
+  /** A heartbeat was sent. The server answers it after everything that was sent before. */
+  asked() {
+    this.#asked.push(this.#number);
+  }
+
+  /** The oldest heartbeat was answered. */
+  answered() {
+    const last = this.#asked.shift() ?? 0;
+    this.#sendAgain(({ number, doubtful }) => number <= last && doubtful);
+    for (const [field, { number }] of this.#unconfirmed) {
+      if (number <= last) this.#unconfirmed.delete(field);
+    }
+    this.#flush();
   }
 
   /**
-   * The server asked to send nothing for a while.
+   * The server drops what this client sends: wait, and send it again.
    *
    * @param {number} delayMs
    */
-  pause(delayMs) {
-    this.#nextCursorAt = Math.max(this.#nextCursorAt, this.#env.now() + delayMs);
-    if (this.#open && this.#unsent.cursor !== undefined) {
-      this.#timer.start(this.#nextCursorAt - this.#env.now());
-    }
+  limited(delayMs) {
+    const now = this.#env.now();
+    this.#doubtfulUntil = now + SILENT_DROPS_MS;
+    this.#nextAt = Math.max(this.#nextAt, now + delayMs);
+    this.#sendTimer.stop();
+    this.#sendAgain(() => true);
+    this.#flush();
   }
 
-  #cursorDue() {
-    const waitMs = this.#nextCursorAt - this.#env.now();
-    if (waitMs > 0) this.#timer.start(waitMs);
-    else if (this.#unsent.cursor !== undefined) this.#flush();
+  /** The server calls something bad that this client has sent: do not send it again. */
+  refused() {
+    this.#unconfirmed.clear();
+  }
+
+  /** @param {Update} update */
+  #set(update) {
+    Object.assign(this.#unsent, update);
+    this.#flush();
   }
 
   #flush() {
-    if (Object.keys(this.#unsent).length === 0) return;
+    if (!this.#open || this.#sendTimer.running || Object.keys(this.#unsent).length === 0) return;
     const now = this.#env.now();
-    const hadCursor = this.#unsent.cursor !== undefined;
-    if (this.#send(this.#unsent)) this.#unsent = {};
-    if (!hadCursor && this.#unsent.cursor === undefined) return;
-    this.#nextCursorAt = Math.max(this.#nextCursorAt, now + this.#intervalMs);
-    if (this.#unsent.cursor !== undefined) this.#timer.start(this.#intervalMs);
+    if (now < this.#nextAt) {
+      this.#sendTimer.start(this.#nextAt - now);
+      return;
+    }
+    this.#nextAt = now + this.#intervalMs;
+    if (!this.#server.send(this.#unsent)) {
+      this.#sendTimer.start(this.#intervalMs);
+      return;
+    }
+    this.#number += 1;
+    const sent = { number: this.#number, doubtful: now < this.#doubtfulUntil };
+    for (const [field, value] of Object.entries(this.#unsent)) {
+      this.#unconfirmed.set(/** @type {Field} */ (field), { value, ...sent });
+    }
+    this.#unsent = {};
+    this.#confirmTimer.start(CONFIRM_AFTER_MS);
+  }
+
+  #confirm() {
+    for (const [field, { value }] of this.#unconfirmed) {
+      if (this.#server.shows(field, value)) this.#unconfirmed.delete(field);
+    }
+    if (this.#unconfirmed.size === 0) return;
+    // Another tab may have set another value since, or this one did not arrive.
+    this.#server.ask();
+    this.#confirmTimer.start(CONFIRM_AFTER_MS);
+  }
+
+  /** @param {(sent: Unconfirmed, field: Field) => boolean} isLost */
+  #sendAgain(isLost) {
+    for (const [field, sent] of this.#unconfirmed) {
+      if (!isLost(sent, field)) continue;
+      this.#unconfirmed.delete(field);
+      if (!(field in this.#unsent)) this.#unsent[field] = sent.value;
+    }
   }
 }

@@ -35,7 +35,8 @@
  * @property {string} [token]  a JWT (`auth.mode = jwt`)
  * @property {() => string | Promise<string>} [getToken]  called before each
  *   connection and before the token expires
- * @property {number} [cursorIntervalMs]  between two cursor messages; default 50
+ * @property {number} [cursorIntervalMs]  the shortest time between two updates; the
+ *   server's own pace may be slower
  * @property {Partial<Environment>} [environment]  for tests
  */
 

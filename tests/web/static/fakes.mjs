@@ -135,6 +135,8 @@ export class FakePage {
   document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
   random = 0.5;
   events = [];
+  /** Whether the server does what it is asked to. */
+  echoes = true;
 
   constructor(options = {}, storage = new FakeStorage()) {
     this.storage = storage;
@@ -143,6 +145,12 @@ export class FakePage {
       constructor(url, protocols) {
         super(url, protocols);
         page.sockets.push(this);
+      }
+
+      send(data) {
+        super.send(data);
+        const { type, payload } = this.sent.at(-1);
+        if (type === 'presence:update' && page.echoes) page.clock.setTimeout(() => page.echo(this, payload), 1);
       }
     }
     this.client = new PresenceClient({
@@ -164,6 +172,19 @@ export class FakePage {
     for (const type of ['state', 'users', 'cursors', 'error', 'binary']) {
       this.client.addEventListener(type, (event) => this.events.push([type, event.detail]));
     }
+  }
+
+  /** What the real server sends to the whole board, the sender included. */
+  echo(socket, { status = 'online', cursor, metadata }) {
+    const self = this.client.self;
+    if (self === null || socket !== this.socket || socket.readyState !== 1) return;
+    if (cursor !== undefined) {
+      socket.receive('presence:cursors', { cursors: [[self.user_id, cursor?.x ?? null, cursor?.y ?? null]] });
+    }
+    socket.receive('presence:update', {
+      user_id: self.user_id, connected: true, status: status === 'active' ? 'online' : status,
+      metadata: metadata === undefined ? self.metadata : metadata,
+    });
   }
 
   get socket() {

@@ -65,6 +65,7 @@ test('late timers of a hidden tab are no proof of a dead server', () => {
 
 test('a server that is gone after a sleep is noticed', () => {
   const page = new FakePage().join();
+  page.echoes = false;
   page.clock.advance(30_000);
   page.clock.sleep(3_600_000);
   page.clock.advance(10_000);
