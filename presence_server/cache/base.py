@@ -18,6 +18,8 @@ class CacheError(PresenceError):
 class CacheUnavailable(CacheError):
     """The cache does not answer, or refuses for now. The same call may work later."""
 
+    may_pass = True
+
 
 class Cache(Protocol):
     """The newest list of users of each board, as JSON.

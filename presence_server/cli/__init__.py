@@ -1,6 +1,7 @@
 """The command line (section 11 of the protocol).
 
-An operator's mistake is one line on stderr and exit code 2, never a traceback.
+A failure is one line on stderr for each problem, never a traceback. The exit code is 2 for a
+setting that cannot work, and 75 for trouble that may pass.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ import click
 from ..protocol.errors import PresenceError
 from ..settings import SettingsError
 from . import check_config, config, health, load, migrate, serve, token, unit, version, watch
+
+EX_CONFIG_IS_WRONG = 2
+"""Exit code for a setting or an option that cannot work: a new attempt changes nothing."""
+
+EX_TEMPFAIL = 75
+"""Exit code for trouble that may pass (sysexits.h): deploy/presence-server.service retries."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,10 +63,10 @@ def run(arguments: Sequence[str]) -> int:
     except SettingsError as error:
         for problem in error.problems:
             _complain(problem)
-        return 2
+        return EX_CONFIG_IS_WRONG
     except PresenceError as error:
         _complain(str(error))
-        return 2
+        return EX_TEMPFAIL if error.may_pass else EX_CONFIG_IS_WRONG
     except BrokenPipeError:
         # The reader of our output is gone. Python would print an error while it exits.
         sys.stdout = None

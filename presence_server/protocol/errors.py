@@ -17,16 +17,25 @@ All errors that this package raises on purpose, and the package each of them liv
     ├── CacheError                  cache       any failure of the cache
     │   └── CacheUnavailable        cache       ... that may pass by itself
     ├── SettingsError               settings    a setting that is wrong
+    ├── PortUnavailable             server      the port cannot be opened for now
     └── PresenceClosed              client      the connection ended for good
 """
 
 from __future__ import annotations
 
 import enum
+from typing import ClassVar
 
 
 class PresenceError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """The root of every error that this package raises on purpose.
+
+    Attributes:
+        may_pass: whether the same attempt may succeed later, without a change of the settings.
+            The command line then exits with 75 instead of 2.
+    """
+
+    may_pass: ClassVar[bool] = False
 
 
 class HttpError(PresenceError):

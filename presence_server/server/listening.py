@@ -8,9 +8,20 @@ from typing import NamedTuple
 
 import trio
 
+from ..protocol.errors import PresenceError
 from ..settings import Settings, SettingsError
 
 BACKLOG = 4096
+
+
+_UNKNOWN_HOST = frozenset({socket.EAI_NONAME, socket.EAI_FAMILY})
+"""Errors of the resolver that mean a wrong host; its other errors may pass."""
+
+
+class PortUnavailable(PresenceError):
+    """The port cannot be opened now: another process has it, or the address is not up yet."""
+
+    may_pass = True
 
 
 class ListeningAddress(NamedTuple):
@@ -36,7 +47,8 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
     """Open non-blocking listening sockets on ``server.host`` and ``server.port``.
 
     Raises:
-        SettingsError: the address cannot be used.
+        SettingsError: the settings name an address or port that cannot work.
+        PortUnavailable: the address or the port is not available now.
     """
     host, port = settings.server.host, settings.server.port
     try:
@@ -47,7 +59,9 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
     except OSError as error:
         reason = error.strerror or str(error)
         problem = f"server.host, server.port: cannot listen on {host} port {port}: {reason}"
-        raise SettingsError([problem]) from None
+        if isinstance(error, socket.gaierror) and error.errno in _UNKNOWN_HOST:
+            raise SettingsError([problem]) from None
+        raise PortUnavailable(problem) from None
     sockets = []
     for listener in listeners:
         sock = socket.socket(fileno=listener.socket.detach())

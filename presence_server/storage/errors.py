@@ -16,6 +16,8 @@ class StorageError(PresenceError):
 class StorageUnavailable(StorageError):
     """The store does not answer, or refuses for now. The same call may work later."""
 
+    may_pass = True
+
 
 class StorageDataError(StorageError):
     """The store works and refuses these values. The same call will fail again."""

@@ -111,7 +111,7 @@ class TestServe:
                 "PRESENCE_AUTH__ALLOW_ANONYMOUS": "true",
             },
         )
-        assert done.returncode == 2
+        assert done.returncode == 75
         last = done.stderr.splitlines()[-1]
         assert last.startswith("presence-server: server.host")
         assert "192.0.2.1" in last

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from presence_server.cli import EX_TEMPFAIL
 from presence_server.settings import Settings, load_settings, setting_kinds
 from tests.command import assert_command_parses, server_command
 
@@ -39,7 +40,9 @@ def test_the_manager_waits_until_the_server_says_that_it_is_ready_and_watches_it
     assert value("Type") == "notify"
     assert int(value("WatchdogSec")) > 0
     assert value("RestartPreventExitStatus") == "2 CREDENTIALS"
-    # However often it died, it is started again.
+    # Every other exit code is retried, 75 included, and without a limit.
+    assert value("Restart") == "on-failure"
+    assert str(EX_TEMPFAIL) not in value("RestartPreventExitStatus").split()
     assert value("StartLimitIntervalSec") == "0"
 
 

@@ -1,8 +1,9 @@
-"""What cannot work is one line that names the setting and what to do, and exit code 2."""
+"""A failed start is one line with the setting and the cure: exit code 2, or 75 if it may pass."""
 
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -23,10 +24,11 @@ from tests.servers import (
 __all__ = ["postgres_server", "postgres_url"]
 
 PATIENCE_S = 60
+MAY_PASS = 75
 
 
-def refusal(tmp_path: Path, **variables: str) -> str:
-    """Start a server that cannot start; the line it says, without the program's name."""
+def refusal(tmp_path: Path, exit_code: int = 2, **variables: str) -> str:
+    """Start a server that cannot start, and return its one line without the program's name."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PRESENCE_")}
     environment |= {"DATABASE_URL": f"sqlite:///{tmp_path}/good.db", "PRESENCE_SERVER__PORT": "0"}
     done = subprocess.run(
@@ -37,7 +39,7 @@ def refusal(tmp_path: Path, **variables: str) -> str:
         timeout=PATIENCE_S,
         check=False,
     )
-    assert done.returncode == 2
+    assert done.returncode == exit_code
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("presence-server: ")
@@ -105,6 +107,7 @@ def test_a_corrupt_file(tmp_path: Path) -> None:
 def test_a_required_database_that_is_down(tmp_path: Path) -> None:
     line = refusal(
         tmp_path,
+        MAY_PASS,
         DATABASE_URL="postgresql://me:sesame@127.0.0.1:1/x",
         PRESENCE_DATABASE__REQUIRED="true",
     )
@@ -125,3 +128,25 @@ def test_a_redis_that_wants_a_password(tmp_path: Path, locked_redis: RedisServer
     line = refusal(tmp_path, REDIS_URL=locked_redis.url)
     assert line.startswith("redis.url: ")
     assert "password" in line
+
+
+def test_a_port_that_another_process_has(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        line = refusal(tmp_path, MAY_PASS, PRESENCE_SERVER__PORT=str(port))
+    assert line.startswith(f"server.host, server.port: cannot listen on 127.0.0.1 port {port}: ")
+
+
+def test_an_address_that_this_machine_does_not_have_yet(tmp_path: Path) -> None:
+    line = refusal(
+        tmp_path,
+        MAY_PASS,
+        PRESENCE_SERVER__HOST="192.0.2.1",
+        PRESENCE_AUTH__ALLOW_ANONYMOUS="true",
+    )
+    assert line.startswith("server.host, server.port: cannot listen on 192.0.2.1")
+
+
+def test_a_host_that_is_not_a_name(tmp_path: Path) -> None:
+    line = refusal(tmp_path, PRESENCE_SERVER__HOST="no name", PRESENCE_AUTH__ALLOW_ANONYMOUS="true")
+    assert line.startswith("server.host")
