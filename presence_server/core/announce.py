@@ -50,6 +50,7 @@ def board_joined(
             heartbeat_interval_s=limits.heartbeat_interval_s,
             idle_after_s=limits.idle_after_s,
             away_after_s=limits.away_after_s,
+            updates_per_s=limits.updates_per_s,
             server_time=now_ms,
         )
     )

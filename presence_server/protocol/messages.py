@@ -85,6 +85,7 @@ class JoinedPayload(Struct, frozen=True, rename={"self_": "self"}):
     heartbeat_interval_s: float
     idle_after_s: float
     away_after_s: float
+    updates_per_s: float
     server_time: int
 
 

@@ -101,6 +101,7 @@ class BoardLimits(msgspec.Struct, frozen=True):
         reconnecting_after_s: how long after a drop a user is shown as not connected.
         reclaim_after_s: how long after a drop a waiting user may take the seat.
         cursor_interval_ms: the shortest time between two events about cursors.
+        updates_per_s: how many updates a second a client should send at most.
         queue_enabled: whether users may wait for a seat.
         queue_limit: how many users may wait.
         queue_grace_s: how long a waiting user who dropped keeps the place.
@@ -117,6 +118,7 @@ class BoardLimits(msgspec.Struct, frozen=True):
     reconnecting_after_s: float
     reclaim_after_s: float
     cursor_interval_ms: float
+    updates_per_s: float
     queue_enabled: bool
     queue_limit: int
     queue_grace_s: float

@@ -31,6 +31,9 @@ from .sections import (
 )
 from .values import Section
 
+UPDATES_SHARE = 0.8
+"""How much of ``limits.messages_per_s`` a client may use for its updates."""
+
 
 class SettingsError(PresenceError):
     """The settings cannot be used.
@@ -106,6 +109,11 @@ class Settings(BaseSettings):
             reconnecting_after_s=board.reconnecting_after_s,
             reclaim_after_s=board.reclaim_after_s,
             cursor_interval_ms=board.cursor_interval_ms,
+            # Faster than the cursors' pace is of no use, and the rest of the rate is for
+            # heartbeats, pongs and tokens.
+            updates_per_s=min(
+                1000 / board.cursor_interval_ms, UPDATES_SHARE * self.limits.messages_per_s
+            ),
             queue_enabled=queue.enabled,
             queue_limit=queue.limit,
             queue_grace_s=queue.grace_s,

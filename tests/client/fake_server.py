@@ -52,7 +52,7 @@ def joined(
     users = [user(user_id), *map(user, others)]
     return BoardJoined(
         JoinedPayload(
-            "b1", session_id, resumed, users[0], users, 100, heartbeat_interval_s, 60, 180, 1
+            "b1", session_id, resumed, users[0], users, 100, heartbeat_interval_s, 60, 180, 20, 1
         )
     )
 

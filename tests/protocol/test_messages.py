@@ -29,7 +29,7 @@ ADA_JSON = {
 
 EVENTS: list[tuple[m.ServerMessage, str, dict[str, object]]] = [
     (
-        m.BoardJoined(m.JoinedPayload("b", "s", True, ADA, [ADA], 100, 30.0, 60.0, 180.0, 9)),
+        m.BoardJoined(m.JoinedPayload("b", "s", True, ADA, [ADA], 100, 30.0, 60.0, 180.0, 20.0, 9)),
         "board:joined",
         {
             "board_id": "b",
@@ -41,6 +41,7 @@ EVENTS: list[tuple[m.ServerMessage, str, dict[str, object]]] = [
             "heartbeat_interval_s": 30.0,
             "idle_after_s": 60.0,
             "away_after_s": 180.0,
+            "updates_per_s": 20.0,
             "server_time": 9,
         },
     ),

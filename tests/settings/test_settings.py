@@ -57,6 +57,21 @@ class TestDefaults:
         assert (limits.reclaim_after_s, limits.cursor_interval_ms) == (45, 50)
         assert (limits.queue_enabled, limits.queue_limit, limits.queue_grace_s) == (True, 1000, 30)
 
+    @pytest.mark.parametrize(
+        ("messages_per_s", "cursor_interval_ms", "updates_per_s"),
+        [(50, 50, 20), (50, 10, 40), (5, 50, 4), (0.5, 1000, 0.4)],
+    )
+    def test_give_clients_a_pace_below_the_rate_and_not_above_the_cursors(
+        self, messages_per_s: float, cursor_interval_ms: float, updates_per_s: float
+    ) -> None:
+        settings = Settings.of(
+            {
+                "limits.messages_per_s": messages_per_s,
+                "board.cursor_interval_ms": cursor_interval_ms,
+            }
+        )
+        assert settings.board_limits().updates_per_s == pytest.approx(updates_per_s)
+
     def test_let_no_address_fill_the_queues_of_all(self) -> None:
         settings = Settings()
         one_address = 2 * settings.limits.connections_per_ip  # Connected, and dropped.
