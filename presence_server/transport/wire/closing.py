@@ -119,8 +119,11 @@ class Closing(Sender):
         self._handler.on_gone()
         # The library's parser, and the error that ended it, refer to its protocol.
         self._protocol.parser.close()
-        if self._protocol.parser_exc is not None:
-            self._protocol.parser_exc.__traceback__ = None
+        # So does the error's cause, from Python 3.12 on.
+        error: BaseException | None = self._protocol.parser_exc
+        while error is not None:
+            error.__traceback__ = None
+            error = error.__cause__ or error.__context__
 
     def _start_closing(self) -> None:
         """Leave OPEN: nothing more is read, nothing is written after what waits."""
