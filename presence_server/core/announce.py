@@ -1,4 +1,4 @@
-"""The events a room sends, built from its state."""
+"""Builds the events that a room sends from its state."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def board_joined(
     limits: BoardLimits,
     now_ms: int,
 ) -> BoardJoined:
-    """The snapshot that every later event of the session is relative to."""
+    """The snapshot of the board; every later event of the session is relative to it."""
     return BoardJoined(
         JoinedPayload(
             board_id=board_id,
@@ -59,7 +59,7 @@ def board_joined(
 def board_queued(
     board_id: str, session: Session, position: int, queue_length: int, limits: BoardLimits
 ) -> BoardQueued:
-    """Where in the line a session stands; 1 is next."""
+    """The place of a session's user in the queue; 1 is next."""
     return BoardQueued(
         QueuedPayload(
             board_id=board_id,

@@ -1,4 +1,4 @@
-"""Cursors are state, not messages: the newest of each that moved, once an interval."""
+"""Gathers cursors: a board hears of the newest position of each that moved, once an interval."""
 
 from __future__ import annotations
 
@@ -9,36 +9,40 @@ from ..protocol.model import Cursor
 
 
 class CursorTray:
-    """The users whose cursor moved since the board was last told."""
+    """The cursors that moved since the last event about cursors.
+
+    Args:
+        interval_ms: the shortest time between two events, in milliseconds.
+    """
 
     __slots__ = ("_interval_s", "_last", "_moved", "due")
 
     def __init__(self, interval_ms: float) -> None:
         self._interval_s = interval_ms / 1000
         self._moved: dict[str, tuple[str, float | None, float | None]] = {}
-        """As the wire has it: later it would have to be gathered from all over the memory."""
+        """In the form of the wire, so that an event is made of them without a look at each user."""
         self._last = -math.inf
         self.due = math.inf
-        """When the board is to be told, in scheduling seconds; infinity if nothing moved."""
+        """When the next event is due, in scheduling seconds; infinity if no cursor moved."""
 
     def moved(self, user_id: str, cursor: Cursor | None, now: float) -> None:
-        """The cursor of a user moved or went away; only the newest position counts."""
+        """Note the newest cursor of a user; None if the user has no cursor any more."""
         if cursor is None:
             self._moved[user_id] = (user_id, None, None)
         else:
             self._moved[user_id] = (user_id, cursor.x, cursor.y)
         if self.due == math.inf:
-            # At once after a pause, so that one person moving is seen without delay.
+            # At once after a pause, so that the others see a single movement without delay.
             self.due = max(now, self._last + self._interval_s)
 
     def forget(self, user_id: str) -> None:
-        """The user left, and the cursor with the user."""
+        """Drop the cursor of a user who left."""
         self._moved.pop(user_id, None)
         if not self._moved:
             self.due = math.inf
 
     def take(self, now: float, now_ms: int) -> PresenceCursors | None:
-        """The event that is due, if one is."""
+        """Make the event that is due and begin anew; None if it is too early."""
         if now < self.due:
             return None
         cursors = list(self._moved.values())

@@ -1,7 +1,7 @@
-"""What a room asks of the outside world, in the order it is to be done.
+"""What a room asks of the outside world. The caller carries the effects out in their order.
 
-Effects about connections name them by the transport's number; a connection that
-is gone by the time the effect is carried out is passed over.
+An effect names a connection by the transport's number. It is skipped if that connection is
+gone by then.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ from ..protocol.model import PresenceRecord, UserProfile
 
 
 class Send(Struct, frozen=True):
-    """One event to one connection."""
+    """Send one event to one connection."""
 
     connection: int
     message: ServerMessage
 
 
 class Broadcast(Struct, frozen=True):
-    """One event to every member of the fan-out as it is at this point of the effects."""
+    """Send one event to all who are members of the board at this point of the effects."""
 
     message: ServerMessage
 
 
 class AddMember(Struct, frozen=True):
-    """From here on the connection gets the board's broadcasts."""
+    """Make the connection a member: it gets every later broadcast."""
 
     connection: int
 
 
 class RemoveMember(Struct, frozen=True):
-    """From here on the connection gets no broadcast."""
+    """End the membership of a connection: it gets no later broadcast."""
 
     connection: int
 
 
 class Bind(Struct, frozen=True):
-    """Tell a connection which session it owns."""
+    """Give a session to a connection: what the connection sends counts for it from now on."""
 
     connection: int
     session_id: str
 
 
 class Close(Struct, frozen=True):
-    """Close a connection; whatever it says from now on is ignored."""
+    """Close a connection; the room ignores what it sends from now on."""
 
     connection: int
     code: int
@@ -53,7 +53,7 @@ class Close(Struct, frozen=True):
 
 
 class InsertRow(Struct, frozen=True):
-    """Store a new session and say ``RowCommitted`` when it is durable."""
+    """Store a new session, and apply ``RowCommitted`` once it is durable."""
 
     record: PresenceRecord
     profile: UserProfile
@@ -73,7 +73,7 @@ class SaveHeartbeats(Struct, frozen=True):
 
 
 class CloseRow(Struct, frozen=True):
-    """A session ended at this time, in milliseconds since the epoch."""
+    """Store when a session ended, in milliseconds since the epoch."""
 
     board_id: str
     session_id: str
@@ -81,14 +81,14 @@ class CloseRow(Struct, frozen=True):
 
 
 class Publish(Struct, frozen=True):
-    """The board's list for the cache; empty means nobody is there any more."""
+    """Put the board's list of users into the cache; an empty list means that nobody is left."""
 
     board_id: str
     users: tuple[UserObject, ...]
 
 
 class SeatFree(Struct, frozen=True):
-    """A seat is free and somebody waits: wake the admission task."""
+    """Wake the admission task: a seat is free, and a connected user waits."""
 
 
 Effect = (

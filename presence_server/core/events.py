@@ -1,8 +1,7 @@
-"""What can happen to a room. Nothing enters a room except as one of these.
+"""Everything that can happen to a room.
 
-``connection`` is the transport's number for one socket; it is never reused, so an
-event that arrives from a socket whose session lives elsewhere by now is told
-apart and ignored.
+``connection`` is the transport's number of a socket. Numbers are never used again, so a room can
+ignore what arrives from a socket whose session has moved to another one.
 """
 
 from __future__ import annotations
@@ -15,25 +14,30 @@ from ..protocol.model import PresenceRecord, Update, UserProfile
 
 
 class Parting(enum.Enum):
-    """How a connection ended (protocol section 5, column "the session")."""
+    """How a connection ended (protocol section 6, column "the session")."""
 
     LEFT = "left"
-    """Gone at once: clean leave, or closed for breaking the rules."""
+    """A clean leave, or a close for breaking the rules: the session is gone at once."""
     PAGE_LEFT = "page_left"
-    """Close 1001: detached for ``leave_grace_s``, then gone."""
+    """Close 1001: the session is detached for ``leave_grace_s``, then gone."""
     DROPPED = "dropped"
-    """Everything else: detached."""
+    """Everything else: the session is detached."""
 
 
 class Connect(Struct, frozen=True):
-    """Somebody is at the door.
+    """A connection asks for a session.
 
-    ``session_id`` is fresh and unguessable, for use unless ``resume`` names a
-    session of this user that is still there. ``ticket_id`` is the id to use instead
-    if the session has to queue; ``queued_at_ms`` is since when, for somebody who
-    stood in the line before the server was restarted. Without ``may_begin`` they may
-    come back to a session and not begin one, without ``may_queue`` not wait for a seat: the
-    server has no place for more of that.
+    Attributes:
+        connection: the transport's number.
+        session_id: a new, unguessable id for the session, if it does not resume one.
+        profile: the user.
+        resume: the id of the session that the client had before, if it named one.
+        ticket_id: the id of the session if it has to wait in the queue.
+        queued_at_ms: since when the user has been waiting, if that was before a restart of the
+            server; in milliseconds since the epoch.
+        may_begin: false if the client may resume a session but not begin one: its address has
+            as many as it may have.
+        may_queue: false if the queues of all boards together are full.
     """
 
     connection: int
@@ -47,13 +51,13 @@ class Connect(Struct, frozen=True):
 
 
 class RowCommitted(Struct, frozen=True):
-    """The row of an admitting session is in the store, or the store is known to be down."""
+    """The row of an admitting session is durable, or the store is known to be down."""
 
     session_id: str
 
 
 class Updated(Struct, frozen=True):
-    """A ``presence:update`` that follows its rules."""
+    """A client sent a valid ``presence:update``."""
 
     connection: int
     session_id: str
@@ -61,21 +65,21 @@ class Updated(Struct, frozen=True):
 
 
 class Heard(Struct, frozen=True):
-    """A sign of life that is not an activity: a pong, a bad message."""
+    """A client gave a sign of life that is no activity: a pong, or a bad message."""
 
     connection: int
     session_id: str
 
 
 class HeartbeatReceived(Struct, frozen=True):
-    """A sign of life that asks for an answer."""
+    """A client sent a ``heartbeat``, which asks for an answer."""
 
     connection: int
     session_id: str
 
 
 class Activity(Struct, frozen=True):
-    """The user did something that carries no presence fields: a Yjs frame."""
+    """A client did something that has no presence fields, such as a Yjs frame."""
 
     connection: int
     session_id: str
@@ -96,7 +100,7 @@ class Kick(Struct, frozen=True):
 
 
 class AdmitNext(Struct, frozen=True):
-    """The admission task asks for the head of the queue to be seated."""
+    """The first user of the queue who is connected gets a seat, if one is free."""
 
 
 class Tick(Struct, frozen=True):
@@ -104,25 +108,25 @@ class Tick(Struct, frozen=True):
 
 
 class CursorTick(Struct, frozen=True):
-    """The cursors that moved are due."""
+    """The event about the cursors that moved is due."""
 
 
 class Save(Struct, frozen=True):
-    """The server is going down: hand over what the store does not have yet."""
+    """The server stops: the store gets all that it does not have yet."""
 
 
 class Restore(Struct, frozen=True):
-    """Sessions that were open in the store when the server started.
+    """Sessions come back that were open in the store when the server started.
 
-    They come back detached: their drop counts from now, their last sign of life
-    from the store. Sessions the room already knows are left alone.
+    They are detached. Their drop counts from now, their last sign of life from the store.
+    Sessions that the room knows already stay as they are.
     """
 
     sessions: tuple[tuple[PresenceRecord, UserProfile], ...]
 
 
 class ClockSet(Struct, frozen=True):
-    """Milliseconds since the epoch at scheduling time zero, after the wall clock was set."""
+    """The wall clock was set: ``epoch_ms`` is its milliseconds at scheduling time zero now."""
 
     epoch_ms: int
 

@@ -1,4 +1,4 @@
-"""Coming to a board: seat, row, snapshot; resume; recovery after a restart."""
+"""How sessions begin: seat, row, snapshot; resume; recovery after a restart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .state import Alarm, BoardState
 
 
 def connect(state: BoardState, event: Connect, now: float) -> None:
-    """Resume, seat, queue or refuse whoever is at the door."""
+    """Give a connection a session: resume, seat or queue it, or refuse it."""
     if event.resume is not None and _resume(state, event, event.resume, now):
         return
     if not event.may_begin:
@@ -34,29 +34,29 @@ def connect(state: BoardState, event: Connect, now: float) -> None:
     elif state.free_seats() > 0 and not any(state.queue.attached()):
         user = state.users[user_id] = User(event.profile)
         _seat(state, user, session, now)
-    elif event.may_queue and state.has_place_in_line():
+    elif event.may_queue and state.queue_has_room():
         _queue(state, event, session, now)
     else:
         state.out.append(Send(event.connection, announce.board_full()))
         state.out.append(Close(event.connection, CloseCode.BOARD_FULL))
-    # Only now, when the newcomer shares seat or place: neither may go with the last of them.
+    # Only now that the new session shares seat or place: neither may end with the last old one.
     for old in leaving:
         state.end(old, LeaveReason.RECLAIMED, now)
 
 
 def admit_next(state: BoardState, now: float) -> None:
-    """Seat the first in line who is there, with all of the user's tabs."""
+    """Give a free seat to the first user of the queue who is connected, with all sessions."""
     if state.free_seats() <= 0 or (place := state.queue.pop_next()) is None:
         return
     sessions = list(place.sessions.values())
     user = state.users[place.user_id] = User(sessions[0].profile)
     for session in sessions:
         _seat(state, user, session, now)
-    state.line_moved = True
+    state.queue_changed = True
 
 
 def join(state: BoardState, session_id: str, now: float) -> None:
-    """The second step: the row is durable, or was waited for long enough."""
+    """Take the second step of joining: the row is durable, or the wait for it was long enough."""
     session = state.sessions.get(session_id)
     if session is None or session.phase is not Phase.ADMITTING:
         return
@@ -76,7 +76,7 @@ def restore(
     sessions: tuple[tuple[PresenceRecord, UserProfile], ...],
     now: float,
 ) -> None:
-    """Take in sessions that were open in the store; see :class:`.events.Restore`."""
+    """Bring back sessions that were open in the store, detached."""
     for record, profile in sorted(sessions, key=lambda pair: pair[0].connected_at):
         if record.session_id in state.sessions:
             continue
@@ -86,7 +86,7 @@ def restore(
         if no_seat or session.ends_at(state.limits) <= now:
             state.out.append(CloseRow(state.board_id, record.session_id, state.now_ms(now)))
             continue
-        # A store that was down at the start may bring back somebody who waits by now.
+        # If the store was down at the start, this user may be waiting in the queue by now.
         tabs = state.queue.take(profile.user_id)
         if user is None:
             user = state.users[profile.user_id] = User(profile)
@@ -95,13 +95,13 @@ def restore(
         user.add(session)
         state.sessions[record.session_id] = session
         if (record.cursor, record.metadata) != (user.cursor, user.metadata):
-            # The user wrote newer ones while the store was down: they survive in every row.
+            # The user changed them while the store was down: every row gets the newest ones.
             state.journal.changed(user, session)
         _announce(state, user, record.connected_at, now)
         state.arm_session(session)
         for tab in tabs:
             _seat(state, user, tab, now)
-        state.line_moved = True
+        state.queue_changed = True
 
 
 def _refuse_session(state: BoardState, event: Connect, setting: str) -> None:
@@ -111,10 +111,12 @@ def _refuse_session(state: BoardState, event: Connect, setting: str) -> None:
 
 
 def _making_way(sessions: dict[str, Session], limits: BoardLimits) -> list[Session] | None:
-    """Which sessions of a user end so that one more may begin: those dropped longest ago.
+    """Choose the sessions of a user that end so that one more may begin: the oldest drops.
 
-    None if too many are connected. Without a bound one user could open so many that
-    everything about that user, and so the whole server, became slow.
+    Without a limit one user could open so many sessions that the whole server became slow.
+
+    Returns:
+        The sessions; None if too many of the user's sessions are connected.
     """
     excess = len(sessions) + 1 - limits.sessions_per_user
     if excess <= 0:
@@ -132,7 +134,7 @@ def _queue(state: BoardState, event: Connect, session: Session, now: float) -> N
 
 
 def _seat(state: BoardState, user: User, session: Session, now: float) -> None:
-    """The first of two steps: the seat is taken, the row is asked for."""
+    """Take the first step of joining: the seat is taken, the room asks for the row."""
     session.phase = Phase.ADMITTING
     session.connected_at_ms = state.now_ms(now)
     session.last_activity = now
@@ -147,7 +149,7 @@ def _seat(state: BoardState, user: User, session: Session, now: float) -> None:
 
 
 def _announce(state: BoardState, user: User, joined_at: int, now: float) -> None:
-    """Tell the board of a user, or of what a further session changed about one."""
+    """Announce a user to the board, or what one more session changed about a user."""
     if user.announced:
         state.tell_if_changed(user, now)
         return
@@ -160,7 +162,7 @@ def _announce(state: BoardState, user: User, joined_at: int, now: float) -> None
 
 
 def _welcome(state: BoardState, user: User, session: Session, connection: int, now: float) -> None:
-    """The snapshot; from here on the connection gets what follows it."""
+    """Send the snapshot to a connection and make it a member: it gets what follows."""
     session.id_known = True
     message = announce.board_joined(
         state.board_id, session, user, state.current_users(), state.limits, state.now_ms(now)
@@ -170,7 +172,7 @@ def _welcome(state: BoardState, user: User, session: Session, connection: int, n
 
 
 def _resume(state: BoardState, event: Connect, session_id: str, now: float) -> bool:
-    """Put a session on a new connection; False if it is not there for this user."""
+    """Move a session to a new connection; False if this user has no such session here."""
     session = state.sessions.get(session_id)
     if session is None or session.profile.user_id != event.profile.user_id:
         return False
@@ -185,7 +187,7 @@ def _resume(state: BoardState, event: Connect, session_id: str, now: float) -> b
     state.arm_session(session)
     if session.phase is Phase.QUEUED:
         queueing.tell_position(state, session, now)
-        state.line_moved = True
+        state.queue_changed = True
         return True
     user = state.users[session.profile.user_id]
     state.journal.heard(user, session)

@@ -1,8 +1,8 @@
-"""What changed since the store and the cache last heard of it.
+"""Notes what the store and the cache do not know yet.
 
-Rows gather here, newest state only, and leave as one effect per kind. The hot path
-adds to a set; the room's save deadline empties it: soon after a change, a little later
-after what nobody would miss, signs of life and cursors.
+The hot path only marks what changed. When the room's save deadline comes, the marks become one
+effect of each kind, with the newest state: soon after a change, a little later after signs of
+life and cursors, which nobody would miss.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ TRACE_INTERVAL_S = 2.0
 
 
 class Journal:
-    """Marks sessions whose rows are behind, and turns the marks into effects.
+    """The sessions whose rows are out of date.
 
     Args:
-        turn: from 0 to 1, when in an interval it is this board's turn to save what can
-            wait: a hundred boards at once would hold up everybody.
+        turn: from 0 to 1, the moment in each interval at which this board saves what can wait:
+            a hundred boards that save at once would hold up all of them.
     """
 
     __slots__ = ("_changed", "_heard", "_list_changed", "_moved", "_turn", "_users")
@@ -36,17 +36,17 @@ class Journal:
         self._changed: dict[str, User] = {}
         self._heard: dict[str, User] = {}
         self._users: dict[User, None] = {}
-        """Those of whom every row differs."""
+        """Users of whom every row is out of date."""
         self._moved: dict[User, None] = {}
-        """The same, in the cursor only."""
+        """The same, but only in the cursor."""
         self._list_changed = False
 
     def save_at(self, now: float) -> float:
-        """When what there is to write is to be written; infinity if there is nothing.
+        """When to drain, in scheduling seconds; infinity if nothing is out of date.
 
-        No later than an interval from ``now``.
+        That is no later than one interval after ``now``.
         """
-        # No row of all that a user has can change without the list.
+        # Whatever changes every row of a user changes the list, too.
         if self._list_changed or self._changed:
             return now + SAVE_INTERVAL_S
         if self._heard or self._moved:
@@ -55,25 +55,25 @@ class Journal:
         return math.inf
 
     def heard(self, user: User, session: Session) -> None:
-        """Only the last sign of life moved."""
+        """Note that a session's last sign of life moved, and nothing else."""
         session.noted_seen = session.last_seen
         self._heard[session.session_id] = user
 
     def changed(self, user: User, session: Session) -> None:
-        """One session's row differs."""
+        """Note that the row of one session changed."""
         self._changed[session.session_id] = user
 
     def user_changed(self, user: User) -> None:
-        """Something that every row of the user carries differs."""
+        """Note a change that every row of the user carries."""
         self._users[user] = None
         self._list_changed = True
 
     def moved(self, user: User) -> None:
-        """The cursor differs, in every row of the user and on the list."""
+        """Note that the cursor moved, which every row of the user and the list carry."""
         self._moved[user] = None
 
     def list_changed(self) -> None:
-        """The board's list differs, no row does."""
+        """Note a change of the board's list that no row carries."""
         self._list_changed = True
 
     def close(
@@ -85,7 +85,11 @@ class Journal:
         epoch_ms: int,
         now: float,
     ) -> list[Effect]:
-        """The session ended: the effects that close its row, after what the row lacks."""
+        """Forget a session that ended.
+
+        Returns:
+            The effects that close its row, after those that bring the row up to date.
+        """
         session_id = session.session_id
         effects: list[Effect] = []
         changed = self._changed.pop(session_id, None) is not None
@@ -94,7 +98,7 @@ class Journal:
             self._users.pop(user, None)
             self._moved.pop(user, None)
         heard = self._heard.pop(session_id, None) is not None
-        # The row of one that never joined says all there is to say.
+        # The row of a session that never joined is complete.
         if session.phase is Phase.JOINED and changed:
             effects.append(SaveRows((user.record(session, board_id, epoch_ms, now, limits),)))
         elif session.phase is Phase.JOINED and heard:
@@ -112,11 +116,15 @@ class Journal:
         epoch_ms: int,
         now: float,
     ) -> list[Effect]:
-        """The effects that bring store and cache up to date, but for rows still to come."""
+        """Forget what is out of date.
+
+        Returns:
+            The effects that bring store and cache up to date.
+        """
         effects: list[Effect] = []
         records: list[PresenceRecord] = []
-        # The row of a session that is still admitting may not be there yet, and was
-        # written before what marked it: it stays behind until the session has joined.
+        # The row of a session that is still admitting may not be in the store yet: its marks
+        # stay until the session has joined.
         later: dict[str, User] = {}
         for user in (*self._users, *self._moved):
             self._changed.update(dict.fromkeys(user.sessions, user))

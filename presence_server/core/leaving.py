@@ -1,4 +1,4 @@
-"""Going from a board: leaves, drops, timeouts, kicks."""
+"""How sessions end: leaves, drops, timeouts, kicks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .state import BoardState
 
 
 def part(state: BoardState, event: Parted, now: float) -> None:
-    """A connection ended: its session ends with it, or is detached."""
+    """Detach the session of a connection that ended, or end it."""
     session = state.attached(event.connection, event.session_id)
     if session is None:
         return
     state.out.append(RemoveMember(event.connection))
     session.connection = None
-    # Before it was told its id nobody can come back to the session.
+    # A client that does not know the id of its session cannot come back to it.
     if event.how is Parting.LEFT or not session.id_known:
         state.end(session, LeaveReason.DISCONNECT, now)
         return
@@ -25,7 +25,7 @@ def part(state: BoardState, event: Parted, now: float) -> None:
     if event.how is Parting.PAGE_LEFT:
         session.leave_at = now + state.limits.leave_grace_s
     state.arm_session(session)
-    state.line_moved = True
+    state.queue_changed = True
     if session.phase is not Phase.QUEUED:
         state.tell_if_changed(state.users[session.profile.user_id], now)
 
@@ -41,7 +41,7 @@ def kick(state: BoardState, user_id: str, now: float) -> None:
 
 
 def expire(state: BoardState, session_id: str, now: float) -> None:
-    """End a session whose time is up; set the alarm again if something was heard."""
+    """End a session if its time is over; if not, set the alarm again."""
     session = state.sessions[session_id]
     if session.ends_at(state.limits) > now:
         state.arm_session(session)

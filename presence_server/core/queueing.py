@@ -1,4 +1,4 @@
-"""The line outside a full board: places, positions, reclaimed seats."""
+"""Who waits for a seat on a full board: places, positions, reclaimed seats."""
 
 from __future__ import annotations
 
@@ -11,16 +11,23 @@ from .roster import Phase, Session
 from .state import Alarm, BoardState
 
 NOTICE_INTERVAL_S = 1.0
-"""A session gets at most one ``board:queued`` in this time, but for those it asks for."""
+"""A session gets at most one ``board:queued`` in this time, unless it just came or came back."""
 
 
 def can_admit(state: BoardState) -> bool:
-    """Whether a seat is free and somebody who is there waits for one."""
+    """Whether a seat is free and a connected user waits for one."""
     return state.free_seats() > 0 and any(state.queue.attached())
 
 
 def enqueue(state: BoardState, session: Session, now: float, since_ms: int | None = None) -> None:
-    """Give a connected session its place and tell it which; ``since_ms`` as in the queue."""
+    """Put a connected session into the queue and send it its position.
+
+    Args:
+        state: the board.
+        session: has a connection.
+        now: scheduling seconds.
+        since_ms: as for :meth:`.WaitingQueue.add`.
+    """
     session.phase = Phase.QUEUED
     state.sessions[session.session_id] = session
     state.queue.add(session, state.now_ms(now), since_ms)
@@ -28,26 +35,26 @@ def enqueue(state: BoardState, session: Session, now: float, since_ms: int | Non
     assert session.connection is not None
     state.out.append(Bind(session.connection, session.session_id))
     tell_position(state, session, now)
-    state.line_moved = True
+    state.queue_changed = True
 
 
 def tell_position(state: BoardState, session: Session, now: float) -> None:
-    """Tell one session its place, whatever it was told before."""
+    """Send a session its position, whether it changed or not."""
     _tell(state, session, state.queue.position(session.profile.user_id), now)
 
 
 def review(state: BoardState, now: float) -> None:
-    """After seats or queue changed: reclaim what may be, tell who moved, wake admission."""
+    """Act on a change of seats or queue: reclaim seats, send positions, wake admission."""
     if len(state.queue):
         _reclaim(state, now)
         _tell_moved(state, now)
         if can_admit(state):
             state.out.append(SeatFree())
-    state.line_moved = False
+    state.queue_changed = False
 
 
 def _reclaim(state: BoardState, now: float) -> None:
-    """Take back seats nobody sits on: oldest drop first, one per waiting user."""
+    """End users who dropped long ago, one for each waiting user; the oldest drop first."""
     wanted = sum(1 for _ in state.queue.attached()) - state.free_seats()
     if wanted <= 0:
         return
@@ -66,7 +73,7 @@ def _reclaim(state: BoardState, now: float) -> None:
 
 
 def _tell_moved(state: BoardState, now: float) -> None:
-    """Tell those whose position changed, each at most once an interval."""
+    """Send the position to sessions for which it changed, to each at most once an interval."""
     later = math.inf
     for position, place in enumerate(state.queue, start=1):
         for session in place.sessions.values():

@@ -1,7 +1,7 @@
-"""One board as one value: ``handle(event, now)`` moves it and returns what to do.
+"""One board as one value: ``handle(event, now)`` changes it and returns what to do.
 
-Every transition is atomic, so there is no moment between looking at a seat and
-taking it. A log of (event, now) replays to the same state and the same effects.
+Every transition is atomic: nothing can happen between the look at a free seat and its taking.
+A log of ``(event, now)`` replays to the same state and the same effects.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from .roster import Phase
 from .state import Alarm, BoardState
 
 _NOTHING = Update()
-# An enum's members are slow to look up, and these are asked for with every message.
+# Not looked up in their enums with every message.
 _JOINED = Phase.JOINED
 _ONLINE = PresenceStatus.ONLINE
 
 
 class Room:
-    """Who is on one board, who waits, and what everybody was told.
+    """One board: who is there, who waits, and what the board was told of them.
 
     Args:
         board_id: a valid board id.
-        limits: the settings it decides by.
+        limits: the settings that it decides by.
         epoch_ms: milliseconds since the epoch at scheduling time zero.
     """
 
@@ -57,12 +57,12 @@ class Room:
 
     @property
     def board_id(self) -> str:
-        """The board this room is of."""
+        """The id of the board."""
         return self._state.board_id
 
     @property
     def limits(self) -> BoardLimits:
-        """The settings it decides by."""
+        """The settings that it decides by."""
         return self._state.limits
 
     @property
@@ -72,7 +72,7 @@ class Room:
 
     @property
     def is_empty(self) -> bool:
-        """Nobody is seated, detached or queued: the room may end."""
+        """Whether no session is left, attached, detached or queued: the room may end."""
         return not self._state.sessions
 
     @property
@@ -82,7 +82,7 @@ class Room:
 
     @property
     def has_free_seat(self) -> bool:
-        """Whether somebody new would get a seat now."""
+        """Whether a new user would get a seat now."""
         return self._state.free_seats() > 0 and not len(self._state.queue)
 
     @property
@@ -92,7 +92,7 @@ class Room:
 
     @property
     def connected_count(self) -> int:
-        """Users on the list who are shown as connected."""
+        """Users on the list who show as connected."""
         return sum(1 for u in self._state.users.values() if u.announced and u.connected)
 
     def current_users(self) -> list[UserObject]:
@@ -100,16 +100,16 @@ class Room:
         return self._state.current_users()
 
     def has_user(self, user_id: str) -> bool:
-        """Whether the user is seated or queued here."""
+        """Whether the user has a seat or waits here."""
         return user_id in self._state.users or self._state.queue.get(user_id) is not None
 
     def has_session(self, session_id: str) -> bool:
-        """Whether a session lives here, attached or detached, seated or queued."""
+        """Whether a session is here: attached, detached or queued."""
         return session_id in self._state.sessions
 
     @property
     def look_by(self) -> float:
-        """When to ask for :meth:`next_deadline` again: never after it, and cheap to read."""
+        """A time at or before :meth:`next_deadline`, and cheaper to read."""
         return self._state.timers.earliest
 
     @property
@@ -118,26 +118,26 @@ class Room:
         return len(self._state.timers)
 
     def next_deadline(self) -> float:
-        """When to apply ``Tick``, in scheduling seconds; may be infinity, never too late."""
+        """When to apply ``Tick``, in scheduling seconds; infinity if there is no deadline."""
         return self._state.timers.next()
 
     def next_cursor_deadline(self) -> float:
-        """When to apply ``CursorTick``, likewise."""
+        """When to apply ``CursorTick``, in scheduling seconds; infinity if no cursor moved."""
         return self._state.cursors.due
 
     def can_admit(self) -> bool:
-        """Whether a seat is free and somebody who is there waits for one."""
+        """Whether a seat is free and a connected user waits for one."""
         return queueing.can_admit(self._state)
 
     def handle(self, event: Event, now: float) -> list[Effect]:  # noqa: C901, PLR0915 - an arm an event
-        """Move the room by one event.
+        """Apply one event.
 
         Args:
             event: what happened.
             now: scheduling seconds, never less than in an earlier call.
 
         Returns:
-            What is to be done, in order.
+            What to do, in order.
         """
         state = self._state
         state.out = []
@@ -172,7 +172,7 @@ class Room:
                 state.epoch_ms = event.epoch_ms
             case _:  # pragma: no cover
                 assert_never(event)
-        if state.line_moved:
+        if state.queue_changed:
             queueing.review(state, now)
         save_at = state.journal.save_at(now)
         if not state.sessions and save_at < math.inf:
@@ -183,19 +183,19 @@ class Room:
         return state.out
 
     def move(self, connection: int, session_id: str, update: Update, now: float) -> float | None:
-        """The short way of an ``Updated`` that moves a cursor and does nothing else.
+        """Apply an ``Updated`` that moves a cursor and does nothing else, if it is one.
 
-        Nine of ten messages of a busy board are of this kind. Either it does all that
-        :meth:`handle` would, which in this case asks for no effects, or nothing at all.
+        Nine of ten messages of a busy board are. This does all that :meth:`handle` would, which
+        has no effects in this case, or nothing at all.
 
         Args:
             connection: as in ``Updated``.
-            session_id: likewise.
-            update: likewise.
+            session_id: as in ``Updated``.
+            update: as in ``Updated``.
             now: scheduling seconds, as for :meth:`handle`.
 
         Returns:
-            When to apply ``CursorTick``; None if it is not that simple: :meth:`handle` it.
+            When to apply ``CursorTick``; None if it did nothing: call :meth:`handle`.
         """
         state = self._state
         cursor = update.cursor
@@ -230,7 +230,7 @@ class Room:
             return
         session.last_seen = now
         is_heartbeat = isinstance(event, HeartbeatReceived)
-        # Pongs keep a session alive over a restart too, but need no row each.
+        # Pongs keep a session alive, over a restart too, but not each of them writes a row.
         is_news = is_heartbeat or now >= session.noted_seen + state.limits.heartbeat_interval_s
         if is_news and session.phase is Phase.JOINED:
             state.journal.heard(state.users[session.profile.user_id], session)
@@ -238,7 +238,7 @@ class Room:
             state.out.append(Send(event.connection, announce.heartbeat_ack(state.now_ms(now))))
 
     def _update(self, connection: int, session_id: str, update: Update | None, now: float) -> None:
-        """An update, or (None) an activity that carries no presence fields."""
+        """Apply an update; None is an activity without presence fields."""
         state = self._state
         session = state.attached(connection, session_id)
         if session is None:
@@ -247,8 +247,8 @@ class Room:
         if session.phase is _JOINED:
             user = state.users[session.profile.user_id]
             state.apply(user, session, _NOTHING if update is None else update, now)
-            # The common case, a cursor of somebody who is online anyway: nothing
-            # to tell, and the status alarm is set already.
+            # The common case is the cursor of a user who is online anyway: there is nothing
+            # to tell, and the alarm for the status is set.
             if not (user.status is _ONLINE and session.declared is _ONLINE and user.metadata_told):
                 state.tell_if_changed(user, now)
         elif update is None:
@@ -259,7 +259,7 @@ class Room:
             state.out.append(Send(connection, announce.not_joined()))
 
     def _ring(self, now: float) -> None:
-        """Do what is due. Every alarm checks its condition: it may ring early."""
+        """Act on the alarms that are due. Each checks its condition, for it may ring early."""
         state = self._state
         while (due := state.timers.pop_due(now)) is not None:
             alarm, key = due
@@ -271,7 +271,7 @@ class Room:
                 case Alarm.COMMIT_WAIT:
                     joining.join(state, key, now)
                 case Alarm.RECLAIM | Alarm.QUEUE_NOTICE:
-                    state.line_moved = True
+                    state.queue_changed = True
                 case Alarm.SAVE:
                     self._save(now)
                 case _:  # pragma: no cover

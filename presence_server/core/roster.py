@@ -1,4 +1,38 @@
-"""The people on a board and their sessions: state, and what follows from it."""
+"""The users of a board and their sessions: state, and what follows from it.
+
+The life of a session. ``gone`` means that the room forgets the session; with its last session
+the user is gone, too, and the board hears ``user:left``. ``detached`` is the phase ``joined``
+without a connection. A test plays each line and compares the specification's diagram::
+
+    phase      event                               next       effects
+    ---------  ----------------------------------  ---------  -----------------------------
+    (none)     Connect: a seat is free             admitting  Bind InsertRow
+    (none)     Connect: the board is full          queued     Bind Send
+    (none)     Connect: the queue is full          (none)     Send Close
+    (none)     Restore                             detached   Broadcast
+    queued     AdmitNext                           admitting  Bind InsertRow
+    queued     Parted: dropped                     queued     RemoveMember
+    queued     Connect: resumed                    queued     Bind Send
+    queued     Parted: left                        gone       RemoveMember
+    queued     Tick: the grace is over             gone
+    queued     Kick                                gone       RemoveMember Close
+    admitting  RowCommitted                        joined     Broadcast Send AddMember
+    admitting  Parted: dropped                     gone       RemoveMember CloseRow
+    admitting  Kick                                gone       RemoveMember Close CloseRow
+    joined     Parted: dropped                     detached   RemoveMember
+    joined     Parted: the page was left           detached   RemoveMember
+    joined     Parted: left                        gone       RemoveMember CloseRow Broadcast
+    joined     Tick: silent for too long           gone       RemoveMember Close CloseRow Broadcast
+    joined     Kick                                gone       RemoveMember Close CloseRow Broadcast
+    detached   Connect: resumed                    joined     Bind Send AddMember
+    detached   Tick: silent for too long           gone       CloseRow Broadcast
+    detached   Tick: the leave grace is over       gone       CloseRow Broadcast
+    detached   Tick: the seat is reclaimed         gone       CloseRow Broadcast
+    detached   Kick                                gone       CloseRow Broadcast
+
+The effects of journal (``SaveRows``, ``SaveHeartbeats``, ``Publish``) and queue (``SeatFree``)
+come beside these.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +56,18 @@ _BY_RANK = (PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY)
 
 
 class Phase(enum.Enum):
-    """Where a session is in its life (protocol section 6)."""
+    """The phases of a session that is not gone; see the table above."""
 
     QUEUED = "queued"
+    """Its user waits for a seat."""
     ADMITTING = "admitting"
+    """Its user has a seat; its row is not durable yet."""
     JOINED = "joined"
+    """It is on the board's list, with a connection or (detached) without one."""
 
 
 class Session:
-    """One connection's session; it may outlive the connection.
+    """The session of one connection; it may outlive the connection.
 
     Times without a unit in their name are scheduling seconds.
     """
@@ -61,21 +98,21 @@ class Session:
         self.connection: int | None = None
         """None while detached."""
         self.user: User | None = None
-        """Whose it is, from the seat on."""
+        """The user that it belongs to; None in the queue."""
         self.phase = Phase.ADMITTING
         self.connected_at_ms = now_ms
         self.last_seen = now
         self.noted_seen = now
-        """The last sign of life that the store knows of, or soon will."""
+        """The last sign of life that the store knows, or will know soon."""
         self.last_activity = now
         self.declared = PresenceStatus.ONLINE
         self.held: Update | None = None
-        """What arrived while admitting, newest per field."""
+        """The updates that arrived while admitting: the newest value of each field."""
         self.dropped_at: float | None = None
         self.leave_at: float | None = None
-        """When it ends because its page was left."""
+        """When it ends because its page was left; None if it was not."""
         self.id_known = False
-        """Whether the client was told its session_id and so can come back to it."""
+        """Whether the client knows the session id, and so can resume it."""
         self.resumed = False
         self.told_position = 0
         self.told_at = float("-inf")
@@ -84,7 +121,7 @@ class Session:
     def restored(
         cls, record: PresenceRecord, profile: UserProfile, now: float, epoch_ms: int
     ) -> Session:
-        """An open session from the store: its drop counts from now, its life from the row."""
+        """Make a detached session of a row: its drop is now, its last sign of life the row's."""
         session = cls(record.session_id, profile, now, record.connected_at)
         session.phase = Phase.JOINED
         session.last_seen = min(now, (record.last_heartbeat_at - epoch_ms) / 1000)
@@ -95,7 +132,7 @@ class Session:
         return session
 
     def hold(self, update: Update) -> None:
-        """Keep an update for the moment of joining."""
+        """Keep an update until the session joins."""
         before = self.held or Update()
         self.held = Update(
             update.status if update.status is not UNSET else before.status,
@@ -104,12 +141,12 @@ class Session:
         )
 
     def status(self, now: float, limits: BoardLimits) -> PresenceStatus:
-        """The declared status, or what the watchdog makes of the silence if that is less."""
+        """The status that the client declared, or the one of its silence if that is less."""
         silent = self._silence_rank(now, limits)
         return _BY_RANK[max(_RANK[self.declared], silent)]
 
     def next_status_change(self, now: float, limits: BoardLimits) -> float | None:
-        """When silence alone makes this session less present; None if it is away."""
+        """When silence makes this session less present; None if it is away."""
         rank = max(_RANK[self.declared], self._silence_rank(now, limits))
         if rank == 0:
             return self.last_activity + limits.idle_after_s
@@ -118,10 +155,10 @@ class Session:
         return None
 
     def ends_at(self, limits: BoardLimits) -> float:
-        """When this session is gone unless something is heard of it."""
+        """When this session ends if no sign of life comes."""
         end = self.last_seen + limits.timeout_s
         if self.connection is None:
-            # A page left is no drop, in the queue neither: it does not hold up the line.
+            # A page that was left is not a drop, nor does it hold up the queue.
             if self.leave_at is not None:
                 return min(end, self.leave_at)
             if self.phase is Phase.QUEUED and self.dropped_at is not None:
@@ -129,15 +166,15 @@ class Session:
         return end
 
     def _silence_rank(self, now: float, limits: BoardLimits) -> int:
-        # Compared in the same form as the alarms are set, so that rounding
-        # cannot make an alarm ring a hair too early and find nothing to do.
+        # The same sums as those of the alarms: otherwise rounding could make an alarm ring a
+        # little too early and find nothing to do.
         if now >= self.last_activity + limits.away_after_s:
             return 2
         return 1 if now >= self.last_activity + limits.idle_after_s else 0
 
 
 class User:
-    """One person on the board, who holds one seat however many tabs are open."""
+    """One user of the board, who holds one seat however many sessions there are."""
 
     __slots__ = (
         "announced",
@@ -156,31 +193,31 @@ class User:
         self.profile = profile
         self.sessions: dict[str, Session] = {}
         self.announced = False
-        """Whether the board was told of this user, and so will be told of the leave."""
+        """Whether the board knows of this user, and so will hear of the leave."""
         self.joined_at = 0
         self.status = PresenceStatus.ONLINE
-        """As the board was told, like ``connected``."""
+        """The status that the board knows; ``connected`` likewise."""
         self.connected = True
         self.cursor: Cursor | None = None
         self.metadata: bytes | None = None
         self.metadata_told = True
         self.seen: UserObject | None = None
-        """What :meth:`as_seen` made last; None once something of it has changed."""
+        """The last result of :meth:`as_seen`; None once something of it has changed."""
 
     def add(self, session: Session) -> None:
-        """It is a session of this user from now on."""
+        """Make a session one of this user's."""
         self.sessions[session.session_id] = session
         session.user = self
 
     def current_status(self, now: float, limits: BoardLimits) -> PresenceStatus:
-        """The most present of the sessions that have joined."""
+        """The status of the most present session that has joined."""
         ranks = [
             _RANK[s.status(now, limits)] for s in self.sessions.values() if s.phase is Phase.JOINED
         ]
         return _BY_RANK[min(ranks)] if ranks else self.status
 
     def detached_since(self) -> float | None:
-        """When the last of the connections was lost; None while there is one."""
+        """When the last connection was lost; None while there is one."""
         latest = None
         for session in self.sessions.values():
             if session.dropped_at is None:
@@ -190,12 +227,12 @@ class User:
         return latest
 
     def is_reachable(self, now: float, limits: BoardLimits) -> bool:
-        """Whether to show the user as connected: a short drop does not count."""
+        """Whether the user shows as connected: a short drop does not count."""
         since = self.detached_since()
         return since is None or now < since + limits.reconnecting_after_s
 
     def as_seen(self) -> UserObject:
-        """The user object of the wire, as the board was told."""
+        """The user object of the wire, as the board knows it."""
         if self.seen is None:
             # By position: a user object begins with the profile's fields. mypy cannot count those.
             self.seen = UserObject(  # type: ignore[call-arg]

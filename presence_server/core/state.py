@@ -1,4 +1,4 @@
-"""The state of one board, and the few moves that everything else is made of."""
+"""The state of one board, and the few changes that everything else is made of."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .roster import Phase, Session, User
 from .timers import Timers
 from .waiting_queue import WaitingQueue
 
-_ONLINE = PresenceStatus.ONLINE  # An enum's member is slow to look up.
+_ONLINE = PresenceStatus.ONLINE  # Not looked up in the enum with every message.
 
 
 class Alarm(enum.IntEnum):
-    """What a deadline is for. Those of a session or user carry its id, the others "".
+    """What a deadline is for; a key of the timers together with a session or user id, or "".
 
-    An int, which is quick to hash.
+    Its members are numbers, which are quick to hash.
     """
 
     COMMIT_WAIT = enum.auto()
@@ -37,12 +37,14 @@ class Alarm(enum.IntEnum):
 
 
 class BoardState:
-    """Who is on a board, who waits, and what everybody was told.
+    """Who is on a board, who waits, and what the board was told of them.
 
-    ``users`` is who holds a seat. ``out`` gathers the effects of the event at hand.
-    ``line_moved`` says that seats or queue changed and the line is to be reviewed
-    before the event is done. ``save_at`` is when the journal is to be
-    drained, as far as an alarm is set for that.
+    Attributes:
+        users: those who hold a seat, by user id.
+        sessions: all sessions, those in the queue included, by session id.
+        out: the effects of the event at hand.
+        queue_changed: seats or queue changed, so the queue is reviewed at the end of the event.
+        save_at: when the journal is drained, in scheduling seconds; infinity if no alarm is set.
     """
 
     __slots__ = (
@@ -51,9 +53,9 @@ class BoardState:
         "epoch_ms",
         "journal",
         "limits",
-        "line_moved",
         "out",
         "queue",
+        "queue_changed",
         "save_at",
         "sessions",
         "timers",
@@ -71,7 +73,7 @@ class BoardState:
         self.cursors = CursorTray(limits.cursor_interval_ms)
         self.journal = Journal(zlib.crc32(board_id.encode()) / 2**32)
         self.out: list[Effect] = []
-        self.line_moved = False
+        self.queue_changed = False
         self.save_at = math.inf
 
     def now_ms(self, now: float) -> int:
@@ -83,27 +85,30 @@ class BoardState:
         return [user.as_seen() for user in self.users.values() if user.announced]
 
     def free_seats(self) -> int:
-        """Never negative: whom a lowered ``board.capacity`` has no seat for is not restored."""
+        """How many users could join now.
+
+        Never negative: after ``board.capacity`` was lowered, fewer users are restored.
+        """
         return self.limits.capacity - len(self.users)
 
-    def has_place_in_line(self) -> bool:
-        """Whether the board's queue takes one more user."""
+    def queue_has_room(self) -> bool:
+        """Whether one more user may wait."""
         return self.limits.queue_enabled and len(self.queue) < self.limits.queue_limit
 
     def attached(self, connection: int, session_id: str) -> Session | None:
-        """The session a connection speaks for, unless it lives on another one by now."""
+        """The session that a connection owns; None if it has moved to another connection."""
         session = self.sessions.get(session_id)
         if session is None or session.connection != connection:
             return None
         return session
 
     def apply(self, user: User, session: Session, update: Update, now: float) -> None:
-        """Write an update into the state; the board is told by :meth:`tell_if_changed`."""
+        """Write an update into the state; :meth:`tell_if_changed` tells the board."""
         session.last_activity = now
         declared = _ONLINE if update.status is UNSET else update.status
         if declared is not session.declared:
             session.declared = declared
-            # The row's status is the session's own, whatever the user's other tabs say.
+            # A row has the status of its own session, whatever the user's other sessions say.
             self.journal.changed(user, session)
         self.journal.heard(user, session)
         if update.cursor is not UNSET and update.cursor != user.cursor:
@@ -115,14 +120,14 @@ class BoardState:
             self.journal.user_changed(user)
 
     def move_cursor(self, user: User, cursor: Cursor | None, now: float) -> None:
-        """The cursor of a user is elsewhere, or gone: board, store and cache are to hear of it."""
+        """Set the cursor of a user; board, store and cache will hear of it."""
         user.cursor = cursor
         user.seen = None
         self.cursors.moved(user.profile.user_id, cursor, now)
         self.journal.moved(user)
 
     def tell_if_changed(self, user: User, now: float) -> None:
-        """Broadcast status, connected and metadata if the board was told otherwise."""
+        """Broadcast status, connected and metadata of a user if the board knows other ones."""
         status = user.current_status(now, self.limits)
         connected = user.is_reachable(now, self.limits)
         self.arm_user(user, now)
@@ -139,12 +144,12 @@ class BoardState:
             self.out.append(Broadcast(announce.presence_changed(user, self.now_ms(now))))
 
     def end(self, session: Session, reason: LeaveReason, now: float) -> None:
-        """The session is gone; so is its user with the last one, and the board is told."""
+        """End a session, and with its last session the user; the board hears of that."""
         session_id, user_id = session.session_id, session.profile.user_id
         del self.sessions[session_id]
         self.timers.disarm((Alarm.SESSION_END, session_id))
         self.timers.disarm((Alarm.COMMIT_WAIT, session_id))
-        self.line_moved = True
+        self.queue_changed = True
         if session.phase is Phase.QUEUED:
             self.queue.discard(session)
             return
@@ -164,11 +169,11 @@ class BoardState:
             self.out.append(Broadcast(announce.user_left(user_id, reason, self.now_ms(now))))
 
     def arm_session(self, session: Session) -> None:
-        """Ring when the session would end."""
+        """Set the alarm for the end of a session."""
         self.timers.arm((Alarm.SESSION_END, session.session_id), session.ends_at(self.limits))
 
     def arm_user(self, user: User, now: float) -> None:
-        """Ring when time alone changes what the board is to be told of the user."""
+        """Set the alarms for what time alone changes about a user."""
         user_id = user.profile.user_id
         for session in user.sessions.values():
             change = session.next_status_change(now, self.limits)

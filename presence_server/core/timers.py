@@ -1,9 +1,8 @@
-"""Deadlines that move far more often than they fire.
+"""Deadlines that move far more often than they are reached.
 
-A sign of life moves a session's deadline 10 000 times for every time it is reached,
-so moving one later costs nothing: the old alarm rings, finds that it is too early
-and is set again. An alarm that was replaced by an earlier one is stale when it
-rings; it is told apart by its time.
+Each sign of life moves a session's deadline, so moving one to a later time must cost nothing: the
+old alarm rings, its owner finds that it is too early and sets it again. An alarm that was
+replaced by an earlier one stays in the heap; its time shows that it is stale.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ class Timers(Generic[K]):
         self._armed: dict[K, float] = {}
         self._order = 0
         self.earliest = math.inf
-        """When to look, at the latest: never after the next alarm, perhaps before it."""
+        """A time at or before that of the next alarm; cheaper to read than :meth:`next`."""
 
     def __len__(self) -> int:
         return len(self._armed)
 
     def arm(self, key: K, at: float) -> None:
-        """Ring ``key`` no later than ``at``; an earlier alarm of the key stands."""
+        """Set the alarm of ``key`` to ``at``, unless it is set to an earlier time."""
         standing = self._armed.get(key)
         if standing is not None and standing <= at:
             return
@@ -45,11 +44,11 @@ class Timers(Generic[K]):
             self._compact()
 
     def disarm(self, key: K) -> None:
-        """Forget ``key``; what is left of it in the heap is stale."""
+        """Forget the alarm of ``key``."""
         self._armed.pop(key, None)
 
     def next(self) -> float:
-        """When the next alarm rings; infinity without one."""
+        """The time of the next alarm; infinity if none is set."""
         heap = self._heap
         while heap:
             at, _, key = heap[0]
@@ -61,7 +60,7 @@ class Timers(Generic[K]):
         return math.inf
 
     def pop_due(self, now: float) -> K | None:
-        """The next key whose alarm is due, disarmed; None if there is none."""
+        """Disarm the next alarm that is due and return its key; None if none is due."""
         if self.next() > now:
             return None
         key = heapq.heappop(self._heap)[2]
@@ -69,6 +68,6 @@ class Timers(Generic[K]):
         return key
 
     def _compact(self) -> None:
-        """Drop the stale alarms, so that memory follows the keys and not the churn."""
+        """Drop the stale alarms: the heap may hold only a few more entries than there are keys."""
         self._heap = [entry for entry in self._heap if self._armed.get(entry[2]) == entry[0]]
         heapq.heapify(self._heap)

@@ -1,4 +1,4 @@
-"""Seats and the queue: first in, first out, one place per user."""
+"""The queue of a full board: first in, first out, one place for each user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .roster import Session
 
 
 class Place:
-    """A waiting user's place; all of the user's tabs share it."""
+    """The place of a waiting user, which all of the user's sessions share."""
 
     __slots__ = ("sessions", "since_ms", "user_id")
 
@@ -19,15 +19,15 @@ class Place:
 
     @property
     def is_attached(self) -> bool:
-        """Whether anybody is there to be let in."""
+        """Whether one of the sessions has a connection."""
         return any(s.connection is not None for s in self.sessions.values())
 
 
 class WaitingQueue:
     """The users who wait for a seat, in order of arrival.
 
-    A user whose connection dropped keeps the place for a while, but is passed over
-    when a seat frees: a seat given to somebody who is not there helps nobody.
+    A user whose connections dropped keeps the place for a while, but gets no seat meanwhile: a
+    seat helps only a user who is there.
     """
 
     __slots__ = ("_places",)
@@ -42,22 +42,22 @@ class WaitingQueue:
         return iter(self._places.values())
 
     def get(self, user_id: str) -> Place | None:
-        """The place of a user, if the user waits."""
+        """The place of a user; None if the user does not wait."""
         return self._places.get(user_id)
 
     def add(self, session: Session, now_ms: int, since_ms: int | None = None) -> None:
-        """Give a session its user's place: the last one, for a user new to the queue.
+        """Add a session to its user's place, which is the last one for a user who is new here.
 
         Args:
             session: any session of the user.
             now_ms: the wall clock, in milliseconds since the epoch.
-            since_ms: since when the user waits, if that was before a restart; the
-                place is then before those of all who came later.
+            since_ms: since when the user has been waiting, if that was before a restart; the
+                place is then ahead of all who came later.
         """
         user_id = session.profile.user_id
         place = self._places.get(user_id)
         if place is None:
-            # Whoever comes now comes last, wherever the wall clock was set.
+            # A new user is the last one, even if the wall clock was set back.
             newest = max((p.since_ms for p in self._places.values()), default=now_ms)
             place = Place(user_id, max(now_ms, newest) if since_ms is None else since_ms)
             self._places[user_id] = place
@@ -68,7 +68,7 @@ class WaitingQueue:
         place.sessions[session.session_id] = session
 
     def discard(self, session: Session) -> None:
-        """Take a session out; the place goes with its last session."""
+        """Remove a session; its user's place ends with the last one."""
         user_id = session.profile.user_id
         place = self._places[user_id]
         del place.sessions[session.session_id]
@@ -76,23 +76,23 @@ class WaitingQueue:
             del self._places[user_id]
 
     def take(self, user_id: str) -> list[Session]:
-        """Take a user out of the line with all tabs; none if the user does not wait."""
+        """Remove a user; the user's sessions, none if the user does not wait."""
         place = self._places.pop(user_id, None)
         return [] if place is None else list(place.sessions.values())
 
     def attached(self) -> Iterator[Place]:
-        """The places of users who are there, first in line first."""
+        """The places of users who are connected, in order."""
         return (place for place in self._places.values() if place.is_attached)
 
     def pop_next(self) -> Place | None:
-        """Take the first user in line who is there; None if nobody is."""
+        """Remove the first user who is connected; None if there is none."""
         place = next(self.attached(), None)
         if place is not None:
             del self._places[place.user_id]
         return place
 
     def position(self, user_id: str) -> int:
-        """1 is next. Counts everybody with a place, there or not.
+        """The user's position; 1 is next. Users who dropped are counted, too.
 
         Raises:
             ValueError: the user does not wait.

@@ -1,4 +1,4 @@
-"""What one connection may send: a token bucket, and patience with bad messages."""
+"""How much a client may send: a token bucket for messages, and a count of bad ones."""
 
 from __future__ import annotations
 
@@ -17,17 +17,23 @@ class Verdict(enum.Enum):
 
     ACCEPT = "accept"
     DROP_AND_TELL = "drop_and_tell"
-    """Drop it and send ``RATE_LIMITED``, which is due at most once a second."""
+    """Drop it and send ``RATE_LIMITED``: at most one verdict a second is this one."""
     DROP = "drop"
     CLOSE = "close"
-    """It was over the limit for ten seconds in a row: close with 4429."""
+    """The client was over the limit for ten seconds in a row: close with 4429."""
 
 
-_ACCEPT = Verdict.ACCEPT  # An enum's member is slow to look up, and this is asked of every message.
+_ACCEPT = Verdict.ACCEPT  # Not looked up in the enum with every message.
 
 
 class MessageBudget:
-    """Counts what a connection sends. Times are seconds of the caller's clock."""
+    """Counts what a client sends.
+
+    Args:
+        messages_per_s: messages a second that it may go on sending.
+        burst: messages at once.
+        now: seconds of the caller's clock, as in every method.
+    """
 
     __slots__ = (
         "_bad",
@@ -49,7 +55,7 @@ class MessageBudget:
         self._bad: deque[float] | None = None
 
     def spend(self, now: float) -> Verdict:
-        """One message arrived."""
+        """Decide about one message that arrived."""
         tokens = self._tokens + (now - self._updated) * self._rate
         if tokens > self._burst:  # noqa: PLR1730 - min() is a call, and this is the hot path
             tokens = self._burst
@@ -58,8 +64,8 @@ class MessageBudget:
             self._tokens = tokens - 1
             return _ACCEPT
         self._tokens = tokens
-        # Some messages pass in every second of a flood, so "in a row" is told by
-        # the pauses between the refusals.
+        # In a flood some messages pass in every second, so "in a row" means without a long
+        # pause between two refusals.
         if now - self._limited_at > 2 * NOTICE_INTERVAL_S:
             self._limited_since = now
         self._limited_at = now
@@ -71,19 +77,23 @@ class MessageBudget:
         return Verdict.DROP
 
     def rest_s(self) -> float:
-        """For how long to read nothing after a refusal: the longer, the longer it goes on.
+        """How many seconds to read nothing after a refusal.
 
-        What is refused costs time, too, and floods come in numbers.
+        A refusal costs the server time, too: the longer the flood goes on, the longer the rest.
         """
         limited_s = self._limited_at - self._limited_since
         return min(max(REST_S, limited_s / 20), MAX_REST_S)
 
     def retry_after_ms(self) -> int:
-        """How long until one message would be accepted, in milliseconds, rounded up."""
+        """After how many milliseconds, rounded up, one message would be accepted."""
         return int(max(0.0, 1 - self._tokens) / self._rate * 1000) + 1
 
     def bad_message(self, now: float) -> bool:
-        """A message that broke the rules arrived; True when patience is at its end."""
+        """Count a message that broke the rules.
+
+        Returns:
+            Whether there were so many in a short time that the connection is closed.
+        """
         if self._bad is None:
             self._bad = deque(maxlen=BAD_MESSAGES)
         self._bad.append(now)

@@ -1,8 +1,7 @@
-"""From a text frame to a client message, or to the error that names the field.
+"""Decodes a client's text frames, and says which field of a bad one is wrong.
 
-Good messages take one pass of the msgspec decoder. A bad one is looked at again,
-slowly and carefully, to say exactly what is wrong; bad messages are few, since
-20 of them in 10 s end the connection.
+A good message takes one pass of the msgspec decoder. A bad one is read again, slowly, to find
+out what is wrong: there are few of those, since 20 of them in 10 s end the connection.
 """
 
 from __future__ import annotations
@@ -58,8 +57,8 @@ def decode(text: bytes) -> ClientMessage:
         raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         _explain(text, str(error))
-    # JSON carries NUL only as an escape; and most messages have no escape at all, which
-    # one look for a byte tells. Lone surrogates the decoder refuses.
+    # JSON has NUL only as an escape, and most messages have no backslash at all. The decoder
+    # refuses lone surrogates by itself.
     if _BACKSLASH in text and _NUL in _without_escaped_backslashes(text):
         _invalid(_NOT_STORED)
     return message
@@ -82,7 +81,7 @@ def read_update(payload: UpdatePayload, board_id: str) -> Update:
         metadata = _read_metadata(payload.metadata)
     if payload.board_id is not UNSET and payload.board_id != board_id:
         _invalid("payload.board_id is not the board of this connection")
-    # Of no concern here: JSON has no infinity, and the decoder refuses what overflows to one.
+    # The cursor is finite: JSON has no infinity, and the decoder refuses numbers that overflow.
     cursor = payload.cursor
     if status is UNSET and cursor is UNSET and metadata is UNSET:
         _invalid("payload needs at least one of status, cursor, metadata")
@@ -108,7 +107,7 @@ def _read_metadata(raw: Raw) -> bytes | None:
 
 
 def _explain(text: bytes, error: str) -> NoReturn:
-    """Raise the error for a text that the decoder refused with ``error``."""
+    """Raise the error for ``text``, which the decoder refused with the words ``error``."""
     plain = _without_escaped_backslashes(text)
     storable = _LONE_SURROGATE.sub(b".", plain)
     if _fields(storable) is None:
@@ -127,12 +126,12 @@ def _explain(text: bytes, error: str) -> NoReturn:
 
 
 def _without_escaped_backslashes(text: bytes) -> bytes:
-    """The text with each pair of backslashes made two dots: those left begin other escapes."""
+    """Replace each pair of backslashes by two dots: those that are left begin other escapes."""
     return text.replace(b"\\\\", b"..")
 
 
 def _fields(text: bytes) -> dict[str, Raw] | None:
-    """The fields of an object, unread; None for other JSON."""
+    """Split an object into its fields without decoding them; None if it is not an object."""
     try:
         _json_decoder.decode(text)
         return _fields_decoder.decode(text)

@@ -1,4 +1,8 @@
-"""The wire: every event as a tagged msgspec struct, both ways (protocol sections 2 to 4)."""
+"""Every event of the wire as a tagged msgspec struct, both ways.
+
+Source: sections 2 to 4 of ``docs/websocket-events-specification.md``. Names that end in ``_at``,
+``_time`` or ``timestamp`` are milliseconds since the epoch, UTC; ``_s`` are seconds.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from .model import Cursor, LeaveReason, PresenceStatus, UserProfile
 
 NO_METADATA = Raw(b"null")
 
-# --- what is inside -----------------------------------------------------------
+# --- parts of payloads ---------------------------------------------------------
 
 
 class UserObject(UserProfile, frozen=True):
@@ -32,13 +36,15 @@ class UserObject(UserProfile, frozen=True):
 
 
 class Empty(Struct, frozen=True):
-    """A payload without fields; unknown ones are ignored."""
+    """A payload without fields; the decoder ignores unknown ones."""
 
 
 # --- client to server ---------------------------------------------------------
 
 
 class Heartbeat(Struct, frozen=True, tag_field="type", tag="heartbeat"):
+    """A sign of life that asks for an answer; see ``heartbeat`` in section 3."""
+
     payload: Empty = Empty()
 
 
@@ -55,18 +61,26 @@ class UpdatePayload(Struct, frozen=True):
 
 
 class PresenceUpdate(Struct, frozen=True, tag_field="type", tag="presence:update"):
+    """What a client changes about its user; see ``presence:update`` in section 3."""
+
     payload: UpdatePayload
 
 
 class RefreshPayload(Struct, frozen=True):
+    """A fresh token, as in ``Authorization: Bearer``."""
+
     token: str
 
 
 class AuthRefresh(Struct, frozen=True, tag_field="type", tag="auth:refresh"):
+    """A token to go on with when the one in use ends; see ``auth:refresh`` in section 3."""
+
     payload: RefreshPayload
 
 
 class BoardLeave(Struct, frozen=True, tag_field="type", tag="board:leave"):
+    """A clean leave; see ``board:leave`` in section 3."""
+
     payload: Empty = Empty()
 
 
@@ -76,6 +90,8 @@ ClientMessage = Heartbeat | PresenceUpdate | AuthRefresh | BoardLeave
 
 
 class JoinedPayload(Struct, frozen=True, rename={"self_": "self"}):
+    """The whole board as it is, and the intervals that the client works by."""
+
     board_id: str
     session_id: str
     resumed: bool
@@ -90,10 +106,14 @@ class JoinedPayload(Struct, frozen=True, rename={"self_": "self"}):
 
 
 class BoardJoined(Struct, frozen=True, tag_field="type", tag="board:joined"):
+    """The session has a seat; see ``board:joined`` in section 4."""
+
     payload: JoinedPayload
 
 
 class QueuedPayload(Struct, frozen=True):
+    """Where the session's user stands in the queue; position 1 is next."""
+
     board_id: str
     session_id: str
     position: int
@@ -104,19 +124,27 @@ class QueuedPayload(Struct, frozen=True):
 
 
 class BoardQueued(Struct, frozen=True, tag_field="type", tag="board:queued"):
+    """The session waits for a seat; see ``board:queued`` in section 4."""
+
     payload: QueuedPayload
 
 
 class UserJoinedPayload(Struct, frozen=True):
+    """The user, and when the first session joined."""
+
     user: UserObject
     timestamp: int
 
 
 class UserJoined(Struct, frozen=True, tag_field="type", tag="user:joined"):
+    """A user's first session joined; see ``user:joined`` in section 4."""
+
     payload: UserJoinedPayload
 
 
 class PresenceChangedPayload(Struct, frozen=True):
+    """The user's status, connection and metadata; all three, changed or not."""
+
     user_id: str
     status: PresenceStatus
     connected: bool
@@ -125,51 +153,73 @@ class PresenceChangedPayload(Struct, frozen=True):
 
 
 class PresenceChanged(Struct, frozen=True, tag_field="type", tag="presence:update"):
+    """Something of a user changed; see ``presence:update`` in section 4."""
+
     payload: PresenceChangedPayload
 
 
 class CursorsPayload(Struct, frozen=True):
+    """One ``(user_id, x, y)`` for each cursor that moved; a cursor that went has None twice."""
+
     cursors: list[tuple[str, float | None, float | None]]
     timestamp: int
 
 
 class PresenceCursors(Struct, frozen=True, tag_field="type", tag="presence:cursors"):
+    """The newest cursors; see ``presence:cursors`` in section 4."""
+
     payload: CursorsPayload
 
 
 class UserLeftPayload(Struct, frozen=True):
+    """The user, why the last session ended, and when."""
+
     user_id: str
     reason: LeaveReason
     timestamp: int
 
 
 class UserLeft(Struct, frozen=True, tag_field="type", tag="user:left"):
+    """A user's last session ended; see ``user:left`` in section 4."""
+
     payload: UserLeftPayload
 
 
 class HeartbeatAckPayload(Struct, frozen=True):
+    """The server's wall clock."""
+
     server_time: int
 
 
 class HeartbeatAck(Struct, frozen=True, tag_field="type", tag="heartbeat:ack"):
+    """The answer to a heartbeat; see ``heartbeat:ack`` in section 4."""
+
     payload: HeartbeatAckPayload
 
 
 class AuthRefreshedPayload(Struct, frozen=True):
+    """When the new token ends."""
+
     expires_at: int
 
 
 class AuthRefreshed(Struct, frozen=True, tag_field="type", tag="auth:refreshed"):
+    """The session has a new token; see ``auth:refreshed`` in section 4."""
+
     payload: AuthRefreshedPayload
 
 
 class ErrorPayload(Struct, frozen=True, omit_defaults=True):
+    """A code for programs, a sentence for developers, and when to try again, if that is known."""
+
     code: ErrorCode
     message: str
     retry_after_ms: int | None = None
 
 
 class Error(Struct, frozen=True, tag_field="type", tag="error"):
+    """What the client did wrong, or cannot have now; see ``error`` in section 4."""
+
     payload: ErrorPayload
 
 
@@ -190,17 +240,17 @@ _server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(Serv
 
 
 def encode(message: ServerMessage | ClientMessage) -> bytes:
-    """The JSON of one event, compact, UTF-8."""
+    """Encode one event as compact UTF-8 JSON."""
     return _encoder.encode(message)
 
 
 def encode_users(users: list[UserObject]) -> bytes:
-    """The JSON array of ``current_users``: what the cache holds."""
+    """Encode ``current_users`` as a JSON array; the cache holds that."""
     return _encoder.encode(users)
 
 
 def decode_server(data: str | bytes) -> ServerMessage:
-    """A client's view of one frame from the server.
+    """Decode one text frame of a server, as a client does.
 
     Raises:
         msgspec.MsgspecError: it is not an event of this protocol version.

@@ -1,4 +1,4 @@
-"""The words everything else is written in: profiles, records and limits."""
+"""The values that all other packages share: profiles, updates, records and limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 
 class PresenceStatus(enum.StrEnum):
-    """How present a user is. The values are those of the wire and the store."""
+    """How present a user or a session is; the wire and the store use the same values."""
 
     ONLINE = "online"
     IDLE = "idle"
@@ -26,7 +26,7 @@ class LeaveReason(enum.StrEnum):
 
 
 class UserProfile(msgspec.Struct, frozen=True, gc=False):
-    """Who a user is on a board; already cleaned (see :mod:`.profile`)."""
+    """Who a user is on a board; :mod:`.profile` has cleaned each field."""
 
     user_id: str
     display_name: str

@@ -1,7 +1,7 @@
-"""Who may be written how: the profile rules of protocol section 1.
+"""The rules of a profile's fields (protocol section 1).
 
-A field that breaks its rule is cleaned or replaced by its default, never an
-error: a presence bar must not lose a person to a bad avatar.
+A field that breaks its rule is cleaned or replaced by its default. It is never an error: a
+presence bar must not lose a user to a bad avatar.
 """
 
 from __future__ import annotations
@@ -49,16 +49,22 @@ def is_board_id(text: str) -> bool:
 
 
 def palette_color(user_id: str) -> str:
-    """The colour of a user who chose none; the same on every server and in every process."""
+    """The colour of a user without one: the same on every server and in every process."""
     digest = hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()
     return PALETTE[digest[0] % len(PALETTE)]
 
 
 def clean_user_id(raw: str) -> str | None:
-    """``raw`` as a user_id of 1-128 characters, or None if nothing is left of it.
+    """Make a user id of 1 to 128 characters.
 
-    An id that is too long keeps its head and gets a digest of the whole as its
-    tail: cutting alone would make one person of two.
+    An id that is too long keeps its first characters and ends in a digest of the whole:
+    without the digest two users could become one.
+
+    Args:
+        raw: any text.
+
+    Returns:
+        The id; None if no character of ``raw`` may stay.
     """
     text = _strip_unstorable(raw)
     if len(text) > MAX_USER_ID:
@@ -74,7 +80,14 @@ def clean_profile(
     avatar_url: str | None = None,
     color: str | None = None,
 ) -> UserProfile:
-    """A profile that follows every rule. ``user_id`` is already clean."""
+    """Make a profile that follows every rule.
+
+    Args:
+        user_id: as :func:`clean_user_id` returns it.
+        display_name: any text; the user id if nothing of it may stay.
+        avatar_url: any text; None if it is not an absolute http(s) URL.
+        color: any text; a colour of the palette if it is not ``#rrggbb``.
+    """
     name = _clean_name(display_name or "") or _clean_name(user_id) or "Guest"
     return UserProfile(
         user_id=user_id,
@@ -85,7 +98,7 @@ def clean_profile(
 
 
 def _strip_unstorable(text: str) -> str:
-    """Without NUL (Postgres refuses it) and lone surrogates (UTF-8 has no place for them)."""
+    """Remove NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot encode."""
     return "".join(c for c in text if c != "\0" and not "\ud800" <= c <= "\udfff")
 
 
