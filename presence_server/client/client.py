@@ -18,17 +18,16 @@ from ..protocol.messages import (
     BoardQueued,
     ClientMessage,
     Error,
-    PresenceUpdate,
     RefreshPayload,
     ServerMessage,
-    UpdatePayload,
     UserObject,
 )
 from .address import Address, Opener
 from .events import ClientEvent, Disconnected, EventBuffer
 from .replica import Replica
 from .retry import Ending, PresenceClosed, asked_after_error_s, delay_s, what_next
-from .values import Fields, Status, check_token, update_fields
+from .update_sender import UpdateSender
+from .values import Status, check_token, update_fields
 from .websocket_link import WebSocketLink
 
 LEAVE_TIMEOUT_S = 2.0
@@ -80,8 +79,7 @@ class PresenceClient:
         self._closed = trio.Event()
         self._failure: PresenceClosed | None = None
         self._last_error: Error | None = None
-        self._wanted: Fields = {}
-        self._unsent: Fields = {}
+        self._updates = UpdateSender(self._replica, self._send)
 
     # --- what there is to see ---------------------------------------------------
 
@@ -93,7 +91,7 @@ class PresenceClient:
     @property
     def self_user(self) -> UserObject | None:
         """This user as the others see it; None before it has joined."""
-        return self._replica.users.get(self._replica.self_id or "")
+        return self._replica.self_user
 
     @property
     def session_id(self) -> str | None:
@@ -142,7 +140,9 @@ class PresenceClient:
     ) -> None:
         """Change what the others see; fields that are not given stay as they are.
 
-        Without a connection the newest value of each field is kept and sent later.
+        Returns before it is sent. Updates go out at the server's pace, with the newest value
+        of each field, and are sent again until the server has them; without a connection they
+        are kept until there is one.
 
         Args:
             status: How present the user is.
@@ -157,9 +157,8 @@ class PresenceClient:
         fields = update_fields(status=status, cursor=cursor, metadata=metadata)
         if self.state == "closed":
             raise self._failure or PresenceClosed(CloseCode.CLEAN_LEAVE, "the board was left")
-        self._wanted |= fields
-        self._unsent |= fields
-        await self._send_updates()
+        self._updates.set(fields)
+        await trio.lowlevel.checkpoint()
 
     async def refresh(self, token: str) -> None:
         """Send a new token, and use it for later connections too.
@@ -177,6 +176,8 @@ class PresenceClient:
         """Leave the board cleanly, and wait until the server has closed, for 2 s at most."""
         self._is_leaving = True
         with trio.move_on_after(LEAVE_TIMEOUT_S):
+            # Another session of the user keeps what this one has set.
+            await self._updates.flush()
             if self.state != "closed" and await self._send(BoardLeave()):
                 await self._closed.wait()
         if self.state != "closed":
@@ -200,7 +201,10 @@ class PresenceClient:
         """
         self._started = task_status
         with self._life:
-            await self._keep_connected()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._updates.run)
+                await self._keep_connected()
+                nursery.cancel_scope.cancel()
         if self._failure is not None and not self._was_welcome:
             raise self._failure
 
@@ -208,6 +212,7 @@ class PresenceClient:
         attempt, lost_at = 0, trio.current_time()
         while True:
             ending = await self._connect_once()
+            self._updates.closed()
             if self.state in ("joined", "queued"):
                 attempt, lost_at = 0, trio.current_time()
             self.state = "connecting"
@@ -237,6 +242,7 @@ class PresenceClient:
             self._address.target(self.board_id, query),
             self._token,
             self._replica,
+            self._updates.asked,
         )
         return self._explained(await self._link.run(self._take))
 
@@ -254,14 +260,12 @@ class PresenceClient:
 
     async def _take(self, message: ServerMessage) -> None:
         self._replica.apply(message)
+        self._updates.heed(message)
         self._buffer.put(message)
         match message:
-            case BoardJoined(payload=joined):
+            case BoardJoined():
                 self.state = "joined"
-                if not joined.resumed:
-                    self._unsent = dict(self._wanted)
                 self._welcome()
-                await self._send_updates()
             case BoardQueued():
                 self.state = "queued"
                 self._welcome()
@@ -288,14 +292,6 @@ class PresenceClient:
         self._closed.set()
         self._buffer.close()
         self._life.cancel()
-
-    async def _send_updates(self) -> None:
-        if self.state != "joined" or not self._unsent:
-            return
-        fields, self._unsent = self._unsent, {}
-        update = PresenceUpdate(UpdatePayload(**fields))  # type: ignore[arg-type]
-        if not await self._send(update):
-            self._unsent = fields | self._unsent
 
     async def _send(self, message: ClientMessage) -> bool:
         return self._link is not None and await self._link.send(message)

@@ -35,6 +35,11 @@ class Replica:
         self.position: int | None = None
         self.heartbeat_interval_s: float | None = None
 
+    @property
+    def self_user(self) -> UserObject | None:
+        """The client's own user as the others see it; None while not on the board."""
+        return self.users.get(self.self_id or "")
+
     def apply(self, message: ServerMessage) -> None:
         """Bring it up to date.
 

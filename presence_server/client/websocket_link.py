@@ -42,16 +42,24 @@ class WebSocketLink:
         target: The request target.
         token: A JWT, if there is one.
         replica: Knows the heartbeat interval that the server asked for.
+        asked: Called before each heartbeat.
     """
 
     def __init__(
-        self, open_stream: Opener, netloc: str, target: str, token: str | None, replica: Replica
+        self,
+        open_stream: Opener,
+        netloc: str,
+        target: str,
+        token: str | None,
+        replica: Replica,
+        asked: Callable[[], None],
     ) -> None:
         self._open_stream = open_stream
         self._netloc = netloc
         self._target = target
         self._headers = [(b"Authorization", b"Bearer " + token.encode())] if token else []
         self._replica = replica
+        self._asked = asked
         self._stream: trio.abc.Stream | None = None
         self._socket: WebSocketConnection | None = None
         self._heartbeat_due = AlarmClock()
@@ -153,6 +161,7 @@ class WebSocketLink:
     async def _beat(self) -> None:
         while True:
             await self._heartbeat_due.wait()
+            self._asked()
             await self.send(Heartbeat())
             self._plan_heartbeat()
 

@@ -48,8 +48,9 @@ def joined(
     session_id: str = "s1",
     resumed: bool = False,
     heartbeat_interval_s: float = 30.0,
+    me: UserObject | None = None,
 ) -> BoardJoined:
-    users = [user(user_id), *map(user, others)]
+    users = [me or user(user_id), *map(user, others)]
     return BoardJoined(
         JoinedPayload(
             "b1", session_id, resumed, users[0], users, 100, heartbeat_interval_s, 60, 180, 20, 1

@@ -5,17 +5,22 @@ from __future__ import annotations
 import msgspec
 import pytest
 import trio
+from msgspec import Raw
+from msgspec.structs import replace
 from trio.testing import MockClock
 
 from presence_server.client import PresenceClient, PresenceClosed, connect
-from presence_server.protocol.errors import CloseCode
+from presence_server.protocol.errors import CloseCode, ErrorCode
 from presence_server.protocol.messages import (
     AuthRefresh,
     BoardJoined,
+    BoardLeave,
     ClientMessage,
+    Error,
+    ErrorPayload,
     Heartbeat,
 )
-from presence_server.protocol.model import Cursor
+from presence_server.protocol.model import Cursor, PresenceStatus
 from tests.client.fake_server import (
     HOST,
     FakeServer,
@@ -24,6 +29,7 @@ from tests.client.fake_server import (
     joined,
     queued,
     updates,
+    user,
     welcoming,
 )
 
@@ -35,7 +41,9 @@ class TestSpeaking:
         server = FakeServer(nursery, welcoming(joined()))
         async with connect(HOST, "b1", open_stream=server.open_stream) as client:
             await client.update(status="idle")
+            await trio.sleep(0.1)
             await client.update(cursor=(1, 2.5), metadata={"tool": "pen"})
+            await trio.sleep(0.1)
             await client.update(cursor=None, metadata=None)
             with pytest.raises(ValueError, match="nothing"):
                 await client.update()
@@ -103,7 +111,8 @@ class TestSpeaking:
             await peer.cut()
             lose.set()
 
-        server = FakeServer(nursery, script, welcoming(joined(resumed=True)))
+        away = replace(user("me"), status=PresenceStatus.AWAY)
+        server = FakeServer(nursery, script, welcoming(joined(me=away, resumed=True)))
         async with connect(HOST, "b1", open_stream=server.open_stream) as client:
             await client.update(status="away")
             await lose.wait()
@@ -113,6 +122,60 @@ class TestSpeaking:
                 await anext(client)
         (update,) = updates(server.peers[1])
         assert (update.payload.status, update.payload.cursor) == (msgspec.UNSET, Cursor(3, 3))
+
+    async def test_says_to_a_resumed_session_what_may_have_been_lost(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined()), welcoming(joined(resumed=True)))
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            await client.update(metadata={"n": 1}, cursor=(1, 1))
+            await trio.sleep(0.1)
+            await client.drop()
+            await trio.sleep(1)
+        (update,) = updates(server.peers[1])
+        assert update.payload.cursor == Cursor(1, 1)
+        assert update.payload.metadata == Raw(b'{"n":1}')
+
+    async def test_says_at_one_pace_and_the_newest_at_last(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined()))
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            for n in range(1, 102):
+                await client.update(metadata={"n": n}, cursor=(n, n))
+                await trio.sleep(1 / 120)
+            await client.update(status="away")
+            await trio.sleep(0.9)
+        said = updates(server.peers[0])
+        assert 15 <= len(said) <= 20
+        assert said[-1].payload.status == "away"
+        assert [m.payload.metadata for m in said if m.payload.metadata][-1] == Raw(b'{"n":101}')
+
+    async def test_says_again_what_was_over_the_rate(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        async def script(peer: Peer) -> None:
+            await welcoming(joined())(peer)
+            await peer.receive()
+            await peer.send(Error(ErrorPayload(ErrorCode.RATE_LIMITED, "too fast", 300)))
+
+        server = FakeServer(nursery, script)
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            await client.update(metadata={"n": 1})
+            await trio.sleep(0.25)
+            assert len(updates(server.peers[0])) == 1
+            await trio.sleep(0.1)
+            assert len(updates(server.peers[0])) == 2
+
+    async def test_says_the_last_word_before_it_leaves(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming(joined()))
+        async with connect(HOST, "b1", open_stream=server.open_stream) as client:
+            for n in range(3):
+                await client.update(cursor=(n, n))
+        assert updates(server.peers[0])[-1].payload.cursor == Cursor(2, 2)
+        assert isinstance(server.peers[0].received[-1], BoardLeave)
 
     async def test_beats_as_often_as_the_server_wants(
         self, autojump_clock: MockClock, nursery: trio.Nursery

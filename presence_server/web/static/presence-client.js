@@ -116,6 +116,7 @@ export class PresenceClient extends EventTarget {
     if (!this.#connection.running) return Promise.resolve();
     return new Promise((resolve) => {
       this.#whenClosed.push(resolve);
+      if (!this.#connection.leaving) this.#outgoing.leaving();
       this.#connection.leave();
     });
   }

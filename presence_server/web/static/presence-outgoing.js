@@ -94,6 +94,13 @@ export class Outgoing {
     this.#flush();
   }
 
+  /** The user is about to leave: send what is left, for the user's other tabs. */
+  leaving() {
+    this.#sendTimer.stop();
+    this.#nextAt = -Infinity;
+    this.#flush();
+  }
+
   /** The session is off the board; keep what is not sent yet, or may be lost. */
   closed() {
     this.#open = false;

@@ -184,3 +184,11 @@ test('what the server calls bad is not sent again', () => {
   assert.deepEqual(metadataOf(page), [{ n: 1 }]);
   assert.equal(page.socket.of('heartbeat').length, 0);
 });
+
+test('the last values go out before a leave: another tab of the person keeps them', () => {
+  const page = new FakePage().join();
+  for (let n = 1; n <= 3; n += 1) page.client.setMetadata({ n });
+  page.client.leave();
+  assert.deepEqual(page.socket.sent.map(({ type }) => type), ['presence:update', 'presence:update', 'board:leave']);
+  assert.deepEqual(metadataOf(page).at(-1), { n: 3 });
+});
