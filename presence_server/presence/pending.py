@@ -1,12 +1,17 @@
 """The writes that the store does not have yet: the newest state of each session.
 
 This is pure bookkeeping. A session takes one entry, for an outage of any length.
+
+The order of a board's rows matters: a join may take the seat of a session that has ended. So
+every waiting end of a board is written before the board's next join, or in the same transaction.
+Otherwise a crash between the two would leave more open rows than the board has seats.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -88,6 +93,8 @@ class PendingWrites:
         self._changed: dict[Key, SessionWrites] = {}
         self._in_flight: dict[Key, SessionWrites] = {}
         self._finished: dict[Key, None] = {}
+        self._ends: dict[str, dict[Key, None]] = {}
+        """By board: the waiting entries whose session has ended."""
         self._readers: list[list[SessionWrites]] = []
 
     @property
@@ -113,7 +120,7 @@ class PendingWrites:
         earlier = self._joining.pop(key, None)
         writes.on_committed = [*(earlier.on_committed if earlier else ()), on_committed]
         self._changed.pop(key, None)
-        self._finished.pop(key, None)
+        self._forget_end(key)
         self._joining[key] = writes
 
     def heartbeat(self, key: Key, at_ms: int) -> None:
@@ -130,9 +137,8 @@ class PendingWrites:
         writes = self._of(key)
         if writes.closed_at is None:
             writes.closed_at = at_ms
-        if writes.insert is not None:
-            self._finished[key] = None
-            self._bound_finished()
+        self._note_end(writes)
+        self._bound_finished()
 
     def newest_callbacks(self) -> list[Callable[[], None]]:
         """Take the callbacks of the newest join; those of earlier joins were taken before."""
@@ -151,21 +157,32 @@ class PendingWrites:
         return taken
 
     def take(self, limit: int, *, changes: bool) -> list[SessionWrites]:
-        """Take the oldest entries, joins first.
+        """Take the oldest entries: joins first, and before each the waiting ends of its board.
 
         They are in flight until the next call of :meth:`written` or :meth:`failed`.
 
         Args:
             limit: the number of entries at most.
-            changes: whether to take more than joins.
+            changes: whether to take more than joins and what has to precede them.
         """
-        taken: list[SessionWrites] = []
-        for entries in (self._joining, self._changed) if changes else (self._joining,):
-            for key in list(_first(entries, limit - len(taken))):
-                taken.append(entries.pop(key))
-                self._finished.pop(key, None)
-        self._in_flight = {writes.key: writes for writes in taken}
-        return taken
+        taken: dict[Key, SessionWrites] = {}
+        for key in list(islice(self._joining, limit)):
+            for end in list(islice(self._ends.get(key[0], ()), limit - len(taken))):
+                self._take_one(end, taken)
+            if len(taken) >= limit:
+                break
+            self._take_one(key, taken)
+        if changes:
+            for key in list(islice(self._changed, limit - len(taken))):
+                self._take_one(key, taken)
+        self._in_flight = taken
+        return list(taken.values())
+
+    def _take_one(self, key: Key, taken: dict[Key, SessionWrites]) -> None:
+        writes = self._joining.pop(key, None) or self._changed.pop(key, None)
+        if writes is not None:
+            self._forget_end(key)
+            taken[key] = writes
 
     def written(self) -> None:
         """Note that the batch in flight is in the store."""
@@ -182,12 +199,8 @@ class PendingWrites:
             if newer is not None:
                 newer.older(writes)
                 writes = newer
-            if writes.insert is None:
-                self._changed[key] = writes
-                continue
-            self._joining[key] = writes
-            if writes.closed_at is not None:
-                self._finished[key] = None
+            (self._changed if writes.insert is None else self._joining)[key] = writes
+            self._note_end(writes)
         self._bound_finished()
 
     @contextmanager
@@ -239,14 +252,29 @@ class PendingWrites:
             writes = self._changed[key] = SessionWrites(key)
         return writes
 
+    def _note_end(self, writes: SessionWrites) -> None:
+        if writes.closed_at is None:
+            return
+        self._ends.setdefault(writes.key[0], {})[writes.key] = None
+        if writes.insert is not None:
+            self._finished[writes.key] = None
+
+    def _forget_end(self, key: Key) -> None:
+        self._finished.pop(key, None)
+        ends = self._ends.get(key[0])
+        if ends is not None:
+            ends.pop(key, None)
+            if not ends:
+                del self._ends[key[0]]
+
     def _bound_finished(self) -> None:
         while len(self._finished) > self._max_finished:
             key = next(iter(self._finished))
-            del self._finished[key]
-            writes = self._joining[key]
-            if writes.on_committed:
+            if self._joining[key].on_committed:
                 # Its room still waits for the callback, so the entry is kept until then.
+                del self._finished[key]
                 continue
+            self._forget_end(key)
             del self._joining[key]
             self.abandoned += 1
 
@@ -273,15 +301,8 @@ def to_batch(entries: Iterable[SessionWrites]) -> WriteBatch:
             closings.append(Closing(*writes.key, writes.closed_at))
     return WriteBatch(
         profiles=list(profiles.values()),
+        closings=closings,
         inserts=inserts,
         updates=updates,
         heartbeats=heartbeats,
-        closings=closings,
     )
-
-
-def _first(entries: dict[Key, SessionWrites], limit: int) -> Iterable[Key]:
-    for index, key in enumerate(entries):
-        if index >= limit:
-            return
-        yield key

@@ -66,14 +66,14 @@ class Repository:
         prepared: list[Prepared] = []
         if batch.profiles:
             prepared.append(build.upsert_profiles(batch.profiles))
+        if batch.closings:
+            prepared.append(build.mark_disconnected(batch.closings))
         if batch.inserts:
             prepared.append(build.insert_presence(batch.inserts))
         if batch.updates:
             prepared.append(build.update_presence_status(batch.updates))
         if batch.heartbeats:
             prepared.append(build.update_heartbeat(batch.heartbeats))
-        if batch.closings:
-            prepared.append(build.mark_disconnected(batch.closings))
         await self._execute(prepared)
 
     async def upsert_profiles(self, profiles: Sequence[ProfileSeen]) -> None:

@@ -42,14 +42,15 @@ class ProfileSeen(Struct, frozen=True):
 class WriteBatch(Struct, frozen=True):
     """Everything one flush writes. A session appears at most once in each part.
 
-    The parts are applied in this order, in one transaction.
+    The parts are applied in this order, in one transaction. Closings precede inserts, since a
+    new session may take the seat of one that has ended.
     """
 
     profiles: Sequence[ProfileSeen] = ()
+    closings: Sequence[Closing] = ()
     inserts: Sequence[PresenceRecord] = ()
     updates: Sequence[PresenceRecord] = ()
     heartbeats: Sequence[Heartbeat] = ()
-    closings: Sequence[Closing] = ()
 
 
 class OpenSession(Struct, frozen=True):

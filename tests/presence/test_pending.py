@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from presence_server.presence.pending import PendingWrites, SessionWrites, to_batch
+from presence_server.presence.pending import Key, PendingWrites, SessionWrites, to_batch
+from presence_server.protocol.model import PresenceRecord
 from presence_server.storage.write_batch import Closing, Heartbeat, OpenSession
 from tests.presence.fakes import T0, FakeStore, profile, record
 
@@ -58,6 +59,38 @@ def test_joins_come_first_and_changes_only_when_asked_for() -> None:
     assert join.key == KEY
     assert pending.changes == 1
     assert [entry.key for entry in pending.take(10, changes=True)] == [("b", "other")]
+
+
+def test_the_ends_of_a_board_go_with_its_joins_and_before_them() -> None:
+    pending = PendingWrites()
+    pending.disconnect(("b", "left"), T0)
+    pending.disconnect(("c", "elsewhere"), T0)
+    pending.join(record(), profile(), nothing)
+    taken = pending.take(10, changes=False)
+    assert [entry.key for entry in taken] == [("b", "left"), KEY]
+    pending.written()
+    assert pending.changes == 1
+
+
+def test_a_join_waits_for_the_next_batch_when_the_ends_of_its_board_fill_this_one() -> None:
+    pending = PendingWrites()
+    for number in range(3):
+        pending.disconnect(("b", f"left-{number}"), T0)
+    pending.join(record(), profile(), nothing)
+    assert {entry.key[1] for entry in pending.take(2, changes=False)} == {"left-0", "left-1"}
+    pending.written()
+    assert [entry.key[1] for entry in pending.take(2, changes=False)] == ["left-2", "session-0"]
+
+
+def test_an_end_that_could_not_be_written_still_precedes_the_next_join() -> None:
+    pending = PendingWrites()
+    pending.join(record(0), profile(0), nothing)
+    taken = pending.take(10, changes=False)
+    pending.join(record(1), profile(1), nothing)
+    pending.disconnect(KEY, T0 + 1)
+    # The answer was lost: the first row may be in the store, and open.
+    pending.failed(taken)
+    assert [entry.key[1] for entry in pending.take(1, changes=False)] == ["session-0"]
 
 
 def test_a_failed_batch_gives_way_to_what_came_later() -> None:
@@ -191,6 +224,52 @@ def test_whatever_fails_the_store_ends_as_if_nothing_had(steps: list[tuple[str, 
         store._apply(to_batch(pending.take(2, changes=True)))
         pending.written()
     assert store.rows == expected.rows
+
+
+SEAT_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["next", "beat", "take", "write", "lost", "failed"]), st.integers(0, 3)
+    ),
+    max_size=40,
+)
+
+
+@given(SEAT_STEPS)
+@settings(max_examples=300)
+def test_the_store_never_has_two_open_sessions_in_one_seat(steps: list[tuple[str, int]]) -> None:
+    pending = PendingWrites()
+    store = FakeStore()
+    seated: Key | None = None
+    in_flight: list[SessionWrites] = []
+    for time, (step, n) in enumerate(steps):
+        if step == "next":
+            # Whoever has the seat leaves, and the next one gets it at once.
+            if seated is not None:
+                pending.disconnect(seated, T0 + time)
+            row = record(time)
+            pending.join(row, profile(time), nothing)
+            seated = (row.board_id, row.session_id)
+        elif step == "beat" and seated is not None:
+            pending.heartbeat(seated, T0 + time)
+        elif step == "take" and not in_flight:
+            in_flight = pending.take(1 + n // 2, changes=n % 2 == 0)
+        elif step in ("write", "lost", "failed"):
+            batch = in_flight or pending.take(1 + n // 2, changes=n % 2 == 0)
+            # A batch may be written in halves, and the answer may be lost after any of them.
+            middle = n % (len(batch) + 1)
+            for half in (batch[:middle], batch[middle:]):
+                if half and step != "failed":
+                    store._apply(to_batch(half))
+                    assert len(open_rows(store)) <= 1
+            if step == "write":
+                pending.written()
+            else:
+                pending.failed(batch)
+            in_flight = []
+
+
+def open_rows(store: FakeStore) -> list[PresenceRecord]:
+    return [row for row in store.rows.values() if row.disconnected_at is None]
 
 
 def _changed(key: tuple[str, str], name: str, value: object) -> SessionWrites:
