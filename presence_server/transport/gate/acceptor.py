@@ -1,4 +1,4 @@
-"""Accepts connections from listening sockets, as fast as they come and no faster."""
+"""Accepts connections from listening sockets."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from .descriptors import are_few_left, is_among_the_last
 log = structlog.get_logger(__name__)
 
 MAX_ACCEPTS = 32
+"""How many connections are accepted before other tasks run."""
 ACCEPT_PAUSE_S = 0.1
+"""How long accepting stops when the system has no resources left."""
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 async def accept_forever(
-    listener: socket.socket, greet: Callable[[socket.socket, str], None]
+    listener: socket.socket, take: Callable[[socket.socket, str], None]
 ) -> NoReturn:
-    """Hand each connection to ``greet``, with the address of its peer, until cancelled.
+    """Accept connections until cancelled.
 
-    When few descriptors are left it waits until more are free: those who wait in the
-    listener's backlog are then accepted.
+    While few descriptors are left, nothing is accepted: peers wait in the listener's backlog.
 
     Args:
-        listener: non-blocking.
-        greet: owns the socket from then on, which is non-blocking. What it raises ends
-            that connection, and no other.
+        listener: a non-blocking listening socket.
+        take: called with each connection's socket, which is non-blocking, and the address
+            of its peer. It owns the socket. An exception of it ends that connection alone.
     """
     pause = _Pause()
     while True:
@@ -45,7 +46,7 @@ async def accept_forever(
                 break
             except OSError as error:
                 if error.errno not in _OUT_OF_RESOURCES:
-                    continue  # That one peer is gone again.
+                    continue  # That peer is gone again.
                 await pause.take(str(error.strerror))
                 break
             pause.end()
@@ -54,20 +55,20 @@ async def accept_forever(
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             is_last = is_among_the_last(sock.fileno())
             try:
-                greet(sock, address[0])
+                take(sock, address[0])
             except Exception:
                 log.exception("connection failed before its handshake")
                 sock.close()
             if is_last:
-                # Who waits would take each that becomes free, before a store that lost its
-                # files or its connection could.
+                # A store that lost its files or its connection needs descriptors too, and
+                # peers in the backlog would take each one that becomes free.
                 while are_few_left(listener.fileno()):
                     await pause.take("few descriptors are left")
                 break
 
 
 class _Pause:
-    """Accepting stops for a while. Said once, however often it takes."""
+    """Stops accepting for a while, and logs that once for any number of pauses in a row."""
 
     def __init__(self) -> None:
         self._is_on = False
@@ -85,9 +86,14 @@ class _Pause:
 
 
 def turn_away(sock: socket.socket, refusal: Refusal) -> None:
-    """Answer and close without waiting for anything: a flood must cost next to nothing."""
+    """Answer and close at once, so that a flood of connections costs little.
+
+    Args:
+        sock: a non-blocking socket; it is closed.
+        refusal: the answer.
+    """
     with sock, contextlib.suppress(OSError):
-        # Closing with unread input resets the connection, and the answer with it.
+        # Closing with unread input resets the connection, and the peer loses the answer.
         with contextlib.suppress(BlockingIOError):
             sock.recv(MAX_HEAD_BYTES)
         sock.send(refusal.response())

@@ -1,4 +1,4 @@
-"""Who comes from where, and how much one address may ask for."""
+"""How many connections each address has, and how many it opens a second."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..http.refusal import RETRY_S, Refusal
 
 _SWEPT_PER_NEWCOMER = 2
 _IPV6_PREFIX = 64
-"""A household or a machine has a whole /64 to itself, and may use all of it."""
+"""A household, or a machine, has a whole /64 for itself."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -43,29 +43,37 @@ class _AddressCounts(msgspec.Struct):
 
 
 class CountedConnection:
-    """One connection, as its address counts it."""
+    """One connection and its count by address.
+
+    Args:
+        counter: counts it.
+        host: the address of its peer; None if it has none, as a stream in a test.
+    """
 
     __slots__ = ("_counter", "host", "key")
 
     def __init__(self, counter: AddressCounter, host: str | None) -> None:
         self._counter = counter
         self.host = host
-        """Where the connection itself comes from; None for one that has no address."""
+        """The address of the peer, which may be a proxy; None if there is none."""
         self.key: str | None = None
-        """What it is counted under; None while it is not."""
+        """The address, or network, that it is counted under; None while it is not counted."""
 
     def leave(self) -> None:
-        """The connection is closed. May be called again."""
+        """Give the count back: the connection is closed. Further calls change nothing."""
         if self.key is not None:
             self._counter.leave(self.key)
             self.key = None
 
 
 class AddressCounter:
-    """Counts connections by address, and connects by a token bucket each.
+    """Counts open connections by address, and new ones by a token bucket for each address.
 
-    An address is forgotten once nothing of it is left to count, so memory follows
-    those who were here lately; each newcomer looks two others over.
+    An address without connections and with a full bucket is forgotten. Each new address
+    looks at two others for that, so memory follows the addresses of late.
+
+    Args:
+        limits: the bounds of one address.
     """
 
     def __init__(self, limits: AddressLimits) -> None:
@@ -76,10 +84,17 @@ class AddressCounter:
         return len(self._addresses)
 
     def arrive(self, host: str | None, now: float) -> CountedConnection:
-        """A connection was accepted; one from a trusted proxy is counted by its head.
+        """Count a connection that was accepted. One from a trusted proxy is counted by its head.
+
+        Args:
+            host: the address of its peer; None if it has none.
+            now: scheduling seconds.
+
+        Returns:
+            The connection and its count.
 
         Raises:
-            Refusal: its address is over a limit (429).
+            Refusal: the address is over a limit (429).
         """
         counted = CountedConnection(self, host)
         if host is not None and not self._is_trusted(host):
@@ -87,7 +102,7 @@ class AddressCounter:
         return counted
 
     def identify(self, counted: CountedConnection, forwarded: Sequence[str], now: float) -> None:
-        """The head was read: count whom a proxy speaks for.
+        """Count a connection of a trusted proxy, now that its head was read.
 
         Args:
             counted: the connection.
@@ -95,17 +110,21 @@ class AddressCounter:
             now: scheduling seconds.
 
         Raises:
-            Refusal: that address is over a limit (429).
+            Refusal: the address that the proxy named is over a limit (429).
         """
         if counted.key is None and counted.host is not None:
             self._count(counted, self._origin(counted.host, forwarded), now)
 
     def leave(self, key: str) -> None:
-        """One connection less."""
+        """Count one connection less.
+
+        Args:
+            key: the address or network that it was counted under.
+        """
         self._addresses[key].connections -= 1
 
     def _origin(self, host: str, forwarded: Sequence[str]) -> str:
-        """The last address that no proxy of ours wrote down: all before it may be made up."""
+        """The last address that a trusted proxy did not write: all before it may be made up."""
         for hop in reversed(",".join(forwarded).split(",")):
             if not self._is_trusted(host):
                 break
@@ -163,7 +182,7 @@ def _too_many(what: str, retry_after_s: int) -> Refusal:
 
 
 def _key(host: str) -> str:
-    """The address, or the network that stands for it."""
+    """The address itself, or the network of an IPv6 address."""
     if ":" not in host:
         return host
     address = _parse(host)
@@ -177,14 +196,14 @@ def _parse(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
-    # A socket that takes both families shows IPv4 peers like this.
+    # A socket for both families shows IPv4 peers as mapped addresses.
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
 
 
 def _address_of(hop: str) -> str | None:
-    """The address of one entry of ``X-Forwarded-For``, which may have a port."""
+    """The address in one entry of ``X-Forwarded-For``, which may have a port; None if invalid."""
     hop = hop.strip()
     if hop.startswith("["):
         hop = hop[1:].partition("]")[0]

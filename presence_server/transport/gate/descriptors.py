@@ -1,6 +1,6 @@
-"""How many more descriptors this process may open, asked without counting them.
+"""How many more file descriptors this process may open, found without counting them.
 
-The lowest free number is given out first, so a high one says that few are left.
+The system gives out the lowest free number, so a high number says that few are left.
 """
 
 from __future__ import annotations
@@ -14,18 +14,22 @@ if sys.platform != "win32":
     import resource
 
 USUAL_LIMIT = 1024
-"""What systems give a process that does not ask for more."""
+"""The usual limit of a process that does not ask for more."""
 RESERVE = 32
-"""Kept from connections: the stores must reconnect and files be read in a crowd, too."""
+"""Descriptors that connections may not use: stores reconnect and files are read in a crowd too."""
 
 
 def is_among_the_last(fd: int) -> bool:
-    """Whether connections have no business with descriptors from this one on."""
+    """Whether a connection should not use this descriptor, nor a higher one."""
     return fd >= _given_to_connections()
 
 
 def are_few_left(fd: int) -> bool:
-    """Whether the next descriptor would be among the last; ``fd`` is any open one."""
+    """Whether the next descriptor would be among the last.
+
+    Args:
+        fd: any open descriptor.
+    """
     try:
         free = os.dup(fd)
     except OSError:
@@ -35,16 +39,19 @@ def are_few_left(fd: int) -> bool:
 
 
 def make_room_for(connections: int) -> float:
-    """Raise this process's limit for so many connections, as far as the system lets it.
+    """Raise this process's limit of descriptors, as far as the system allows it.
 
-    A limit under the usual one was set on purpose, and is left alone.
+    A limit under the usual one was set on purpose and stays.
+
+    Args:
+        connections: how many connections the settings allow.
 
     Returns:
-        For how many there is room then.
+        For how many connections there is room afterwards.
     """
     if sys.platform != "win32":
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = 2 * connections + USUAL_LIMIT  # Pages are asked for over others.
+        wanted = 2 * connections + USUAL_LIMIT  # Requests for pages are connections, too.
         if hard != resource.RLIM_INFINITY:
             wanted = min(wanted, hard)
         if USUAL_LIMIT <= soft < wanted:
@@ -55,7 +62,7 @@ def make_room_for(connections: int) -> float:
 
 def _given_to_connections() -> float:
     if sys.platform == "win32":
-        return math.inf  # Nothing says how many there are.
+        return math.inf  # This system does not tell.
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:
         return math.inf

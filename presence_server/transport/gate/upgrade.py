@@ -1,4 +1,4 @@
-"""Which requests become WebSocket connections, and to which board."""
+"""Which requests become WebSocket connections, and of which board."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PREFIX = "/ws/"
 _BOARDS = "/ws/boards/"
 
 _silent = logging.getLogger("presence_server.websockets")
-# It would log headers and payloads, tokens among them.
+# The library would log headers and payloads, and with them tokens.
 _silent.disabled = True
 
 
@@ -32,8 +32,8 @@ class Plain(msgspec.Struct, frozen=True):
     """A request for the web application.
 
     Attributes:
-        data: its bytes as far as they were read, and none that came behind it.
-        body_left: how many are still to come.
+        data: the bytes of the request that were read, without any that came after it.
+        body_left: how many bytes of the request are still to come.
     """
 
     data: bytes
@@ -41,7 +41,13 @@ class Plain(msgspec.Struct, frozen=True):
 
 
 def plain(head: RequestHead, head_bytes: bytes, rest: bytes) -> Plain:
-    """One request for the web application, without what was sent behind it."""
+    """Make the request for the web application, without the bytes that came after it.
+
+    Args:
+        head: the request.
+        head_bytes: the same request as it came.
+        rest: bytes that came after the head: its body, and what followed.
+    """
     length = int(head.get("content-length") or 0)
     body = rest[:length]
     return Plain(head_bytes + body, length - len(body))
@@ -50,13 +56,16 @@ def plain(head: RequestHead, head_bytes: bytes, rest: bytes) -> Plain:
 def is_plain(head: RequestHead) -> bool:
     """Whether the request is for the web application.
 
+    Args:
+        head: the request.
+
     Raises:
         Refusal: it asks for a WebSocket or another protocol where there is none (404),
-            or for a board's socket without an upgrade (426), or has a body without a
-            length (411): where one ends must be known before anybody reads it.
+            or for a board's socket without an upgrade (426), or its body has no length
+            (411): the end of a body must be known before it is read.
     """
     is_socket_path = head.target.startswith(_PREFIX)
-    # Hypercorn changes to HTTP/2 for an Upgrade header alone, without a Connection.
+    # Hypercorn changes to HTTP/2 for an Upgrade header alone, without a Connection header.
     if head.upgrade is None and head.get("upgrade") is None:
         if is_socket_path:
             raise Refusal(
@@ -71,15 +80,20 @@ def is_plain(head: RequestHead) -> bool:
 
 
 def read_handshake(head: RequestHead, allowed_origins: frozenset[str]) -> Handshake:
-    """The board and the identity that an upgrade asks for.
+    """Read the board and the identity from an upgrade request.
+
+    Args:
+        head: the request.
+        allowed_origins: origins that pages may connect from, beside the host's own.
 
     Raises:
-        Refusal: bad board id (400), foreign origin (403), no such endpoint (404).
+        Refusal: the board id is not valid (400), the origin is not allowed (403), or there
+            is no such endpoint (404).
     """
     path = urlsplit(head.target).path
     if not path.startswith(_BOARDS):
         raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "no such endpoint")
-    # Latin-1 maps every byte to one character, and none above ASCII is in an id.
+    # Latin-1 makes one character of every byte, and an id has ASCII characters only.
     board_id = unquote_to_bytes(path.removeprefix(_BOARDS)).decode("latin-1")
     if not is_board_id(board_id):
         raise Refusal(
@@ -95,8 +109,13 @@ def read_handshake(head: RequestHead, allowed_origins: frozenset[str]) -> Handsh
 def accept(handshake: Handshake, max_message_bytes: int, rest: bytes = b"") -> Accepted:
     """Do the WebSocket handshake of :rfc:`6455` section 4.2.
 
-    Done here, on the head that was read already: the library would read it again, which
-    was a sixth of what a join costs.
+    The library could do it, but it would read the head a second time, which was a sixth of
+    the cost of a join.
+
+    Args:
+        handshake: the request.
+        max_message_bytes: the largest message that the connection may receive.
+        rest: bytes that came after the head.
 
     Raises:
         Refusal: the handshake is malformed (400).
@@ -125,7 +144,7 @@ def accept(handshake: Handshake, max_message_bytes: int, rest: bytes = b"") -> A
 
 
 def _is_key(value: str) -> bool:
-    """Whether it is 16 bytes in base64."""
+    """Whether the value is 16 bytes in base64."""
     try:
         return len(base64.b64decode(value, validate=True)) == 16
     except ValueError:
@@ -133,5 +152,5 @@ def _is_key(value: str) -> bool:
 
 
 def _protocol(max_message_bytes: int) -> ServerProtocol:
-    """The protocol side of an open connection: no extensions, hence no compression."""
+    """The protocol of an open connection, without extensions and so without compression."""
     return ServerProtocol(state=State.OPEN, max_size=max_message_bytes, logger=_silent)

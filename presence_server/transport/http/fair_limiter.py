@@ -1,4 +1,4 @@
-"""Who is served at once, when more ask than that."""
+"""A limit of things done at once, in which every address has its share."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import trio
 
 
 class LimitHolder(Protocol):
-    """Something that holds a turn."""
+    """Holds a place of a limiter."""
 
     def hurry(self) -> None:
-        """Others wait for the turn."""
+        """Finish sooner: others wait for this place."""
 
 
 class _Share:
-    """What one address has and wants."""
+    """The places of one address, or of all together."""
 
-    __slots__ = ("limiter", "served", "users")
+    __slots__ = ("holders", "limiter", "users")
 
     def __init__(self, size: int) -> None:
         self.limiter = trio.CapacityLimiter(size)
-        self.served: set[LimitHolder] = set()
+        self.holders: set[LimitHolder] = set()
         self.users = 0
 
 
 class FairLimiter:
-    """First come, first served; but an address that asks for more than its share waits for itself.
+    """A limit, first come, first served. An address over its share waits for its own places.
 
     Args:
-        total: turns there are.
-        share: turns of them that one address may hold.
+        total: how many places there are.
+        share: how many of them one address may hold.
     """
 
     def __init__(self, total: int, share: int) -> None:
@@ -41,17 +41,22 @@ class FairLimiter:
         self._shares: dict[str | None, _Share] = {}
 
     def __len__(self) -> int:
-        """How many addresses hold a turn or wait for one."""
+        """How many addresses hold a place or wait for one."""
         return len(self._shares)
 
     @asynccontextmanager
-    async def turn(
-        self, address: str | None, who: LimitHolder, timeout_s: float
+    async def place(
+        self, address: str | None, holder: LimitHolder, timeout_s: float
     ) -> AsyncIterator[None]:
-        """Hold a turn. While others wait for one, those who could make way are told to hurry.
+        """Hold a place. While others wait for one, the holders that could make way must hurry.
+
+        Args:
+            address: the address whose share it counts for; None is an address, too.
+            holder: hears when others wait.
+            timeout_s: seconds to wait for a place at most.
 
         Raises:
-            trio.TooSlowError: there was none within ``timeout_s`` seconds.
+            trio.TooSlowError: no place became free in time.
         """
         share = self._shares.get(address)
         if share is None:
@@ -59,7 +64,7 @@ class FairLimiter:
         share.users += 1
         try:
             deadline = trio.current_time() + timeout_s
-            async with _held(share, who, deadline), _held(self._all, who, deadline):
+            async with _held(share, holder, deadline), _held(self._all, holder, deadline):
                 yield
         finally:
             share.users -= 1
@@ -68,18 +73,18 @@ class FairLimiter:
 
 
 @asynccontextmanager
-async def _held(share: _Share, who: LimitHolder, deadline: float) -> AsyncIterator[None]:
+async def _held(share: _Share, holder: LimitHolder, deadline: float) -> AsyncIterator[None]:
     limiter = share.limiter
     if not limiter.available_tokens:
-        for served in share.served:
-            served.hurry()
+        for other in share.holders:
+            other.hurry()
     with trio.fail_at(deadline):
-        await limiter.acquire_on_behalf_of(who)
-    share.served.add(who)
+        await limiter.acquire_on_behalf_of(holder)
+    share.holders.add(holder)
     if limiter.statistics().tasks_waiting:
-        who.hurry()
+        holder.hurry()
     try:
         yield
     finally:
-        share.served.discard(who)
-        limiter.release_on_behalf_of(who)
+        share.holders.discard(holder)
+        limiter.release_on_behalf_of(holder)

@@ -1,8 +1,8 @@
-"""The request head, read strictly: what is not plainly HTTP/1.1 is refused.
+"""The request head, read strictly: a request that is not plainly HTTP/1.1 is refused.
 
-A server that shares its port with a WebSocket side must agree with every proxy in
-front of it on where a request ends, so anything two readers might read differently
-is an error (RFC 9112 sections 2.2, 3.2, 5.1, 5.2, 6.1 and 6.3).
+WebSockets and HTTP share a port, so this server must agree with every proxy in front of it
+on the end of a request. Anything that two readers might read differently is an error
+(RFC 9112 sections 2.2, 3.2, 5.1, 5.2, 6.1 and 6.3).
 """
 
 from __future__ import annotations
@@ -16,40 +16,54 @@ from ...protocol.errors import PresenceError
 
 MAX_HEAD_BYTES = 16384
 MAX_HEADERS = 100
-"""Thousands of short ones cost milliseconds each time, and browsers send twenty."""
+"""Thousands of short headers cost milliseconds each time, and browsers send twenty."""
 _MAX_LENGTH_DIGITS = 18
-"""Beyond that two readers may overflow differently, and ``int`` refuses in the end."""
+"""With more digits two readers may overflow differently."""
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(rb"/[\x21-\x7e]*")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
 _HOST = re.compile(rf"(?:\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::\d{{1,5}})?")
-"""A name or an address, and a port. The web application's router raises for some others."""
+"""A name or an address, and a port. The web application's router raises for some other texts."""
 
 
 class BadRequest(PresenceError):
-    """The head is not that of an HTTP/1.1 request we serve; the text says why."""
+    """The bytes are not the head of an HTTP/1.1 request that we serve; the text says why."""
 
 
 class RequestHead(msgspec.Struct, frozen=True):
-    """Method, target and headers of one request. Names are lower case."""
+    """The head of one request.
+
+    Attributes:
+        method: such as GET.
+        target: the path and the query.
+        headers: names, in lower case, and values, in order.
+    """
 
     method: str
     target: str
     headers: Sequence[tuple[str, str]]
 
     def get(self, name: str) -> str | None:
-        """The first value of a header; None without one."""
+        """Return the first value of a header; None if there is none.
+
+        Args:
+            name: in lower case.
+        """
         return next((value for key, value in self.headers if key == name), None)
 
     def get_all(self, name: str) -> list[str]:
-        """Every value of a header."""
+        """Return every value of a header.
+
+        Args:
+            name: in lower case.
+        """
         return [value for key, value in self.headers if key == name]
 
     @property
     def upgrade(self) -> str | None:
-        """The protocol the client asks to change to, lower case; None if it does not."""
+        """The protocol that the client asks for, in lower case; None if it asks for none."""
         tokens = ",".join(self.get_all("connection")).lower().split(",")
         value = self.get("upgrade")
         if value is None or "upgrade" not in (token.strip() for token in tokens):
@@ -58,9 +72,12 @@ class RequestHead(msgspec.Struct, frozen=True):
 
 
 def may_become_head(data: bytes) -> bool:
-    """Whether these first bytes can still grow into a request we serve.
+    """Whether the first bytes of a connection can become a request that we serve.
 
-    A TLS hello or an HTTP/2 preface is told apart at once instead of waited for.
+    So a TLS hello or an HTTP/2 preface is refused at once.
+
+    Args:
+        data: the bytes so far.
     """
     line, found, _ = data.partition(b"\r\n")
     if found:
@@ -77,14 +94,17 @@ class HeadReader:
         self._data = b""
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """More bytes; none mean the end of the stream.
+        """Add bytes.
+
+        Args:
+            data: the bytes; none mean the end of the stream.
 
         Returns:
-            The head with its empty line, and what came behind it; None while it is not whole.
+            The head with its empty line, and the bytes after it; None while it is incomplete.
 
         Raises:
-            BadRequest: it cannot become a head, ends in the middle, or is too long.
-            EOFError: the stream ends before it began.
+            BadRequest: the bytes cannot become a head, end in the middle of it, or are too many.
+            EOFError: the stream ended before its first byte.
         """
         if not data:
             if self._data:
@@ -103,10 +123,13 @@ class HeadReader:
 
 
 def parse_head(data: bytes) -> RequestHead:
-    """Read a head that ends with an empty line.
+    """Read a request head.
+
+    Args:
+        data: the head with its empty line.
 
     Raises:
-        BadRequest: it is not one of HTTP/1.1, or two readers might read it differently.
+        BadRequest: it is not HTTP/1.1, or two readers might read it differently.
     """
     if data.count(b"\r\n") > MAX_HEADERS + 2:
         raise BadRequest(f"the request has more than {MAX_HEADERS} headers")

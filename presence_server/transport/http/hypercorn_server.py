@@ -1,7 +1,7 @@
-"""Plain HTTP: Hypercorn serves the web application on streams that we accept.
+"""Plain HTTP: Hypercorn serves the web application on streams that the gateway accepts.
 
-Hypercorn never accepts, never sees an upgrade and never outlives its stream: a peer
-that does not read cannot hold up shutdown, or the others, since answers have a deadline.
+Hypercorn accepts nothing, sees no upgrade, and ends with its stream. Answers have a deadline,
+so a peer that does not read holds up neither the shutdown nor other peers.
 """
 
 from __future__ import annotations
@@ -17,31 +17,37 @@ from hypercorn.config import Config
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
+from typing_extensions import override
 
 from .fair_limiter import FairLimiter
 
 log = structlog.get_logger(__name__)
 
 ANSWER_TIMEOUT_S = 20.0
-"""How long a peer has to take its answer."""
+"""How long a peer may take to read its answer."""
 HURRIED_TIMEOUT_S = 1.0
-"""How long it has while others wait for their turn."""
-TURN_TIMEOUT_S = 10.0
-"""How long a request waits for its turn at most."""
+"""How long a peer may take while other requests wait."""
+WAIT_TIMEOUT_S = 10.0
+"""How long a request waits until it is served, at most."""
 READ_TIMEOUT_S = 30
 MAX_CONCURRENT = 256
-"""Requests being served at once; the next ones wait for their turn."""
+"""Requests that are served at once; further ones wait."""
 MAX_PER_ADDRESS = 16
-"""Those of one address. A flood of requests is a line of its own that holds up nobody else."""
+"""Requests of one address that are served at once, so a flood holds up only its own address."""
 
 
 class ReplayStream(trio.abc.HalfCloseableStream):
     """A stream, plain or TLS, whose first bytes were read already.
 
-    ``socket`` is where Hypercorn looks for the addresses of both ends. Behind the body,
-    of which ``body_left`` bytes are still to come, nothing is heard, not even the end: a
-    client may half-close behind its request, and Hypercorn would take it for gone in the
-    middle of its own answer. One that is gone is noticed when the answer is sent.
+    After the body nothing more is read, not even the end of the stream: a client may
+    half-close after its request, and Hypercorn would give up its own answer. A client that is
+    gone is noticed when the answer is sent.
+
+    Args:
+        stream: carries the request.
+        sock: has the addresses of both ends; Hypercorn looks for it as ``socket``.
+        head: the bytes that were read.
+        body_left: how many bytes of the body are still to come.
     """
 
     def __init__(
@@ -57,7 +63,11 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         self._sending: trio.CancelScope | None = None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """The replayed bytes first, then the rest of the body, then nothing until the close."""
+        """Return the first bytes again, then the rest of the body, then wait for the close.
+
+        Args:
+            max_bytes: how many bytes to return at most; does not count for the first ones.
+        """
         if self._head:
             await trio.lowlevel.checkpoint()
             head, self._head = self._head, b""
@@ -67,12 +77,15 @@ class ReplayStream(trio.abc.HalfCloseableStream):
             self._body_left -= len(data)
             return data
         while await self._stream.receive_some(max_bytes):
-            pass  # Closing with input unread would reset the connection, and the answer with it.
+            pass  # Closing with unread input would lose the answer.
         await self._closed.wait()
         return b""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send, or give the peer up after a while: Hypercorn shields its writes.
+
+        Args:
+            data: a part of the answer.
 
         Raises:
             trio.BrokenResourceError: the peer is gone or does not read.
@@ -88,31 +101,31 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         self._sending = None
 
     def hurry(self) -> None:
-        """Others wait: the peer has less time to take its answer, counted from its beginning."""
+        """Give the peer less time, counted from the beginning of its answer: others wait."""
         self._patience_s = HURRIED_TIMEOUT_S
         if self._sending is not None and self._answering_since is not None:
             self._sending.deadline = self._answering_since + HURRIED_TIMEOUT_S
 
+    @override
     async def wait_send_all_might_not_block(self) -> None:
-        """See trio."""
         await self._stream.wait_send_all_might_not_block()
 
     async def send_eof(self) -> None:
-        """See trio. TLS has no half-close; the close that follows says it too."""
+        """Half-close the stream; over TLS, which cannot, the close that follows says the same."""
         if isinstance(self._stream, trio.abc.HalfCloseableStream):
-            # Hypercorn ends a connection from within the request's task, which is being
-            # cancelled by then; trio would refuse, and the peer wait for an end.
+            # Hypercorn ends a connection in the request's task, which is cancelled by then.
+            # Without the shield trio would not send the end, and the peer would wait for it.
             with trio.CancelScope(shield=True):
                 await self._stream.send_eof()
 
+    @override
     async def aclose(self) -> None:
-        """See trio."""
         self._closed.set()
         await self._stream.aclose()
 
 
 class HttpServer:
-    """Serves one ASGI application, one stream at a time per call.
+    """Serves one ASGI application.
 
     Args:
         app: the web application.
@@ -169,14 +182,14 @@ class HttpServer:
             sock: has the addresses of both ends.
             head: the request as far as it was read.
             body_left: how many bytes of it are still to come.
-            address: whose turn it is, see :class:`.limiter.FairLimiter`.
+            address: the address that takes part in the fair share of requests.
         """
         replay = ReplayStream(stream, sock, head, body_left)
         try:
-            async with self._limiter.turn(address, replay, TURN_TIMEOUT_S):
+            async with self._limiter.place(address, replay, WAIT_TIMEOUT_S):
                 await self._answer(replay)
         except trio.TooSlowError:
-            pass  # Who has waited for so long is told by the end of the connection.
+            pass  # The end of the connection tells a client that has waited for so long.
         except Exception:
             log.exception("http request failed")
         finally:
@@ -185,14 +198,14 @@ class HttpServer:
     async def _answer(self, replay: ReplayStream) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_close_when_cancelled, replay)
-            # Hypercorn names the class it meets most; any stream with a socket serves.
+            # Hypercorn names the class that it meets most; any stream with a socket will do.
             compatible = cast("trio.SSLStream[trio.SocketStream]", replay)
             await TCPServer(self._app, self._config, self._context, {}, compatible)
             nursery.cancel_scope.cancel()
 
 
 async def _close_when_cancelled(stream: ReplayStream) -> None:
-    """End Hypercorn's shielded write with the server, and not with the peer's patience."""
+    """End Hypercorn's shielded write when the server stops."""
     try:
         await trio.sleep_forever()
     finally:

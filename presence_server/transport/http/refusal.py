@@ -1,4 +1,4 @@
-"""Answers that the gateway gives by itself, before anybody else is involved."""
+"""HTTP answers that the gateway writes by itself, without the web application."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Refusal(HttpError):
 
 
 REFUSAL_TIMEOUT_S = 2.0
-"""How long a peer has to take its answer and go."""
+"""How long a peer may take to read its answer and close."""
 
 RETRY_S = 5
-"""When those may come back who are refused for what the server is doing, in seconds."""
+"""``Retry-After`` of a server that is full or restarting, in seconds."""
 
 
 def draining() -> Refusal:
-    """The server is on its way down."""
+    """The server is going down (503)."""
     return Refusal(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "DRAINING",
@@ -48,7 +48,7 @@ def draining() -> Refusal:
 
 
 def full() -> Refusal:
-    """The server has as many connections as it may."""
+    """The server has as many connections as it may have (429)."""
     return Refusal(
         HTTPStatus.TOO_MANY_REQUESTS,
         "TOO_MANY_CONNECTIONS",

@@ -17,9 +17,10 @@ from ..wire.ports import ConnectionAlarms, TransportMetrics, Wire
 from .denied_link import DeniedLink
 from .handshake import Accepted
 from .identity import AccessDenied, Authority
+from .link_context import LinkContext
 from .queue_tickets import QueueTickets
 from .room_entry import RoomEntry, RoomEntryLimits
-from .session_link import LinkContext, SessionLink
+from .session_link import SessionLink
 
 Link = SessionLink | DeniedLink
 

@@ -1,8 +1,8 @@
-"""Sessions whose connection dropped, counted by the address it came from.
+"""Sessions whose connection dropped, counted by the address of that connection.
 
-Such a session keeps its seat and its memory until somebody comes back to it or
-``board.timeout_s`` is over. Limits on connections do not see it: without one of its own, an
-address that connects and drops, a thousand times a second, would fill the server.
+Such a session keeps its seat and its memory until a client resumes it or
+``board.timeout_s`` has passed. The limits of connections do not count it: without a limit of
+its own, an address that connects and drops a thousand times a second would fill the server.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections import Counter, OrderedDict
 
 
 class DetachedSessions:
-    """Who left how many behind.
+    """Counts the detached sessions of each address.
 
-    A session that ends earlier than it may, reclaimed or kicked, counts until its time is up.
+    A session that ends before its time, reclaimed or kicked, counts until its time has passed.
 
     Args:
-        limit: how many one address may have.
-        kept_s: for how many seconds a session is kept at most.
+        limit: how many detached sessions one address may have.
+        kept_s: for how many seconds a detached session is kept at most.
     """
 
     def __init__(self, limit: int, kept_s: float) -> None:
@@ -31,20 +31,35 @@ class DetachedSessions:
         return len(self._sessions)
 
     def drop(self, session_id: str, address: str, now: float) -> None:
-        """The connection of a session is gone; ``now`` in scheduling seconds."""
+        """Count a session whose connection is gone.
+
+        Args:
+            session_id: the session.
+            address: the address that its connection was counted under.
+            now: scheduling seconds.
+        """
         self._sweep(now)
         self.resume(session_id)
         self._sessions[session_id] = address, now + self._kept_s
         self._counts[address] += 1
 
     def resume(self, session_id: str) -> None:
-        """A session has a connection again. Nothing happens for one that did not drop."""
+        """Count a session no longer: it has a connection again.
+
+        Args:
+            session_id: the session; nothing happens for one that is not detached.
+        """
         known = self._sessions.pop(session_id, None)
         if known is not None:
             self._forget(known[0])
 
     def is_full(self, address: str, now: float) -> bool:
-        """Whether an address has left as many behind as it may."""
+        """Whether an address has as many detached sessions as it may.
+
+        Args:
+            address: the address.
+            now: scheduling seconds.
+        """
         if self._counts[address] < self._limit:
             return False
         self._sweep(now)

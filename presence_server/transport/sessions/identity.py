@@ -1,4 +1,4 @@
-"""Who is connecting, and may they."""
+"""The user on a connection, and whether that user may connect."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import string
 from typing import Protocol
 
 import msgspec
+from typing_extensions import override
 
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.model import UserProfile
@@ -18,18 +19,23 @@ _GUEST_ALPHABET = string.ascii_lowercase + string.digits
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """Who is connecting, and until when (milliseconds since the epoch; None: for good)."""
+    """A user who may connect.
+
+    Attributes:
+        profile: the user.
+        expires_at_ms: when the permission ends, in milliseconds since the epoch; None: never.
+    """
 
     profile: UserProfile
     expires_at_ms: int | None = None
 
 
 class AccessDenied(PresenceError):
-    """May not connect: is told so over the WebSocket, and closed.
+    """The client may not connect. It gets an ``error`` event and a close frame.
 
     Attributes:
-        code: what the ``error`` event says.
-        close_code: what the close frame says.
+        code: the code of the ``error`` event.
+        close_code: the code of the close frame.
     """
 
     def __init__(self, code: ErrorCode, close_code: CloseCode, message: str) -> None:
@@ -39,37 +45,54 @@ class AccessDenied(PresenceError):
 
 
 class Authority(Protocol):
-    """Decides who somebody is (``auth.mode``)."""
+    """Decides who a client is, as ``auth.mode`` says."""
+
+    __slots__ = ()
 
     def admit(self, handshake: Handshake) -> Grant:
-        """Who is connecting.
+        """Identify a client that connects.
+
+        Args:
+            handshake: its request.
 
         Raises:
-            AccessDenied: nobody who may.
+            AccessDenied: the client may not connect.
         """
 
     def renew(self, token: str, board_id: str, user_id: str) -> int:
-        """Until when a newer token of the same user lets it stay, in ms since the epoch.
+        """Read a newer token of a connected user.
+
+        Args:
+            token: the new token.
+            board_id: the board that the user is on.
+            user_id: the user.
+
+        Returns:
+            When the new token ends, in milliseconds since the epoch.
 
         Raises:
-            BadMessage: it does not; what was granted before stands.
+            BadMessage: the token is not valid for them; the earlier permission stands.
         """
 
 
-class Anonymous:
-    """Mode ``none``: the client says who it is; see :class:`Authority`."""
+class Anonymous(Authority):
+    """Mode ``none``: each client says itself who it is."""
 
+    @override
     def admit(self, handshake: Handshake) -> Grant:
-        """See :class:`Authority`."""
         return Grant(anonymous_profile(handshake))
 
+    @override
     def renew(self, token: str, board_id: str, user_id: str) -> int:
-        """See :class:`Authority`."""
         raise BadMessage(ErrorCode.INVALID_MESSAGE, "type: auth:refresh needs auth.mode jwt")
 
 
 def anonymous_profile(handshake: Handshake) -> UserProfile:
-    """The profile a client asks for; one that names no user becomes a guest."""
+    """The profile in a handshake's query. A client that names no user becomes a guest.
+
+    Args:
+        handshake: the request.
+    """
     query = handshake.query
     user_id = clean_user_id(query.get("user_id", ""))
     display_name = query.get("display_name")
@@ -86,9 +109,13 @@ def anonymous_profile(handshake: Handshake) -> UserProfile:
 
 
 def origin_is_allowed(head: RequestHead, allowed: frozenset[str]) -> bool:
-    """Whether the page that connects may: this host's own, or one that is allowed.
+    """Whether a page of this origin may connect: the host's own, or one of the settings.
 
-    Without an Origin the client is no browser, and nothing acts on a user's behalf.
+    A request without an Origin is not from a browser, so no page acts on a user's behalf.
+
+    Args:
+        head: the request.
+        allowed: the origins of the settings; ``*`` allows all.
     """
     origins = head.get_all("origin")
     if not origins or "*" in allowed:

@@ -1,8 +1,8 @@
-"""Session ids that remember since when somebody stands in the line.
+"""Session ids that carry the time since which their user waits in a queue.
 
-The queue is not stored. Instead the ``session_id`` of a queued client carries its
-queueing time, signed with a key that outlives the server: whoever comes back with
-one soon after a restart stands where they stood before.
+The queue is not stored. Instead the ``session_id`` of a queued client holds its queueing
+time, signed with a key that outlives the server. A client that returns with such an id soon
+after a restart gets its earlier place.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _TAG_BYTES = 16
 _SIZE = _RANDOM_BYTES + _TIME_BYTES + _TAG_BYTES
 _TEXT_SIZE = (_SIZE * 8 + 5) // 6
 _MOST_AHEAD_MS = 1000
-"""How far a crowd may push its own queueing times into the future."""
+"""How far a crowd in one millisecond may move its queueing times into the future."""
 
 
 class QueueTickets:
-    """Issues and reads such ids.
+    """Issues and reads tickets: such session ids.
 
     Args:
         key: the secret; at least 32 bytes.
         started_ms: when this server started, in milliseconds since the epoch.
-        grace_ms: for how long after that the tickets of the one before it count.
+        grace_ms: for how long after the start tickets of earlier servers count.
     """
 
     def __init__(self, key: bytes, started_ms: int, grace_ms: int) -> None:
@@ -38,9 +38,14 @@ class QueueTickets:
         self._issued_ms = 0
 
     def issue(self, board_id: str, user_id: str, now_ms: int) -> str:
-        """A fresh, unguessable id for a user who joins a board's queue now.
+        """Make a new, unguessable id for a user who joins a board's queue now.
 
-        Two who come within one millisecond get two: their order is that of the line.
+        Users who come within one millisecond get different times, in the queue's order.
+
+        Args:
+            board_id: the board.
+            user_id: the user.
+            now_ms: milliseconds since the epoch.
         """
         since_ms = max(now_ms, min(self._issued_ms + 1, now_ms + _MOST_AHEAD_MS))
         self._issued_ms = since_ms
@@ -52,9 +57,17 @@ class QueueTickets:
         )
 
     def read(self, ticket: str | None, board_id: str, user_id: str, now_ms: int) -> int | None:
-        """Since when the ticket's owner waits, in milliseconds since the epoch.
+        """Read the queueing time of a ticket.
 
-        None if it is no ticket of this user for this board, or comes too late.
+        Args:
+            ticket: the session id that a client came with; None if it came without one.
+            board_id: the board it joins.
+            user_id: its user.
+            now_ms: milliseconds since the epoch.
+
+        Returns:
+            Since when the user waits, in milliseconds since the epoch; None if this is not a
+            ticket of this user for this board, or if it comes too late.
         """
         if ticket is None or len(ticket) != _TEXT_SIZE or now_ms > self._honored_until_ms:
             return None
@@ -68,11 +81,11 @@ class QueueTickets:
         if not hmac.compare_digest(tag, self._tag(body, board_id, user_id)):
             return None
         since_ms = int.from_bytes(body[_RANDOM_BYTES:], "big")
-        # One of this server's own is no place in the line that the restart broke up:
-        # its owner resumes, or left and starts at the end like everybody.
+        # A ticket of this server is not a place in the queue before the restart: its owner
+        # resumes, or has left and starts at the end like everybody.
         return since_ms if since_ms < self._started_ms else None
 
     def _tag(self, body: bytes, board_id: str, user_id: str) -> bytes:
-        # A board id has no NUL, so the parts cannot be shifted against each other.
+        # A board id has no NUL, so no other pair of ids makes the same bytes.
         message = body + board_id.encode() + b"\0" + user_id.encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, message, hashlib.sha256)[:_TAG_BYTES]

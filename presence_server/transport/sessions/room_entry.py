@@ -1,4 +1,4 @@
-"""The last step into a room: what the room must know of the server around it."""
+"""The last step into a room, with the facts that only the server around the room knows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .session_link import SessionLink
 
 
 class RoomEntryLimits(msgspec.Struct, frozen=True):
-    """What the sessions of all boards may be together.
+    """Bounds of the sessions of all boards together.
 
     Attributes:
-        max_waiting: users who may wait, for whatever board (``queue.total_limit``).
-        detached_per_ip: sessions that one address may leave behind.
-        detached_s: for how many seconds one is kept (``board.timeout_s``).
+        max_waiting: users who may wait in all queues (``queue.total_limit``).
+        detached_per_ip: detached sessions that one address may have.
+        detached_s: for how many seconds a detached session is kept (``board.timeout_s``).
     """
 
     max_waiting: int
@@ -31,12 +31,12 @@ class RoomEntryLimits(msgspec.Struct, frozen=True):
 
 
 class RoomEntry:
-    """Leads clients into their rooms.
+    """Asks rooms for sessions.
 
     Args:
         registry: the rooms.
-        tickets: the session ids of those who queue.
-        limits: see :class:`RoomEntryLimits`.
+        tickets: issues the session ids of clients in a queue.
+        limits: bounds of the sessions of all boards together.
         now_ms: the wall clock, in milliseconds since the epoch.
     """
 
@@ -54,16 +54,26 @@ class RoomEntry:
         self._now_ms = now_ms
 
     def enter(self, link: SessionLink, handshake: Handshake) -> None:
-        """Ask the room of the handshake's board for a session."""
+        """Ask the room of the handshake's board for a session.
+
+        Args:
+            link: the connection's link; it hears the answer.
+            handshake: the client's request.
+        """
         room = self._registry.open(handshake.board_id)
-        # Most boards are not full, and a place in the line costs a signature.
+        # Most boards are not full, and a ticket costs a signature.
         event = self._event(link, handshake, is_full=not room.room.has_free_seat)
         link.start(room, event)
         if handshake.resume is not None and link.session_id == handshake.resume:
             self._detached.resume(handshake.resume)
 
     def note_drop(self, session_id: str, address: str | None) -> None:
-        """A session outlives its connection."""
+        """Count a session that outlives its connection.
+
+        Args:
+            session_id: the session.
+            address: the address of its connection; None if nothing counts it.
+        """
         if address is not None:
             self._detached.drop(session_id, address, trio.current_time())
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
-import msgspec
 import structlog
 import trio
+from typing_extensions import override
 
 from ...core.events import Connect, Heard, HeartbeatReceived, Parted, Parting
 from ...protocol.budget import MessageBudget, Verdict
@@ -29,55 +29,38 @@ from ...protocol.messages import (
 from ...protocol.model import UserProfile
 from ...rooms.room_task import RoomTask
 from ..wire.connection import Connection
-from ..wire.ports import ConnectionAlarm, ConnectionAlarms, TransportMetrics
-from .identity import Authority, Grant
+from ..wire.ports import Handler
+from .identity import Grant
+from .link_context import LinkContext
+from .token_expiry import TokenExpiry
 
 log = structlog.get_logger(__name__)
 is_debugging = partial(logging.getLogger(__name__).isEnabledFor, logging.DEBUG)
-"""A line that is not written still costs its words; this does not."""
+"""Asked first, since a line that is not written costs its arguments all the same."""
 
-_ACCEPT = Verdict.ACCEPT  # An enum's member is slow to look up.
+_ACCEPT = Verdict.ACCEPT  # One lookup instead of two, with every message.
 
 ABUSE_RETRY_MS = 10_000
 """``retry_after_ms`` of a connection that was closed for flooding."""
 
-_PARTING = {
+_PARTING: dict[int | None, Parting] = {
     CloseCode.CLEAN_LEAVE: Parting.LEFT,
     CloseCode.PAGE_LEFT: Parting.PAGE_LEFT,
 }
-"""What a peer's close code makes of its session; any other, or none, is a drop."""
+"""How a session ends by the peer's close code; any other code, or none, is a drop."""
 
 
-class LinkContext(msgspec.Struct, frozen=True):
-    """What the sessions of one server share.
-
-    Attributes:
-        authority: renews what was granted.
-        alarms: rings when that has ended.
-        metrics: the transport's numbers.
-        now_ms: the wall clock, in milliseconds since the epoch.
-        on_drop: called with a session that outlives its connection, and the address of that
-            connection.
-    """
-
-    authority: Authority
-    alarms: ConnectionAlarms
-    metrics: TransportMetrics
-    now_ms: Callable[[], int]
-    on_drop: Callable[[str, str | None], None]
-
-
-class SessionLink:
-    """Ties a connection to a session of a room; what the room knows as a peer.
+class SessionLink(Handler):
+    """Ties a connection to a session of a room, which knows it as a peer.
 
     Args:
         connection_id: a number never used before.
-        board_id: the board it is for.
-        grant: who it is, and until when.
-        budget: what it may send.
+        board_id: the board.
+        grant: the user.
+        budget: limits the messages of the connection.
         address: the address that the limits count it under; None if they do not count it.
         context: what it shares with the other links.
-        on_gone: called once when the socket is closed.
+        on_gone: called once, when the connection is closed.
     """
 
     __slots__ = (
@@ -85,7 +68,7 @@ class SessionLink:
         "_board_id",
         "_budget",
         "_context",
-        "_expires_at_ms",
+        "_expiry",
         "_metrics",
         "_on_gone",
         "_over",
@@ -111,7 +94,9 @@ class SessionLink:
         self.connection_id = connection_id
         self._board_id = board_id
         self.profile: UserProfile = grant.profile
-        self._expires_at_ms = grant.expires_at_ms
+        self._expiry: TokenExpiry | None = None
+        if grant.expires_at_ms is not None:
+            self._expiry = TokenExpiry(grant.expires_at_ms, context.alarms, context.now_ms, self)
         self._budget = budget
         self.address = address
         self._context = context
@@ -124,45 +109,59 @@ class SessionLink:
         self.write: Callable[[bytes], None]
 
     def attach(self, connection: Connection) -> None:
-        """The connection it is on."""
+        """Take the connection that it is on."""
         self.connection = connection
         # The room writes to the connection directly: this is the hottest call of all.
         self.write = connection.write
 
     def start(self, room: RoomTask, event: Connect) -> None:
-        """Ask the room for a session."""
+        """Ask a room for a session.
+
+        Args:
+            room: the room.
+            event: the question; the room answers by ``bind`` or ``close``.
+        """
         self._room = room
-        self._watch_expiry()
         room.connect(self, event)
 
     @property
     def session_id(self) -> str | None:
-        """The session it speaks for; None before the room gave it one."""
+        """The session of the connection; None before the room gave it one."""
         return self._session_id
 
-    # --- what the room says ---------------------------------------------------
-
     def bind(self, session_id: str) -> None:
-        """See :class:`rooms.ports.Peer`."""
+        """Take the session that the connection has from now on.
+
+        Args:
+            session_id: its id.
+        """
         if self._session_id is None and is_debugging():
             log.debug("session connected", board=self._board_id, session=session_id)
         self._session_id = session_id
 
     def close(self, code: int, reason: str = "") -> None:
-        """See :class:`rooms.ports.Peer`."""
+        """Send a close frame after what was written, and end the connection.
+
+        Args:
+            code: the close code.
+            reason: the text of the close frame.
+        """
         self._over = True
         self.connection.close(code, reason)
 
     def let_go(self, code: int, reason: str) -> None:
-        """Close for the server's own reasons; the session stays as it is."""
+        """Close the connection because the server stops; the session stays as it is.
+
+        Args:
+            code: the close code.
+            reason: the text of the close frame.
+        """
         if self._room is not None:
             self._room.forget(self.connection_id)
         self.close(code, reason)
 
-    # --- what the connection says ---------------------------------------------
-
+    @override
     def on_text(self, data: bytes) -> None:
-        """See :class:`ports.Handler`."""
         now = trio.current_time()
         self._metrics.messages_received += 1
         verdict = self._budget.spend(now)
@@ -180,8 +179,8 @@ class SessionLink:
         except BadMessage as error:
             self._on_bad_message(error, now)
 
+    @override
     def on_binary(self, data: bytes) -> None:
-        """See :class:`ports.Handler`."""
         now = trio.current_time()
         self._metrics.messages_received += 1
         verdict = self._budget.spend(now)
@@ -191,8 +190,8 @@ class SessionLink:
         error = BadMessage(ErrorCode.INVALID_MESSAGE, "binary frames (Yjs) are not supported")
         self._on_bad_message(error, now)
 
+    @override
     def on_control(self) -> bool:
-        """See :class:`ports.Handler`."""
         verdict = self._budget.spend(trio.current_time())
         if verdict is not Verdict.ACCEPT:
             self._refuse(verdict)
@@ -200,39 +199,34 @@ class SessionLink:
         self._is_alive()
         return True
 
+    @override
     def on_fragment(self) -> None:
-        """See :class:`ports.Handler`. A part cannot be dropped, so one too many is the last."""
+        # A fragment cannot be dropped, so the connection closes at the first one too many.
         if self._budget.spend(trio.current_time()) is not Verdict.ACCEPT:
             self._refuse(Verdict.CLOSE)
 
+    @override
     def on_passed_over(self, frames: int) -> None:
-        """See :class:`ports.Handler`."""
         self._metrics.messages_received += frames
 
+    @override
     def on_end(self, code: int | None) -> None:
-        """See :class:`ports.Handler`."""
-        how = Parting.DROPPED
-        if code is not None:
-            how = _PARTING.get(CloseCode(code), how) if code in _PARTING else how
-        self._part(how)
+        self._part(_PARTING.get(code, Parting.DROPPED))
 
+    @override
     def on_gone(self) -> None:
-        """See :class:`ports.Handler`."""
-        if self._expires_at_ms is not None:
-            self._context.alarms.disarm(self)
+        if self._expiry is not None:
+            self._expiry.stop()
+            self._expiry = None  # It refers to this link.
         self._on_gone(self)
-        # Nobody writes or closes any more. The collector comes by too seldom to be left
-        # with what every connection leaves behind.
+        # Nothing writes or closes any more. The garbage collector runs seldom, so no
+        # connection may leave a cycle.
         del self.connection, self.write
         self._room = None
 
-    def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
-        """See :class:`ports.AlarmTarget`: the token may have expired."""
-        expires_at_ms = self._expires_at_ms
-        if self._over or expires_at_ms is None:
-            return
-        if self._context.now_ms() < expires_at_ms:
-            self._watch_expiry()  # It was renewed.
+    def on_token_expired(self) -> None:
+        """Close with 4401: the token has ended, and no newer one came."""
+        if self._over:
             return
         log.info("closed for an expired token", board=self._board_id, session=self._session_id)
         self._send(Error(ErrorPayload(ErrorCode.UNAUTHORIZED, "the token has expired")))
@@ -240,10 +234,12 @@ class SessionLink:
         self.close(CloseCode.UNAUTHORIZED)
 
     def crash(self, error: Exception) -> None:
-        """See :class:`ports.AlarmTarget`."""
-        self.connection.crash(error)
+        """Close this connection, and no other, after a bug.
 
-    # --- inside ---------------------------------------------------------------
+        Args:
+            error: the exception.
+        """
+        self.connection.crash(error)
 
     def _on_message(self, data: bytes, now: float) -> None:
         message = decode(data)
@@ -267,16 +263,10 @@ class SessionLink:
     def _renew(self, token: str) -> None:
         authority, user_id = self._context.authority, self.profile.user_id
         expires_at_ms = authority.renew(token, self._board_id, user_id)
-        self._expires_at_ms = expires_at_ms
-        self._watch_expiry()
+        if self._expiry is not None:
+            self._expiry.renew(expires_at_ms)
         self._send(AuthRefreshed(AuthRefreshedPayload(expires_at_ms)))
-        self._is_alive()  # It was a sign of life.
-
-    def _watch_expiry(self) -> None:
-        if self._expires_at_ms is not None:
-            left_s = (self._expires_at_ms - self._context.now_ms()) / 1000
-            at = trio.current_time() + max(0.0, left_s)
-            self._context.alarms.arm(self, ConnectionAlarm.TOKEN, at)
+        self._is_alive()  # A new token is a sign of life.
 
     def _on_bad_message(self, error: BadMessage, now: float) -> None:
         self._metrics.bad_messages += 1
@@ -286,7 +276,7 @@ class SessionLink:
             self._part(Parting.LEFT)
             self.close(CloseCode.PROTOCOL_VIOLATIONS)
         else:
-            self._is_alive()  # It was a sign of life all the same.
+            self._is_alive()  # Any message is a sign of life.
 
     def _is_alive(self) -> None:
         if self._room is not None and self._session_id is not None:
@@ -301,7 +291,7 @@ class SessionLink:
         text = "more messages than limits.messages_per_s"
         self._send(Error(ErrorPayload(ErrorCode.RATE_LIMITED, text, retry_after_ms)))
         if not is_abuse:
-            self._is_alive()  # It was a sign of life all the same.
+            self._is_alive()  # Any message is a sign of life.
             return
         log.info("closed for flooding", board=self._board_id, session=self._session_id)
         self._part(Parting.DROPPED)
@@ -312,7 +302,7 @@ class SessionLink:
             self._room.tell(self.connection_id, message)
 
     def _part(self, how: Parting) -> None:
-        """Tell the room, once, that this connection no longer speaks for its session."""
+        """Tell the room, once, that the session has lost this connection."""
         if self._over:
             return
         self._over = True

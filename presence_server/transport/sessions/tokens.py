@@ -1,4 +1,4 @@
-"""JSON web tokens: who their bearer is, until when, and on which boards."""
+"""JSON web tokens: their bearer, their end, and the boards they cover."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from fnmatch import fnmatchcase
 
 import jwt
 import msgspec
+from typing_extensions import override
 
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.model import UserProfile
 from ...protocol.profile import clean_profile, clean_user_id
 from ...settings.token_keys import TokenKey
 from .handshake import Handshake
-from .identity import AccessDenied, Grant
+from .identity import AccessDenied, Authority, Grant
 
 MAX_TOKEN_CHARACTERS = 16384
 _LATEST_MS = 2**53 - 1
@@ -30,16 +31,16 @@ _WRONG_KEY = (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidK
 
 
 class InvalidToken(PresenceError):
-    """The token says nothing that can be believed. The text goes to its bearer."""
+    """The token is not valid. The text is sent to its bearer."""
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What a valid token says.
+    """The contents of a valid token.
 
     Attributes:
-        profile: who the bearer is.
-        expires_at_ms: until when, in milliseconds since the epoch.
-        boards: board ids and glob patterns.
+        profile: the bearer.
+        expires_at_ms: when the token ends, in milliseconds since the epoch.
+        boards: ids of boards, and patterns of ids.
     """
 
     profile: UserProfile
@@ -47,12 +48,16 @@ class Claims(msgspec.Struct, frozen=True):
     boards: Sequence[str]
 
     def covers(self, board_id: str) -> bool:
-        """Whether the bearer may join a board."""
+        """Whether the bearer may join a board.
+
+        Args:
+            board_id: the board.
+        """
         return any(fnmatchcase(board_id, pattern) for pattern in self.boards)
 
 
 class _Payload(msgspec.Struct, frozen=True):
-    """The claims as they come; those of the profile are cleaned, never an error."""
+    """The claims as they come. Those of the profile are cleaned later; none is an error."""
 
     sub: str
     exp: int | float
@@ -66,10 +71,10 @@ class TokenVerifier:
     """Checks tokens.
 
     Args:
-        default_keys: for tokens that name no key; each is tried.
-        keys_by_kid: for tokens that do.
-        audience: the required ``aud``; None takes any.
-        issuer: the required ``iss``; None takes any.
+        default_keys: the keys for a token that names none; each is tried.
+        keys_by_kid: the keys that tokens may name.
+        audience: the required ``aud``; None accepts any.
+        issuer: the required ``iss``; None accepts any.
     """
 
     def __init__(
@@ -86,10 +91,13 @@ class TokenVerifier:
         self._issuer = issuer
 
     def verify(self, token: str) -> Claims:
-        """What a token says.
+        """Check a token and read its claims.
+
+        Args:
+            token: the encoded token.
 
         Raises:
-            InvalidToken: it is malformed, expired, or not signed as it must be.
+            InvalidToken: it is malformed, has expired, or is not signed with one of the keys.
         """
         if len(token) > MAX_TOKEN_CHARACTERS or not token.isascii():
             raise InvalidToken("the token is malformed")
@@ -100,14 +108,14 @@ class TokenVerifier:
         except jwt.PyJWTError as error:
             raise InvalidToken(_REASONS.get(type(error), "the token is not valid")) from None
         except (ValueError, TypeError, OverflowError, RecursionError, AttributeError):
-            # What odd JSON inside a token makes of the library.
+            # The library raises these for odd JSON inside a token.
             raise InvalidToken("the token is malformed") from None
         return _claims(payload)
 
     def _decode(self, token: str) -> Mapping[str, object]:
         header = jwt.get_unverified_header(token)
         if "crit" in header:
-            # RFC 7515 section 4.1.11: extensions that must be understood; we know none.
+            # RFC 7515 section 4.1.11: extensions that a reader must understand. We know none.
             raise InvalidToken("the token needs an extension that is not supported")
         refused: jwt.PyJWTError = jwt.InvalidSignatureError()
         for key in self._candidates(header.get("kid")):
@@ -142,7 +150,7 @@ def _claims(payload: Mapping[str, object]) -> Claims:
     except (msgspec.ValidationError, OverflowError, ValueError):
         raise InvalidToken("a claim of the token has the wrong type") from None
     user_id = clean_user_id(claims.sub)
-    # Two subjects must never become one user, so nothing may be cleaned out of one.
+    # Two subjects must never become one user, so a subject is not cleaned.
     if user_id is None or "\0" in claims.sub or any("\ud800" <= c <= "\udfff" for c in claims.sub):
         raise InvalidToken("the sub claim is not the name of a user")
     profile = clean_profile(
@@ -158,14 +166,18 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-class TokenAuthority:
-    """Mode ``jwt``: a token says who its bearer is; see :class:`.identity.Authority`."""
+class TokenAuthority(Authority):
+    """Mode ``jwt``: a signed token says who its bearer is.
+
+    Args:
+        verifier: checks the tokens.
+    """
 
     def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
 
+    @override
     def admit(self, handshake: Handshake) -> Grant:
-        """See :class:`.identity.Authority`."""
         token = bearer_token(handshake)
         if token is None:
             raise AccessDenied(ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED, "a token is needed")
@@ -179,8 +191,8 @@ class TokenAuthority:
             )
         return Grant(claims.profile, claims.expires_at_ms)
 
+    @override
     def renew(self, token: str, board_id: str, user_id: str) -> int:
-        """See :class:`.identity.Authority`."""
         try:
             claims = self._verifier.verify(token)
         except InvalidToken as error:
@@ -193,7 +205,14 @@ class TokenAuthority:
 
 
 def bearer_token(handshake: Handshake) -> str | None:
-    """The token of a handshake: a subprotocol's, else the header's, else the query's."""
+    """Find the token of a handshake: in the subprotocols, else in the header, else in the query.
+
+    Args:
+        handshake: the request.
+
+    Returns:
+        The token; None if there is none.
+    """
     for value in handshake.head.get_all("sec-websocket-protocol"):
         for name in value.split(","):
             if name.strip().startswith(_BEARER):

@@ -1,4 +1,4 @@
-"""All the connections' deadlines: one heap, one task."""
+"""The deadlines of all connections: one heap and one task."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _ALARMS = tuple(ConnectionAlarm)
 
 
 class Deadlines:
-    """Rings connections when their time has come.
+    """Rings each alarm when its time has come.
 
     Args:
-        batch: opened around what rings together, so that rooms flush once.
+        batch: opened around the alarms that ring together, so that rooms flush once.
     """
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        # By number, for what was disarmed stays in the heap for a while: a target in
-        # there would keep its memory as long.
+        # The heap holds numbers, not targets: a removed alarm stays in it for a while, and
+        # would keep its target in memory as long.
         self._timers: Timers[tuple[int, ConnectionAlarm]] = Timers()
         self._targets: dict[int, AlarmTarget] = {}
         self._clock = AlarmClock()

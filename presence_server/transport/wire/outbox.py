@@ -1,4 +1,4 @@
-"""What waits to be written to one peer: shared frames and an offset, not copies."""
+"""The bytes that wait for one peer: frames shared with other peers, and an offset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WRITE_SIZE = 65536
 
 
 class Outbox:
-    """Bytes in order. Each piece holds whole frames."""
+    """Pieces in order. Each holds whole frames."""
 
     __slots__ = ("_offset", "_pieces", "size")
 
@@ -19,10 +19,15 @@ class Outbox:
         self._pieces: deque[bytes] = deque()
         self._offset = 0
         self.size = 0
-        """Bytes that wait."""
+        """How many bytes wait."""
 
     def append(self, piece: bytes, sent: int = 0) -> None:
-        """Add frames; ``sent`` bytes of them are written already if nothing else waits."""
+        """Add a piece.
+
+        Args:
+            piece: whole frames.
+            sent: how many bytes of them are written already; counts if nothing else waits.
+        """
         pieces = self._pieces
         if not pieces:
             self._offset = sent
@@ -31,7 +36,7 @@ class Outbox:
         self.size += len(piece)
 
     def peek(self) -> bytes:
-        """The next bytes to write, enough for one write."""
+        """Return the next bytes, enough for one write."""
         first = self._pieces[0]
         if len(self._pieces) == 1 or len(first) - self._offset >= _WRITE_SIZE:
             return first[self._offset :] if self._offset else first
@@ -45,7 +50,11 @@ class Outbox:
         return b"".join(parts)
 
     def advance(self, count: int) -> None:
-        """``count`` bytes were written."""
+        """Remove bytes that were written.
+
+        Args:
+            count: how many.
+        """
         self.size -= count
         count += self._offset
         pieces = self._pieces
@@ -54,7 +63,7 @@ class Outbox:
         self._offset = count
 
     def cut(self) -> None:
-        """Drop all but the rest of the frame that is under way."""
+        """Drop everything except the rest of a frame whose beginning is written."""
         if not self._pieces:
             return
         first, offset = self._pieces[0], self._offset

@@ -1,4 +1,4 @@
-"""When to ask a peer whether it is there, and when to believe that it is not."""
+"""When to ping a peer, and when to decide that it is gone."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import enum
 import math
 
 _MOMENTS = 64
+"""Moments in each interval at which peers are pinged."""
 LAST_LOOK_S = 0.5
-"""How long the answer is looked for on a server that stood still when the time was up."""
+"""How much longer the answer is awaited when the event loop had stalled."""
 _LATE_S = 0.25
-"""So much later than it was to look the server must have stood still, or nearly."""
+"""A check this late means the event loop stalled."""
 
 
 def ping_time(since: float, interval_s: float) -> float:
-    """When to ping a peer that was last asked at ``since``: within ``interval_s``, hardly sooner.
+    """When to ping a peer: one interval after the last ping, or a little earlier.
 
-    All connections share the moments for that, 64 in an interval. Thousands of pings, and of
-    pongs, each at a time of its own would wake the server as often; most of its work while
-    nothing happens was that.
+    All connections share 64 moments in each interval. Thousands of pings and pongs, each at a
+    time of its own, would wake the server as often, and an idle server did little else.
+
+    Args:
+        since: when the peer was last pinged, in scheduling seconds.
+        interval_s: seconds between two pings.
     """
     step_s = interval_s / _MOMENTS
     return max(math.floor((since + interval_s) / step_s) * step_s, since + interval_s - step_s)
 
 
 class Step(enum.Enum):
-    """What is to be done about a peer."""
+    """The next thing to do about a peer."""
 
     WAIT = "wait"
     PING = "ping"
@@ -32,10 +36,15 @@ class Step(enum.Enum):
 
 
 class Pinging:
-    """Whether one peer answers. Times are scheduling seconds, as in ``now``.
+    """Whether one peer answers its pings. Times are scheduling seconds.
 
-    A server that stood still finds the time of all its peers up, and their answers there,
-    unread: it looks once more.
+    After a stall of the event loop the time of every peer has passed, and the answers are in
+    the sockets, unread. So an answer that is missing after a stall is awaited once more.
+
+    Args:
+        interval_s: seconds between two pings.
+        timeout_s: seconds in which the peer must answer.
+        now: when the connection began.
     """
 
     __slots__ = ("_asked_at", "_interval_s", "_is_overdue", "_timeout_s", "look_at")
@@ -46,10 +55,14 @@ class Pinging:
         self._asked_at: float | None = None
         self._is_overdue = False
         self.look_at = ping_time(now, interval_s)
-        """When to call :meth:`look` next; earlier does no harm."""
+        """When to call :meth:`look` next; an earlier call does nothing."""
 
     def look(self, now: float) -> Step:
-        """What to do now; :attr:`look_at` says when to ask again."""
+        """Decide what to do now. :attr:`look_at` says when to ask again.
+
+        Args:
+            now: scheduling seconds.
+        """
         if now < self.look_at:
             return Step.WAIT
         if self._asked_at is None:
@@ -63,7 +76,7 @@ class Pinging:
         return Step.WAIT
 
     def answered(self) -> None:
-        """A pong came; one that nobody asked for moves nothing."""
+        """Note a pong. One without a ping before it changes nothing."""
         if self._asked_at is not None:
             self.look_at = ping_time(self._asked_at, self._interval_s)
             self._asked_at, self._is_overdue = None, False

@@ -1,4 +1,4 @@
-"""The contracts between the parts of the transport."""
+"""The contracts between the parts of a connection."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Protocol
 
 
 class Wire(Protocol):
-    """The way to one peer's bytes; the pump's sockets and the stream pump's streams.
+    """Carries one peer's bytes: a socket in the pump, or a stream.
 
     Attributes:
-        endpoint: reads what comes; may be replaced.
+        endpoint: reads the bytes that come; may be replaced.
     """
 
     endpoint: Endpoint
@@ -19,83 +19,96 @@ class Wire(Protocol):
         """Send what fits now, without waiting.
 
         Returns:
-            How many bytes went.
+            How many bytes were sent.
 
         Raises:
             BlockingIOError: nothing fits now.
-            OSError: the way is broken.
+            OSError: the connection is broken.
         """
 
     def want_write(self) -> None:
-        """Call ``connection.on_writable()`` when there is room again."""
+        """Call ``endpoint.on_writable()`` once there is room again."""
 
     def want_read(self, wanted: bool) -> None:
-        """Whether to read what the peer sends, or to let it wait in the system's buffers."""
+        """Read what the peer sends, or let it wait in the system's buffers.
+
+        Args:
+            wanted: whether to read.
+        """
 
     def shut_write(self) -> None:
-        """Everything was written: tell the peer so (half-close)."""
+        """Tell the peer that everything was written (half-close)."""
 
     def abort(self) -> None:
-        """Let go of the peer now. ``connection.on_gone()`` is called once it is done."""
+        """Let go of the peer now. ``endpoint.on_gone()`` is called when that is done."""
 
 
 class Endpoint(Protocol):
-    """Who reads what a wire carries: a greeting, then a connection."""
+    """Reads what a wire carries: a request at first, then a connection."""
 
     __slots__ = ()
 
     @property
     def is_broken(self) -> bool:
-        """A write failed: read what is left, then call :meth:`receive_eof`."""
+        """Whether a write failed: the wire reads what is left, then calls :meth:`receive_eof`."""
 
     def receive(self, data: bytes) -> None:
         """Bytes from the peer."""
 
     def receive_eof(self) -> None:
-        """The peer will send nothing more, or the way is broken."""
+        """The peer sends nothing more, or the wire is broken and everything was read."""
 
     def on_writable(self) -> None:
-        """The wire has room again."""
+        """The wire has room for more bytes."""
 
     def on_gone(self) -> None:
-        """The wire let go of the peer."""
+        """The wire has let go of the peer. This is the last call."""
 
     def crash(self, error: Exception) -> None:
-        """A bug came up while serving this peer: let go of it, and of nobody else."""
+        """Let go of this peer, and of no other, after a bug; ``error`` is logged."""
 
 
 class Handler(Protocol):
-    """What a connection tells the session that lives on it."""
+    """What a connection tells the session on it."""
 
     __slots__ = ()
 
     def on_text(self, data: bytes) -> None:
-        """A whole text message, not yet known to be UTF-8."""
+        """A whole text message came. It may not be valid UTF-8."""
 
     def on_binary(self, data: bytes) -> None:
-        """A whole binary message."""
+        """A whole binary message came."""
 
     def on_control(self) -> bool:
-        """A ping or a pong; whether a ping is to be answered."""
+        """A ping or a pong came.
+
+        Returns:
+            Whether the connection should answer a ping.
+        """
 
     def on_fragment(self) -> None:
-        """A part of a message, and not its last."""
+        """A fragment of a message came, and not the last one."""
 
     def on_passed_over(self, frames: int) -> None:
-        """Messages and control frames that were read behind one too many, and dropped."""
+        """Frames were dropped unread, after a message over the limit.
+
+        Args:
+            frames: how many.
+        """
 
     def on_end(self, code: int | None) -> None:
-        """The peer is gone or was let go; called once, unless the session closed it.
+        """The connection ends. Called once, unless the session itself closed it.
 
-        ``code`` is what the peer's close frame said; None when there was none.
+        Args:
+            code: the code of the peer's close frame; None if there was none.
         """
 
     def on_gone(self) -> None:
-        """The socket is closed; called once, last."""
+        """The connection is closed. Called once, as the last call."""
 
 
 class ConnectionAlarm(enum.IntEnum):
-    """What a connection, or what is on it, may be rung for. An int, which is quick to hash."""
+    """The deadlines of a connection and of its session. Integers are quick to hash."""
 
     KEEPALIVE = enum.auto()
     WRITE = enum.auto()
@@ -107,31 +120,42 @@ class ConnectionAlarm(enum.IntEnum):
 
 
 class ConnectionAlarms(Protocol):
-    """One clock for all connections."""
+    """The deadlines of all connections."""
 
     __slots__ = ()
 
     def arm(self, target: AlarmTarget, alarm: ConnectionAlarm, at: float) -> None:
-        """Ring no later than ``at``, in scheduling seconds; an earlier one stands."""
+        """Set an alarm. If it is set already, the earlier time counts.
+
+        Args:
+            target: hears the alarm.
+            alarm: which of its alarms.
+            at: when to ring at the latest, in scheduling seconds.
+        """
 
     def disarm(self, target: AlarmTarget) -> None:
-        """Forget the target."""
+        """Remove every alarm of a target."""
 
 
 class AlarmTarget(Protocol):
-    """Something that can be rung."""
+    """Hears alarms."""
 
     __slots__ = ()
 
     def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
-        """It is time, or earlier; check."""
+        """A deadline may have come; it may also have moved, so check it.
+
+        Args:
+            alarm: which deadline.
+            now: scheduling seconds.
+        """
 
     def crash(self, error: Exception) -> None:
-        """That brought up a bug: let go of this peer, and of nobody else."""
+        """Let go of this peer, and of no other, after a bug in ``on_alarm``."""
 
 
 class TransportMetrics(Protocol):
-    """Numbers of the transport: plain attributes, so that counting costs nothing."""
+    """The numbers of the transport, as plain attributes: counting costs little."""
 
     connections_accepted: int
     connections_refused: int

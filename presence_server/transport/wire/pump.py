@@ -1,7 +1,7 @@
-"""All plain sockets in one task: wait once, then work through whatever is ready.
+"""All plain sockets in one task: it waits once, then works through the sockets that are ready.
 
-A task per socket costs two wake-ups and a re-arm per message, most of the price of
-a message. Here a connection costs no task, and under load one wake serves many.
+A task for each socket costs two wake-ups and a re-arm of epoll a message, which is most of
+the price of a message. Here a connection costs no task, and under load one wake serves many.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ from .ports import Endpoint
 log = structlog.get_logger(__name__)
 
 MAX_EVENTS = 128
+"""Sockets that one wake serves at most."""
 READ_SIZE = 16384
+"""Bytes that are read from a socket in one wake."""
 MAX_LAST_READS = 4
+"""Reads in one wake from a socket whose peer is gone."""
 MAX_WAKE_S = 0.005
+"""How long one wake may take before other tasks run."""
 _IN, _OUT = getattr(select, "EPOLLIN", 1), getattr(select, "EPOLLOUT", 4)
 
 
@@ -32,7 +36,12 @@ def pump_is_available() -> bool:
 
 
 class SocketWire:
-    """One socket in the pump."""
+    """One socket in the pump.
+
+    Args:
+        sock: a non-blocking socket.
+        pump: watches it.
+    """
 
     __slots__ = ("_interest", "_pump", "_sock", "endpoint", "fd", "send")
 
@@ -43,37 +52,45 @@ class SocketWire:
         self.fd = sock.fileno()
         self.send = sock.send
         self.endpoint: Endpoint
-        """Who reads it; may be replaced."""
+        """Reads the bytes that come; may be replaced."""
 
     def want_write(self) -> None:
-        """See :class:`.ports.Wire`."""
+        """Call ``endpoint.on_writable()`` once the socket has room again."""
         if not self._interest & _OUT:
             self._set_interest(self._interest | _OUT)
 
     def want_read(self, wanted: bool) -> None:
-        """See :class:`.ports.Wire`."""
-        # An interest in nothing would still tell of errors, and only of them.
+        """Read what the peer sends, or let it wait in the system's buffers.
+
+        Args:
+            wanted: whether to read.
+        """
+        # With an interest in nothing, epoll still reports errors, and only errors.
         interest = self._interest & ~_IN
         self._set_interest(interest | _IN if wanted else interest)
 
     def shut_write(self) -> None:
-        """See :class:`.ports.Wire`."""
+        """Half-close the socket: everything was written."""
         try:
             self._sock.shutdown(socket.SHUT_WR)
         except OSError:
             self.abort()
 
     def abort(self) -> None:
-        """See :class:`.ports.Wire`."""
+        """Take the socket out of the pump and close it at the end of the wake."""
         self._pump.discard(self, self._sock)
 
     def release(self) -> socket.socket:
-        """Take the socket out of the pump, open; the endpoint hears nothing of it any more."""
+        """Take the socket out of the pump, still open. The endpoint hears nothing more."""
         self._pump.forget(self)
         return self._sock
 
     def on_ready(self, events: int) -> None:
-        """Read one helping, write what waits."""
+        """Read once, and write what waits.
+
+        Args:
+            events: epoll's bits.
+        """
         if events != _OUT:
             self._read()
         if self.endpoint.is_broken:
@@ -83,9 +100,9 @@ class SocketWire:
             self.endpoint.on_writable()
 
     def _read_last_words(self) -> None:
-        """Read what is left of a peer that is gone, not all of it in one wake.
+        """Read what is left from a peer that is gone, some of it in each wake.
 
-        A close frame in there makes the difference between a leave and five minutes of grace.
+        A close frame in it is a clean leave; without one the session waits for five minutes.
         """
         for _ in range(MAX_LAST_READS):
             if self.fd < 0 or not self._read():
@@ -97,7 +114,7 @@ class SocketWire:
             self.endpoint.receive_eof()
 
     def _read(self) -> bool:
-        """Read once; False when there is nothing left to read."""
+        """Read once; return False if nothing is left to read."""
         try:
             data = self._sock.recv(READ_SIZE)
         except BlockingIOError:
@@ -117,10 +134,10 @@ class SocketWire:
 
 
 class Pump:
-    """Moves bytes for all plain sockets.
+    """Reads and writes all plain sockets.
 
     Args:
-        batch: opened around every wake, so that rooms flush once at its end.
+        batch: opened around each wake, so that rooms flush once, at its end.
     """
 
     def __init__(self, batch: Batch) -> None:
@@ -128,35 +145,53 @@ class Pump:
         self._epoll = select.epoll()
         self._wires: dict[int, SocketWire] = {}
         self._ready: deque[tuple[int, int]] = deque()
-        """What the last wake had no time for: descriptors and what they are ready for."""
+        """Events that the last wake had no time for: descriptors and epoll's bits."""
         self._gone: list[tuple[SocketWire, socket.socket]] = []
         self._working = False
         self._served = 0
-        """Events so far."""
+        """How many events were served so far."""
 
     def __len__(self) -> int:
         return len(self._wires)
 
     def wire(self, sock: socket.socket) -> SocketWire:
-        """A wire for a non-blocking socket; :meth:`add` starts it."""
+        """Make a wire, which :meth:`add` starts.
+
+        Args:
+            sock: a non-blocking socket.
+        """
         return SocketWire(sock, self)
 
     def add(self, wire: SocketWire, endpoint: Endpoint) -> None:
-        """Take over a socket: the pump reads and closes it from here on.
+        """Take over a socket. From now on the pump reads and closes it.
+
+        Args:
+            wire: the socket.
+            endpoint: reads the bytes that come.
 
         Raises:
-            OSError: the system watches no more sockets; this one stays the caller's.
+            OSError: the system watches no more sockets; the caller still owns this one.
         """
         self._epoll.register(wire.fd, _IN)
         wire.endpoint = endpoint
         self._wires[wire.fd] = wire
 
     def modify(self, fd: int, interest: int) -> None:
-        """Change what a socket is watched for."""
+        """Watch a socket for other events.
+
+        Args:
+            fd: its descriptor.
+            interest: epoll's bits.
+        """
         self._epoll.modify(fd, interest)
 
     def discard(self, wire: SocketWire, sock: socket.socket) -> None:
-        """Stop watching at once; close when no event of this wake can be about it."""
+        """Stop watching a socket now, and close it at the end of the wake.
+
+        Args:
+            wire: the wire of the socket; nothing happens if it was discarded before.
+            sock: the socket.
+        """
         if wire.fd < 0:
             return
         self.forget(wire)
@@ -165,7 +200,11 @@ class Pump:
             self._close_gone()
 
     def forget(self, wire: SocketWire) -> None:
-        """Stop watching a socket, which stays open."""
+        """Stop watching a socket, which stays open.
+
+        Args:
+            wire: the wire of the socket.
+        """
         if self._wires.pop(wire.fd, None) is not None:
             self._epoll.unregister(wire.fd)
         wire.fd = -1
@@ -182,9 +221,9 @@ class Pump:
             self._epoll.close()
 
     async def catch_up(self) -> None:
-        """Return when what has come by now was read: a helping of each socket that had any.
+        """Return when every socket that has input now was read once.
 
-        More may come all the time, so it is not waited for that nothing is left.
+        More input may come all the time, so this does not wait until none is left.
         """
         enough = self._served + len(self._wires)
         while self._served < enough and (self._ready or self._poll()):
@@ -192,12 +231,12 @@ class Pump:
             await trio.lowlevel.checkpoint()
 
     def _poll(self) -> bool:
-        """Whether sockets are ready; who was named comes last the next time, and must be served."""
+        """Ask epoll, and return whether sockets are ready. Each that it names must be served."""
         self._ready.extend(self._epoll.poll(0, MAX_EVENTS))
         return bool(self._ready)
 
     def _work(self) -> None:
-        """One wake: bounded in events, bytes and time, so that timers stay on time."""
+        """Serve one wake, which is bounded in events, bytes and time: timers stay on time."""
         self._working = True
         try:
             with self._batch:
@@ -217,9 +256,9 @@ class Pump:
                     except Exception as error:
                         wire.endpoint.crash(error)
                     if perf_counter() >= stop_at:
-                        # The rest comes first next time: asked again, epoll would name the
-                        # same busy sockets ahead of it. It may be about a descriptor that is
-                        # another socket's by then, which does no harm: readiness is a hint.
+                        # The rest is served first next time: epoll, asked again, would name
+                        # the same busy sockets before it. A descriptor in the rest may belong
+                        # to another socket by then. That does no harm: readiness is a hint.
                         break
                 self._served += waiting - len(ready)
                 self._batch.input_waits = is_full or bool(ready)
@@ -238,4 +277,4 @@ class Pump:
                     wire.endpoint.on_gone()
                 except Exception:
                     log.exception("connection failed while closing")
-                del wire.endpoint, wire.send  # Both refer to the wire, or to its socket.
+                del wire.endpoint, wire.send  # They refer to the wire and to its socket.

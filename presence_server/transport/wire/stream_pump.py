@@ -1,6 +1,6 @@
-"""The pump's contract over any Trio stream: TLS, and memory streams in tests.
+"""Connections over any Trio stream: TLS, platforms without epoll, memory streams in tests.
 
-Two tasks a connection, so it is for where one task for all cannot serve.
+A connection costs two tasks here, so the pump serves every socket that it can serve.
 """
 
 from __future__ import annotations
@@ -18,11 +18,16 @@ log = structlog.get_logger(__name__)
 
 READ_SIZE = 16384
 PIECE = 8192
-"""What is written at once: a peer makes progress that takes as much in its time."""
+"""Bytes of one write. A peer that takes them within the write timeout makes progress."""
 
 
 class StreamWire:
-    """One stream. Everything goes through the outbox, which a task empties."""
+    """One stream. A task empties the connection's outbox into it.
+
+    Args:
+        stream: carries the bytes; it is closed at the end.
+        batch: opened around each input, so that rooms flush once, at its end.
+    """
 
     def __init__(self, stream: trio.abc.Stream, batch: Batch) -> None:
         self._stream = stream
@@ -37,35 +42,53 @@ class StreamWire:
         self.endpoint: Endpoint
 
     def send(self, data: bytes) -> int:
-        """See :class:`.ports.Wire`. Only the writer task's turn has room, for one piece."""
+        """Take one piece for the writer task, if it is asking for one.
+
+        Args:
+            data: the bytes that wait.
+
+        Returns:
+            How many bytes were taken.
+
+        Raises:
+            BlockingIOError: the writer task is not asking, or has its piece.
+        """
         if self._taken is None or self._taken:
             raise BlockingIOError
         self._taken += data[:PIECE]
         return len(self._taken)
 
     def want_write(self) -> None:
-        """See :class:`.ports.Wire`."""
+        """Have the writer task ask for what waits."""
         self._wants_write = True
         self._wake.ring()
 
     def want_read(self, wanted: bool) -> None:
-        """See :class:`.ports.Wire`."""
+        """Read what the peer sends, or let it wait in the system's buffers.
+
+        Args:
+            wanted: whether to read.
+        """
         if not wanted:
             self._may_read = trio.Event()
         else:
             self._may_read.set()
 
     def shut_write(self) -> None:
-        """See :class:`.ports.Wire`."""
+        """Half-close the stream once everything is written."""
         self._wants_shut = True
         self._wake.ring()
 
     def abort(self) -> None:
-        """See :class:`.ports.Wire`."""
+        """End :meth:`run`, which closes the stream."""
         self._scope.cancel()
 
     async def run(self, first: bytes = b"") -> None:
-        """Serve the connection until it is gone. ``first`` was read already."""
+        """Serve the connection until it is gone, and close the stream.
+
+        Args:
+            first: bytes that were read already.
+        """
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -76,7 +99,7 @@ class StreamWire:
         finally:
             with self._batch:
                 self.endpoint.on_gone()
-            del self.endpoint  # Which refers to this.
+            del self.endpoint  # It refers to this wire.
             await trio.aclose_forcefully(self._stream)
 
     async def _read_all(self, first: bytes) -> None:
@@ -111,7 +134,7 @@ class StreamWire:
                 try:
                     await self._stream.send_all(taken)
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    # What the peer said before is read to its end by the reader.
+                    # The reader reads to its end what the peer sent before.
                     return
             if self._wants_shut:
                 await self._half_close()
@@ -120,7 +143,7 @@ class StreamWire:
     async def _half_close(self) -> None:
         stream = self._stream
         if isinstance(stream, trio.SSLStream):
-            # TLS has no half-close of its own, and who said goodbye waits for this end.
+            # TLS has no half-close of its own, and a peer that has closed waits for the end.
             stream = stream.transport_stream
         if isinstance(stream, trio.abc.HalfCloseableStream):
             with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):

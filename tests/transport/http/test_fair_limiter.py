@@ -27,7 +27,7 @@ class Asker:
 
     async def ask(self) -> None:
         try:
-            async with self._turns.turn(self._address, self, 15):
+            async with self._turns.place(self._address, self, 15):
                 self.began_at = trio.current_time()
                 await trio.sleep(self._holds_s)
         except trio.TooSlowError:

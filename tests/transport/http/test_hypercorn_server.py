@@ -22,7 +22,7 @@ from presence_server.transport.http.hypercorn_server import (
     MAX_CONCURRENT,
     MAX_PER_ADDRESS,
     READ_TIMEOUT_S,
-    TURN_TIMEOUT_S,
+    WAIT_TIMEOUT_S,
     HttpServer,
     ReplayStream,
 )
@@ -182,7 +182,7 @@ async def test_a_request_that_gets_no_turn_is_given_up(
     begin = trio.current_time()
     await server.serve(theirs, sock, REQUEST)
     assert await read_all(ours) == b""
-    assert trio.current_time() == pytest.approx(begin + TURN_TIMEOUT_S)
+    assert trio.current_time() == pytest.approx(begin + WAIT_TIMEOUT_S)
 
 
 async def test_turns_are_given_back(autojump_clock: Clock, sock: trio.socket.SocketType) -> None:

@@ -1,0 +1,71 @@
+"""The end of a token during a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import trio
+from typing_extensions import override
+
+from ..wire.ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms
+
+
+class TokenHolder(Protocol):
+    """The session whose token may end."""
+
+    def on_token_expired(self) -> None:
+        """The token has ended, and no newer one came."""
+
+    def crash(self, error: Exception) -> None:
+        """Close this connection, and no other, after a bug."""
+
+
+class TokenExpiry(AlarmTarget):
+    """Rings when the token of one session ends, by the wall clock.
+
+    Args:
+        expires_at_ms: when the token ends, in milliseconds since the epoch.
+        alarms: the deadlines of all connections.
+        now_ms: the wall clock, in milliseconds since the epoch.
+        holder: hears of the end.
+    """
+
+    __slots__ = ("__weakref__", "_alarms", "_expires_at_ms", "_holder", "_now_ms")
+
+    def __init__(
+        self,
+        expires_at_ms: int,
+        alarms: ConnectionAlarms,
+        now_ms: Callable[[], int],
+        holder: TokenHolder,
+    ) -> None:
+        self._alarms = alarms
+        self._now_ms = now_ms
+        self._holder = holder
+        self.renew(expires_at_ms)
+
+    def renew(self, expires_at_ms: int) -> None:
+        """Take the end of a newer token.
+
+        Args:
+            expires_at_ms: milliseconds since the epoch.
+        """
+        self._expires_at_ms = expires_at_ms
+        left_s = (expires_at_ms - self._now_ms()) / 1000
+        self._alarms.arm(self, ConnectionAlarm.TOKEN, trio.current_time() + max(0.0, left_s))
+
+    def stop(self) -> None:
+        """Forget the token: its session has no connection any more."""
+        self._alarms.disarm(self)
+
+    @override
+    def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
+        if self._now_ms() < self._expires_at_ms:
+            self.renew(self._expires_at_ms)  # A newer token came, or the clock was set back.
+        else:
+            self._holder.on_token_expired()
+
+    @override
+    def crash(self, error: Exception) -> None:
+        self._holder.crash(error)
