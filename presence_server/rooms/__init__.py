@@ -1,1 +1,1 @@
-"""Live rooms: one Trio nursery per board around the pure core."""
+"""Live boards: one Trio nursery for each, around its pure room."""

@@ -12,30 +12,28 @@ from ..waiting import Doorbell
 from .ticks import Ticks
 
 MAX_PATIENCE_S = 0.25
-"""What may wait for a quiet moment waits no longer than this for one."""
+"""How long frames that may wait for a quiet moment wait for it at most."""
 
 _SLICE_S = 0.005
-"""After this long the other tasks get a turn."""
+"""After this long the flush of patient rooms lets other tasks run."""
 
 
 class Flushable(Protocol):
-    """Something with frames to write; does not raise."""
+    """Something that has frames to write."""
 
     def flush(self) -> None:
-        """Write them."""
+        """Write the frames; never raises."""
 
 
 class Batch:
     """Collects the rooms that have frames, and flushes each once.
 
-    Who works through input opens a batch around it; its end flushes. What comes up
-    outside of one (deadlines, kicks) is flushed together when the tasks that are ready
-    have had their turn. And what can wait a little, since nobody misses it yet, is
-    flushed when input goes quiet: at once on a server that has nothing else to do, and
-    after :data:`MAX_PATIENCE_S` on one that never has. Of a hundred who join a board
-    in a rush, each then hears in a few writes and not in a hundred.
-
-    A batch is entered and left with ``with``; no ``await`` inside. Batches may nest.
+    The code that reads input does so inside ``with batch:``, without any ``await``; the end of
+    the outermost block flushes. Frames that come up outside of one (deadlines, kicks) are
+    flushed together, once the tasks that are ready have run. Frames that can wait are flushed
+    when input goes quiet: at once on an idle server, after :data:`MAX_PATIENCE_S` on one that is
+    always busy. If a hundred users rush to a board, its members hear of them in a few writes and
+    not in a hundred.
     """
 
     __slots__ = (
@@ -52,24 +50,24 @@ class Batch:
     def __init__(self) -> None:
         self._depth = 0
         self._activity = 0
-        """Changes whenever there is something to do; the same a turn later: it is quiet."""
+        """Grows with each piece of work; if it stays the same over a turn, the server is idle."""
         self._waiting: dict[Flushable, None] = {}
         self._patient: dict[Flushable, None] = {}
         self._wake = Doorbell()
         self._soon = Doorbell()
         self.ticks = Ticks()
-        """Those that come due are part of the batch that is open by then."""
+        """Cursor ticks; those that are due at the end of a batch are part of it."""
         self.input_waits = False
-        """There is more input than could be worked through in this batch."""
+        """Whether more input waits than this batch could read."""
 
     def flush_later(self, room: Flushable) -> None:
-        """Flush ``room`` at the end of the open batch, or soon if none is open."""
+        """Flush ``room`` at the end of the open batch; soon, if none is open."""
         self._waiting[room] = None
         if not self._depth:
             self._soon.ring()
 
     def flush_when_quiet(self, room: Flushable) -> None:
-        """Flush ``room`` with its next frames, when input goes quiet, or when it has waited."""
+        """Flush ``room`` with its next frames, or when input goes quiet, or after a while."""
         if self._depth:
             self._waiting[room] = None
             return
@@ -94,7 +92,7 @@ class Batch:
             self._flush()
 
     async def run(self) -> None:
-        """Flush what comes up outside of batches, until cancelled."""
+        """Flush the frames that come up outside of batches, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.ticks.run, self._ring)
             nursery.start_soon(self._flush_soon)
@@ -112,7 +110,7 @@ class Batch:
             before = None
             while before != self._activity and trio.current_time() < give_up_at:
                 before = self._activity
-                # Two turns: Trio shuffles each, so in one alone somebody may not come round.
+                # Two turns: Trio shuffles each, so after one some tasks may not have run.
                 await trio.lowlevel.checkpoint()
                 await trio.lowlevel.checkpoint()
             patient, self._patient = self._patient, {}

@@ -1,8 +1,7 @@
-"""Who gets which frames: a broadcast is framed once and written once per member.
+"""Broadcasts: one frame for all members, and one write for each of them per batch.
 
-Frames gather while a batch of input is worked through and are joined at its end, so
-a member gets one write for all of them. A member that comes in the middle of a batch
-remembers where in it, and so gets exactly what follows its snapshot.
+Frames gather during a batch of input and are joined at its end. For a member that comes in the
+middle of a batch the fan-out notes where, so that it gets exactly what follows its snapshot.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from .ports import Peer
 
 
 class Fanout:
-    """The members of one board and the frames that wait for them."""
+    """The members of one board, and the frames that wait for them."""
 
     __slots__ = ("_ahead", "_late", "_pending", "_writers")
 
@@ -22,7 +21,7 @@ class Fanout:
         self._late: dict[int, int] = {}
         self._pending: list[bytes] = []
         self._ahead = 0
-        """Deliveries of frames that wait for everybody else."""
+        """Deliveries made by :meth:`catch_up` of frames that still wait for the others."""
 
     def __len__(self) -> int:
         return len(self._writers)
@@ -33,23 +32,23 @@ class Fanout:
         return len(self._pending)
 
     def add(self, peer: Peer) -> None:
-        """From here on the peer gets every broadcast."""
+        """Make a peer a member: it gets every broadcast from now on."""
         self._writers[peer.connection_id] = peer.write
         if self._pending:
             self._late[peer.connection_id] = len(self._pending)
 
     def remove(self, connection_id: int) -> None:
-        """From here on the peer gets none, those that wait included."""
+        """End a membership: the peer gets no broadcast any more, not even those that wait."""
         self._writers.pop(connection_id, None)
         self._late.pop(connection_id, None)
 
     def broadcast(self, frame: bytes) -> None:
-        """Queue a frame for everybody who is a member now."""
+        """Add a frame for all who are members now."""
         if self._writers:
             self._pending.append(frame)
 
     def catch_up(self, connection_id: int) -> None:
-        """Write what waits for one member, before something that is for it alone."""
+        """Write the frames that wait for one member, before a frame for it alone."""
         write = self._writers.get(connection_id)
         if write is None or not self._pending:
             return
@@ -60,10 +59,10 @@ class Fanout:
         self._late[connection_id] = len(self._pending)
 
     def flush(self) -> tuple[int, int]:
-        """Write what waits.
+        """Write the frames that wait.
 
         Returns:
-            How many deliveries were made, of how many frames.
+            The number of deliveries, and of how many frames.
         """
         ahead, self._ahead = self._ahead, 0
         pending, self._pending = self._pending, []

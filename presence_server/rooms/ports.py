@@ -1,4 +1,4 @@
-"""What rooms need of the outside; implemented by transport, presence and metrics."""
+"""What rooms need from outside: transport, presence and metrics implement it."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ from ..protocol.model import PresenceRecord, UserProfile
 
 
 class Peer(Protocol):
-    """One connection, as a room sees it. Nothing here waits or raises."""
+    """One connection, as a room sees it. No method waits or raises."""
 
     @property
     def connection_id(self) -> int:
-        """The transport's number for the socket; never reused."""
+        """The transport's number of the socket, which is never used again."""
 
     def bind(self, session_id: str) -> None:
-        """The session this connection owns from now on."""
+        """Give the connection its session."""
 
     def write(self, data: bytes) -> None:
-        """Whole frames, in order. What the peer cannot take now waits in its outbox."""
+        """Write whole frames, in order. Bytes that the peer cannot take now wait in its outbox."""
 
     def close(self, code: int, reason: str = "") -> None:
-        """Send a close frame behind what was written and end the connection."""
+        """Send a close frame after everything that was written, and end the connection."""
 
 
 class Store(Protocol):
-    """Where sessions are kept. Nothing here waits or raises."""
+    """Keeps sessions. No method waits or raises."""
 
     def join(
         self, record: PresenceRecord, profile: UserProfile, on_committed: Callable[[], None]
     ) -> None:
-        """Keep a new session; ``on_committed`` is called later, from the event loop."""
+        """Keep a new session; ``on_committed`` is called later, never inside this call."""
 
     def heartbeat(self, board_id: str, session_id: str, at_ms: int) -> None:
-        """A sign of life of a session."""
+        """Keep the time of a sign of life, in milliseconds since the epoch."""
 
     def update_status(self, record: PresenceRecord) -> None:
-        """The newest state of a session."""
+        """Keep the newest state of a session."""
 
     def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:
-        """A session ended."""
+        """Keep when a session ended, in milliseconds since the epoch."""
 
     def publish(self, board_id: str, users_json: bytes | None) -> None:
-        """The board's list for other readers; None when nobody is left."""
+        """Keep the board's list of users for other readers; None when nobody is left."""
 
 
 class RoomMetrics(Protocol):
-    """Numbers of a server's rooms. Called per flush and per join, never per delivery."""
+    """Counts for all rooms of a server. Called with each flush and join, not each delivery."""
 
     def flush(self, deliveries: int, frames: int) -> None:
-        """A flush wrote ``frames`` to its members, ``deliveries`` in all."""
+        """Count a flush: ``frames`` were written in ``deliveries`` deliveries."""
 
     def joined(self, seconds: float) -> None:
-        """A connection got ``board:joined`` this long after it asked."""
+        """Note that a connection got ``board:joined`` so many seconds after it asked."""

@@ -1,7 +1,7 @@
-"""Which boards are live here. The only place that starts a room or lets one end.
+"""The boards that are live here. No other file starts a room or lets one end.
 
-Both happen synchronously: between finding no room and starting one, or finding a
-room empty and ending it, nobody else can run.
+Both are synchronous: nothing can run between the look for a room and its start, nor between the
+look whether it is empty and its end.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ class Registry:
     """The live rooms of this process by board id.
 
     Args:
-        limits: the settings every room decides by.
-        store: where sessions are kept.
+        limits: the settings that every room decides by.
+        store: keeps their sessions.
         metrics: the numbers of all rooms.
         epoch_ms: the wall clock, as milliseconds since the epoch at scheduling time 0.
 
-    ``on_crash`` is called, synchronously, with the board of a room that crashed.
+    Attributes:
+        batch: flushes the rooms.
+        on_crash: called, synchronously, with the board of a room that crashed.
     """
 
     def __init__(
@@ -67,11 +69,13 @@ class Registry:
             await self.batch.run()
 
     def get(self, board_id: str) -> RoomTask | None:
-        """The live room of a board, if there is one."""
+        """The live room of a board; None if there is none."""
         return self._rooms.get(board_id)
 
     def open(self, board_id: str) -> RoomTask:
-        """The room of a board, started if need be. Apply an event before the next await.
+        """The room of a board; it is started if there is none.
+
+        Apply an event to it before the next ``await``: an empty room may end.
 
         Raises:
             RuntimeError: :meth:`run` is not running.
@@ -95,7 +99,7 @@ class Registry:
         return room
 
     def save(self) -> None:
-        """Hand the store everything it does not have yet: the server is going down."""
+        """Give the store all that it does not have yet: the server stops."""
         for room in self:
             room.apply(Save())
 

@@ -1,7 +1,7 @@
 """The nursery of one board around its pure room.
 
-The room decides what and when; the tasks here only wait: the watchdog for the
-next deadline, admission for a free seat. All boards' cursor ticks are one clock's.
+The room decides what happens and when. The tasks here only wait: the watchdog for the next
+deadline, admission for a free seat. One clock for all boards rings their cursor ticks.
 """
 
 from __future__ import annotations
@@ -17,19 +17,13 @@ import structlog
 import trio
 
 from ..core.effects import (
-    AddMember,
-    Bind,
-    Broadcast,
-    Close,
     CloseRow,
     Effect,
     InsertRow,
     Publish,
-    RemoveMember,
     SaveHeartbeats,
     SaveRows,
     SeatFree,
-    Send,
 )
 from ..core.events import (
     AdmitNext,
@@ -43,20 +37,19 @@ from ..core.events import (
 )
 from ..core.room import Room
 from ..protocol.errors import CloseCode
-from ..protocol.frames import text_frame
-from ..protocol.messages import ServerMessage, encode, encode_users
+from ..protocol.messages import ServerMessage, encode_users
 from ..protocol.model import BoardLimits, Update
 from ..waiting import AlarmClock, Doorbell
 from .batch import Batch
-from .fanout import Fanout
+from .members import Members
 from .ports import Peer, RoomMetrics, Store
 
 log = structlog.get_logger(__name__)
 is_debugging = partial(logging.getLogger(__name__).isEnabledFor, logging.DEBUG)
-"""A line that is not written still costs its words; this does not."""
+"""Asked before a line for debugging is built, which is many times cheaper."""
 
 _CLOCK_SLACK_MS = 100
-"""A wall clock that drifts less than this against the scheduler's is left alone."""
+"""The room follows the wall clock once it differs by more than this from the scheduler's."""
 
 
 class RoomTask:
@@ -64,13 +57,13 @@ class RoomTask:
 
     Args:
         board_id: a valid board id.
-        limits: the settings the room decides by.
-        store: where its sessions are kept.
-        batch: who flushes it.
-        metrics: its numbers.
+        limits: the settings that the room decides by.
+        store: keeps its sessions.
+        batch: flushes it.
+        metrics: the numbers of all rooms.
         epoch_ms: the wall clock, as milliseconds since the epoch at scheduling time 0.
         on_end: called once, synchronously, when the room is empty or has crashed.
-        on_waiting: told how many more users wait here, or (negative) fewer.
+        on_waiting: called with how many more users wait here, or (negative) fewer.
     """
 
     def __init__(
@@ -87,14 +80,11 @@ class RoomTask:
         self.room = Room(board_id, limits, epoch_ms())
         self._store = store
         self._batch = batch
-        self._metrics = metrics
         self._epoch_ms = epoch_ms
         self._on_end = on_end
         self._on_waiting = on_waiting
         self._waiting = 0
-        self._peers: dict[int, Peer] = {}
-        self._asked_at: dict[int, float] = {}
-        self._fanout = Fanout()
+        self._members = Members(metrics)
         self._backlog: deque[Event] = deque()
         self._applying = False
         self._alive = True
@@ -103,36 +93,36 @@ class RoomTask:
         self._seat_free = Doorbell()
         self._look = AlarmClock()
         self._cursors_at = math.inf
-        """When the cursor tick is to come; infinity if none was asked for."""
+        """When the cursor tick comes; infinity if none is set."""
 
     @property
     def board_id(self) -> str:
-        """The board this room is of."""
+        """The id of the board."""
         return self.room.board_id
 
     @property
     def is_alive(self) -> bool:
-        """False once the room ended or crashed; it takes no more events then."""
+        """False once the room ended or crashed: it ignores events from then on."""
         return self._alive
 
     def connect(self, peer: Peer, event: Connect) -> None:
-        """Let a connection ask for a session. It hears the answer through ``peer``."""
-        self._peers[peer.connection_id] = peer
-        self._asked_at[peer.connection_id] = trio.current_time()
+        """Ask for a session for a connection; the answer is written to ``peer``."""
+        self._members.add(peer)
         self.apply(event)
 
     def forget(self, connection_id: int) -> None:
-        """The socket is gone; nothing more can be told to it."""
-        self._peers.pop(connection_id, None)
-        self._asked_at.pop(connection_id, None)
-        self._fanout.remove(connection_id)
+        """A connection is gone: nothing more is written to it."""
+        self._members.forget(connection_id)
 
     def apply(self, event: Event, *, patient: bool = False) -> None:
-        """Move the room by one event and carry out what it asks for.
+        """Apply an event to the room and carry out its effects.
 
-        Synchronous and never raises: a crash in here ends this room and no other.
-        Events that come up meanwhile wait until the one at hand is done. Of what comes
-        of a ``patient`` one the board may hear a little later, if the server is busy.
+        Synchronous. Never raises: a crash ends this room and no other. Events that come up
+        meanwhile wait until this one is done.
+
+        Args:
+            event: what happened.
+            patient: the broadcasts of this event may be delayed on a busy server.
         """
         if not self._alive:
             return
@@ -140,7 +130,7 @@ class RoomTask:
         if self._applying:
             return
         self._applying = True
-        pending = self._fanout.pending
+        pending = self._members.pending
         try:
             now = trio.current_time()
             while self._backlog:
@@ -156,14 +146,21 @@ class RoomTask:
             return
         finally:
             self._applying = False
-        if self._fanout.pending > pending:
+        if self._members.pending > pending:
             if patient:
                 self._batch.flush_when_quiet(self)
             else:
                 self._batch.flush_later(self)
 
     def update(self, connection_id: int, session_id: str, update: Update, now: float) -> None:
-        """Apply ``Updated``, by the short way if that is enough; ``now`` is the time."""
+        """Apply ``Updated``, by :meth:`.Room.move` if that is enough.
+
+        Args:
+            connection_id: the connection that it came from.
+            session_id: the session that the connection owns.
+            update: what changes.
+            now: scheduling seconds.
+        """
         if self._alive and not self._applying:
             try:
                 cursors_at = self.room.move(connection_id, session_id, update, now)
@@ -177,24 +174,18 @@ class RoomTask:
         self.apply(Updated(connection_id, session_id, update))
 
     def tell(self, connection_id: int, message: ServerMessage) -> None:
-        """Send one event to one connection, behind the broadcasts that came before it."""
-        peer = self._peers.get(connection_id)
-        if peer is not None:
-            self._fanout.catch_up(connection_id)
-            peer.write(text_frame(encode(message)))
+        """Send an event to one connection, after the broadcasts that came before it."""
+        self._members.tell(connection_id, message)
 
     def flush(self) -> None:
-        """Write the frames that wait to the members."""
+        """Write the broadcasts that wait to the members. Never raises."""
         try:
-            deliveries, frames = self._fanout.flush()
+            self._members.flush()
         except Exception as error:
             self._crash("flush crashed", error)
-            return
-        if frames:
-            self._metrics.flush(deliveries, frames)
 
     async def run(self) -> None:
-        """Keep the board's time until the room ends. A bug in here ends this room alone, too."""
+        """Run the board's tasks until the room ends; a crash of one ends this room alone."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watchdog)
@@ -208,29 +199,12 @@ class RoomTask:
 
     def _carry_out(self, effect: Effect, now: float) -> None:
         match effect:
-            case Broadcast():
-                self._fanout.broadcast(text_frame(encode(effect.message)))
-            case Send():
-                self.tell(effect.connection, effect.message)
-            case AddMember():
-                self._add_member(effect.connection, now)
-            case RemoveMember():
-                self._fanout.remove(effect.connection)
-            case Bind():
-                peer = self._peers.get(effect.connection)
-                if peer is not None:
-                    peer.bind(effect.session_id)
-            case Close():
-                peer = self._peers.get(effect.connection)
-                self.forget(effect.connection)
-                if peer is not None:
-                    peer.close(effect.code, effect.reason)
             case SeatFree():
                 self._seat_free.ring()
             case InsertRow() | SaveRows() | SaveHeartbeats() | CloseRow() | Publish():
                 self._persist(effect)
             case _:
-                assert_never(effect)
+                self._members.carry_out(effect, now)
 
     def _persist(self, effect: InsertRow | SaveRows | SaveHeartbeats | CloseRow | Publish) -> None:
         store = self._store
@@ -256,17 +230,10 @@ class RoomTask:
             case _:
                 assert_never(effect)
 
-    def _add_member(self, connection_id: int, now: float) -> None:
-        peer = self._peers.get(connection_id)
-        if peer is None:
-            return
-        self._fanout.add(peer)
-        self._metrics.joined(now - self._asked_at.pop(connection_id, now))
-
     # --- waiting --------------------------------------------------------------
 
     def _set_alarms(self) -> None:
-        """Bring forward what the tasks wait for; what became later rings in vain."""
+        """Set the alarms that became earlier; one that became later rings in vain."""
         self._look.bring_forward(self.room.look_by)
         cursors_at = self.room.next_cursor_deadline()
         if cursors_at < self._cursors_at:
@@ -312,13 +279,10 @@ class RoomTask:
         self._on_end(self)
 
     def _crash(self, event: str, error: Exception) -> None:
-        """A bug in this room: its members reconnect to a fresh one, others notice nothing."""
-        log.error(event, board=self.board_id, members=len(self._peers), exc_info=error)
+        """End this room after a bug; its members reconnect to a fresh one."""
+        log.error(event, board=self.board_id, members=len(self._members), exc_info=error)
         if not self._alive:
             return
-        peers = list(self._peers.values())
-        self._peers.clear()
         self.has_crashed = True
         self._end()
-        for peer in peers:
-            peer.close(CloseCode.SERVER_FAULT)
+        self._members.close_all(CloseCode.SERVER_FAULT)

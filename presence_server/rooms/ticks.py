@@ -1,11 +1,11 @@
-"""All the boards' cursor ticks: one heap, one task, and whoever works through input.
+"""The cursor ticks of all boards: one heap and one task.
 
-A board that moves ticks twenty times a second. A task of its own for that would cost
-more than the tick; here a tick that comes due while input is worked through is part of
-that batch, and the task is for the time between.
+A board whose cursors move ticks twenty times a second, and a task for each board would cost more
+than the tick. Here a tick that is due while input is read is part of that batch of input; the task
+rings the ticks between batches.
 
-A tick is a write to each member of a board. A server with more input than it can work
-through does so first and ticks less often, which is what lets it catch up.
+A tick is a write to each member of a board. A server with more input than it can read at once
+reads it first and ticks less often, and so catches up.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import NoReturn
 from ..waiting import AlarmClock
 
 MAX_WAIT_S = 0.05
-"""A tick waits no longer than this for input."""
+"""How long a tick waits for input at most."""
 
 
 class Ticks:
-    """Rings each board once for each time it asked. Times are scheduling seconds."""
+    """Calls each tick once for each time that it was armed. Times are scheduling seconds."""
 
     __slots__ = ("_clock", "_heap", "_order", "due")
 
@@ -31,13 +31,13 @@ class Ticks:
         self._order = 0
         self._clock = AlarmClock()
         self.due = math.inf
-        """When to :meth:`ring`; infinity if nobody asked."""
+        """When to call :meth:`ring`; infinity if no tick is armed."""
 
     def __len__(self) -> int:
         return len(self._heap)
 
     def arm(self, at: float, tick: Callable[[], None]) -> None:
-        """Call ``tick`` at ``at`` or soon after. It must not raise."""
+        """Call ``tick``, which must not raise, at ``at`` or soon after."""
         self._order += 1
         heapq.heappush(self._heap, (at, self._order, tick))
         if at < self.due:
@@ -45,7 +45,7 @@ class Ticks:
             self._clock.set(at)
 
     def ring(self, now: float, *, is_busy: bool = False) -> None:
-        """Call those whose time has come; if the server is busy, those that waited long."""
+        """Call the ticks that are due; on a busy server, those that have waited long."""
         if self.due > now:
             return
         latest = now - MAX_WAIT_S if is_busy else now
@@ -56,7 +56,7 @@ class Ticks:
         self._clock.set(self.due + MAX_WAIT_S if is_busy else self.due)
 
     async def run(self, ring: Callable[[], None]) -> NoReturn:
-        """Call ``ring`` whenever there is somebody to ring, until cancelled."""
+        """Call ``ring`` whenever a tick is due, until cancelled."""
         while True:
             await self._clock.wait()
             ring()

@@ -19,7 +19,7 @@ import trio.testing
 from presence_server.protocol.frames import text_frame
 from presence_server.protocol.messages import ServerMessage, encode
 from presence_server.protocol.model import Cursor, Update
-from presence_server.rooms import room_task
+from presence_server.rooms import members
 from presence_server.transport.wire.pump import Pump, SocketWire, pump_is_available
 from tests.rooms.fake_board import FakeBoard, settle
 from tests.transport.frames import event
@@ -47,7 +47,7 @@ class Spy:
 def encodings(monkeypatch: pytest.MonkeyPatch) -> Spy:
     """Messages that were encoded."""
     spy = Spy(encode)
-    monkeypatch.setattr(room_task, "encode", spy)
+    monkeypatch.setattr(members, "encode", spy)
     return spy
 
 
@@ -55,7 +55,7 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> Spy:
 def framings(monkeypatch: pytest.MonkeyPatch) -> Spy:
     """Frames that were made."""
     spy = Spy(text_frame)
-    monkeypatch.setattr(room_task, "text_frame", spy)
+    monkeypatch.setattr(members, "text_frame", spy)
     return spy
 
 
