@@ -51,7 +51,7 @@ export class Screens {
       case 'queued':
         return this.#queued(status, board);
       case 'full':
-        this.#retryAt = status.retryAt ?? 0;
+        this.#retryAt = performance.now() + (status.retryInMs ?? 0);
         this.#ticking = window.setInterval(() => this.#tick(), 250);
         this.#tick();
         return this.#open('full');
@@ -88,7 +88,7 @@ export class Screens {
   }
 
   #tick() {
-    const seconds = Math.ceil((this.#retryAt - Date.now()) / 1000);
+    const seconds = Math.ceil((this.#retryAt - performance.now()) / 1000);
     const text = seconds > 0 ? `Trying again in ${seconds} s` : 'Trying again…';
     if (this.#countdown.textContent !== text) this.#countdown.textContent = text;
   }

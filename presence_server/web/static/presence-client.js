@@ -3,10 +3,11 @@
 
 import { ActivityTracker } from './presence-activity.js';
 import { validWait } from './presence-close.js';
+import { ServerClock } from './presence-clock.js';
 import { Connection } from './presence-connection.js';
 import { browserEnvironment } from './presence-environment.js';
 import { Outgoing } from './presence-outgoing.js';
-import { BoardReplica } from './presence-replica.js';
+import { BoardReplica, readEvent } from './presence-replica.js';
 import { checkBoard, checkCursor, checkMetadata, checkProfile, checkStatus } from './presence-values.js';
 
 /** @typedef {import('./presence-replica.js').User} User */
@@ -34,6 +35,7 @@ export class PresenceClient extends EventTarget {
   #board;
   #replica = new BoardReplica();
   #activity;
+  #clock;
   #outgoing;
   #connection;
   /** @type {string | null} */
@@ -55,13 +57,14 @@ export class PresenceClient extends EventTarget {
     const { server, token, getToken } = options;
     const target = { board: this.#board, server, token, getToken, ...checkProfile(options) };
     const env = { ...browserEnvironment(), ...options.environment };
+    this.#clock = new ServerClock(env);
     this.#activity = new ActivityTracker(env, (status) => this.#outgoing.status(status));
     this.#outgoing = new Outgoing(env, options.cursorIntervalMs, {
       send: (update) => this.#update(update),
-      shows: (field, value) => this.#shows(field, value),
+      self: () => this.self,
       ask: () => this.#connection.ask(),
     });
-    this.#connection = new Connection(target, env, {
+    this.#connection = new Connection(target, env, this.#clock, {
       frame: (data) => this.#receive(data),
       status: (status) => this.#become(status),
       detached: () => this.#outgoing.closed(),
@@ -93,6 +96,11 @@ export class PresenceClient extends EventTarget {
   /** Who the server says this is; null until it has said so. @returns {string | null} */
   get userId() {
     return this.#userId;
+  }
+
+  /** The server's time: every timestamp is by this clock. @returns {number} milliseconds since the epoch */
+  get serverTime() {
+    return this.#clock.now;
   }
 
   /** @returns {User | null} */
@@ -180,8 +188,8 @@ export class PresenceClient extends EventTarget {
       this.#emit('binary', { data });
       return;
     }
-    const { type, payload } = parse(data);
-    if (payload === null || typeof payload !== 'object') return;
+    const { type, payload } = readEvent(data);
+    this.#clock.heard(payload.server_time);
     switch (type) {
       case 'board:joined':
         return this.#joined(payload);
@@ -264,16 +272,6 @@ export class PresenceClient extends EventTarget {
     return true;
   }
 
-  /**
-   * @param {import('./presence-outgoing.js').Field} field
-   * @param {any} value
-   */
-  #shows(field, value) {
-    const shown = this.self?.[field];
-    const sent = value === 'active' ? 'online' : value;
-    return shown !== undefined && JSON.stringify(shown) === JSON.stringify(sent);
-  }
-
   // --- events ---------------------------------------------------------------
 
   /** @param {Status} status */
@@ -303,17 +301,5 @@ export class PresenceClient extends EventTarget {
    */
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-}
-
-/**
- * @param {string} data
- * @returns {{type?: unknown, payload?: any}} empty when it is not of this protocol
- */
-function parse(data) {
-  try {
-    return JSON.parse(data) ?? {};
-  } catch {
-    return {};
   }
 }

@@ -10,6 +10,7 @@ import { SessionStore } from './presence-session.js';
 import { TokenKeeper } from './presence-token.js';
 
 /** @typedef {import('./presence-environment.js').Environment} Environment */
+/** @typedef {import('./presence-clock.js').ServerClock} ServerClock */
 /** @typedef {import('./presence-types.js').Options} Options */
 /** @typedef {import('./presence-types.js').Status} Status */
 
@@ -64,14 +65,15 @@ export class Connection {
   /**
    * @param {Options} options
    * @param {Environment} env
+   * @param {ServerClock} clock
    * @param {Handlers} handlers
    */
-  constructor(options, env, handlers) {
+  constructor(options, env, clock, handlers) {
     this.#options = options;
     this.#env = env;
     this.#handlers = handlers;
     this.#sessions = new SessionStore(env, options.board);
-    this.#tokens = new TokenKeeper(env, options, () => this.#renewToken());
+    this.#tokens = new TokenKeeper(env, options, clock, () => this.#renewToken());
     this.#liveness = new Liveness(env, () => this.#beat(), () => this.#drop());
     this.#retryTimer = new Timer(env, () => this.#open());
     this.#answerTimer = new Timer(env, () => this.#drop());
@@ -261,8 +263,9 @@ export class Connection {
     const delayMs = plan.waitMs ?? backoffMs(this.#attempt, this.#env.random);
     this.#attempt += 1;
     this.#retryTimer.start(delayMs);
-    const retryAt = this.#env.now() + delayMs;
-    this.#handlers.status({ state: plan.full ? 'full' : 'reconnecting', code, retryAt });
+    const retryAt = this.#env.wallNow() + delayMs;
+    const state = plan.full ? 'full' : 'reconnecting';
+    this.#handlers.status({ state, code, retryAt, retryInMs: delayMs });
   }
 
   #detach() {

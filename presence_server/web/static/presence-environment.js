@@ -6,7 +6,8 @@
  * @property {typeof globalThis.WebSocket} WebSocket
  * @property {(callback: () => void, delayMs: number) => any} setTimeout
  * @property {(timer: any) => void} clearTimeout
- * @property {() => number} now  milliseconds since the epoch
+ * @property {() => number} now  milliseconds of a clock that nobody can set: for intervals
+ * @property {() => number} wallNow  milliseconds since the epoch: for people
  * @property {() => number} random  uniform in [0, 1)
  * @property {EventTarget | null} window  source of online, offline, pagehide, pageshow and input
  * @property {(EventTarget & {visibilityState: string}) | null} document
@@ -24,7 +25,8 @@ export function browserEnvironment() {
     WebSocket: globalThis.WebSocket,
     setTimeout: (callback, delayMs) => globalThis.setTimeout(callback, delayMs),
     clearTimeout: (timer) => globalThis.clearTimeout(timer),
-    now: () => Date.now(),
+    now: () => performance.now(),
+    wallNow: () => Date.now(),
     random: () => Math.random(),
     window: globalThis.window ?? null,
     document: globalThis.document ?? null,
@@ -46,7 +48,7 @@ export class Timer {
   #env;
   #callback;
   #handle = null;
-  /** When it fires, milliseconds since the epoch; Infinity while not armed. */
+  /** When it fires, by `env.now()`; Infinity while not armed. */
   dueAt = Infinity;
 
   /**

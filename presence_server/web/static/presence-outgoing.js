@@ -6,6 +6,7 @@
 import { Timer } from './presence-environment.js';
 
 /** @typedef {import('./presence-environment.js').Environment} Environment */
+/** @typedef {import('./presence-replica.js').User} User */
 /** @typedef {{x: number, y: number} | null} Cursor */
 /** @typedef {{status?: string, cursor?: Cursor, metadata?: object | null}} Update */
 /** @typedef {keyof Update} Field */
@@ -22,8 +23,7 @@ import { Timer } from './presence-environment.js';
 /**
  * @typedef {object} Server
  * @property {(update: Update) => boolean} send  false: the socket is congested
- * @property {(field: Field, value: any) => boolean} shows  whether the server
- *   shows this value of the user to everybody
+ * @property {() => User | null} self  the user as the server shows it to everybody
  * @property {() => void} ask  send a heartbeat, unless one is not answered yet
  */
 
@@ -84,7 +84,7 @@ export class Outgoing {
     this.#open = true;
     this.#nextAt = -Infinity;
     if (resumed) {
-      this.#sendAgain(({ value }, field) => !this.#server.shows(field, value));
+      this.#sendAgain(({ value }, field) => !this.#shows(field, value));
     } else {
       this.#unsent = { ...this.#wanted };
       if (this.#unsent.cursor === null) delete this.#unsent.cursor;
@@ -200,12 +200,22 @@ export class Outgoing {
 
   #confirm() {
     for (const [field, { value }] of this.#unconfirmed) {
-      if (this.#server.shows(field, value)) this.#unconfirmed.delete(field);
+      if (this.#shows(field, value)) this.#unconfirmed.delete(field);
     }
     if (this.#unconfirmed.size === 0) return;
     // Another tab may have set another value since, or this one did not arrive.
     this.#server.ask();
     this.#confirmTimer.start(CONFIRM_AFTER_MS);
+  }
+
+  /**
+   * @param {Field} field
+   * @param {any} value
+   */
+  #shows(field, value) {
+    const shown = this.#server.self()?.[field];
+    const sent = value === 'active' ? 'online' : value;
+    return shown !== undefined && JSON.stringify(shown) === JSON.stringify(sent);
   }
 
   /** @param {(sent: Unconfirmed, field: Field) => boolean} isLost */

@@ -95,3 +95,19 @@ export class BoardReplica {
     return { kind: 'cleared', user: null };
   }
 }
+
+/**
+ * Read a text frame.
+ *
+ * @param {string} data
+ * @returns {{type: unknown, payload: any}} without a type when it is not of this protocol
+ */
+export function readEvent(data) {
+  try {
+    const { type, payload } = JSON.parse(data);
+    if (typeof payload === 'object' && payload !== null) return { type, payload };
+  } catch {
+    // Not JSON, or not an object.
+  }
+  return { type: undefined, payload: {} };
+}

@@ -3,6 +3,7 @@
 import { Timer } from './presence-environment.js';
 
 /** @typedef {import('./presence-environment.js').Environment} Environment */
+/** @typedef {import('./presence-clock.js').ServerClock} ServerClock */
 /** @typedef {() => string | Promise<string>} GetToken */
 
 const FETCH_WITHIN_MS = 15_000;
@@ -13,6 +14,7 @@ const MIN_WAIT_MS = 1_000;
 /** Holds the token of a connection and plans its renewal. */
 export class TokenKeeper {
   #env;
+  #clock;
   #getToken;
   #renew;
   #token;
@@ -23,10 +25,12 @@ export class TokenKeeper {
   /**
    * @param {Environment} env
    * @param {{token?: string, getToken?: GetToken}} source
+   * @param {ServerClock} clock
    * @param {() => void} renew  called when it is time to send a new token
    */
-  constructor(env, { token, getToken }, renew) {
+  constructor(env, { token, getToken }, clock, renew) {
     this.#env = env;
+    this.#clock = clock;
     this.#token = token ?? null;
     this.#getToken = getToken ?? null;
     this.#renew = renew;
@@ -87,13 +91,13 @@ export class TokenKeeper {
   #schedule() {
     this.#timer.stop();
     if (!this.dynamic || this.#expiresAt === null) return;
-    const leftMs = this.#expiresAt - this.#env.now();
+    const leftMs = this.#expiresAt - this.#clock.now;
     if (leftMs <= 0) return; // the server is about to say so
     this.#timer.start(Math.max(MIN_WAIT_MS, leftMs - Math.min(LEAD_MS, leftMs / 2)));
   }
 
   #due() {
-    const leftMs = (this.#expiresAt ?? 0) - this.#env.now();
+    const leftMs = (this.#expiresAt ?? 0) - this.#clock.now;
     if (leftMs > 2 * LEAD_MS) this.#schedule(); // the wait was longer than a timer can be
     else this.#renew();
   }

@@ -16,7 +16,10 @@
  * @property {number} [queueLength]  queued
  * @property {number} [capacity]  queued, joined
  * @property {boolean} [resumed]  joined: nobody saw this session leave
- * @property {number} [retryAt]  reconnecting, full: milliseconds since the epoch
+ * @property {number} [retryAt]  reconnecting, full: milliseconds since the epoch, by the clock of
+ *   this machine
+ * @property {number} [retryInMs]  reconnecting, full: the same from the time of the event, which a
+ *   clock that is set does not change
  * @property {number} [code]  reconnecting, full, closed: the close code
  * @property {string} [reason]  closed: for a developer, in English
  */

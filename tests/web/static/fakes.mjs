@@ -12,7 +12,11 @@ globalThis.CustomEvent ??= class CustomEvent extends Event {
 
 /** A clock whose timers run when the test moves it. */
 export class FakeClock {
+  /** Monotonic. */
   now = 1_000_000;
+  /** How far the machine's clock is ahead of it; the server's clock is right. */
+  offset = 1_767_225_600_000;
+  serverOffset = 1_767_225_600_000;
   #timers = new Map();
   #next = 1;
 
@@ -44,6 +48,14 @@ export class FakeClock {
   /** Time passes while the machine sleeps: no timer runs, all become late. */
   sleep(ms) {
     this.now += ms;
+  }
+
+  get wall() {
+    return this.now + this.offset;
+  }
+
+  get server() {
+    return this.now + this.serverOffset;
   }
 
   get pending() {
@@ -162,6 +174,7 @@ export class FakePage {
         setTimeout: (callback, delayMs) => this.clock.setTimeout(callback, delayMs),
         clearTimeout: (id) => this.clock.clearTimeout(id),
         now: () => this.clock.now,
+        wallNow: () => this.clock.wall,
         random: () => this.random,
         window: this.window,
         document: this.document,
@@ -205,7 +218,7 @@ export class FakePage {
     this.socket.receive('board:joined', {
       board_id: 'demo', session_id: 's1', resumed: false, self, current_users: [self],
       capacity: 100, heartbeat_interval_s: 30, idle_after_s: 60, away_after_s: 180,
-      server_time: 0, ...changes,
+      server_time: this.clock.server, ...changes,
     });
   }
 

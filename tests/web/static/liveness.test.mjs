@@ -7,7 +7,7 @@ import { expiryOf } from '../../../presence_server/web/static/presence-token.js'
 import { FakePage, settle } from './fakes.mjs';
 
 const beats = (page) => page.socket.of('heartbeat').length;
-const ack = (page) => page.socket.receive('heartbeat:ack', { server_time: 0 });
+const ack = (page) => page.socket.receive('heartbeat:ack', { server_time: page.clock.server });
 
 test('a heartbeat every heartbeat_interval_s', () => {
   const page = new FakePage().join({ heartbeat_interval_s: 20 });
@@ -128,7 +128,7 @@ test('each connection asks for a token anew', async () => {
 test('a token is renewed well before it expires', async () => {
   const start = new FakePage().clock.now;
   let lifetimeMs = 3_600_000;
-  const page = new FakePage({ getToken: () => jwt(page.clock.now + lifetimeMs) });
+  const page = new FakePage({ getToken: () => jwt(page.clock.server + lifetimeMs) });
   page.client.connect();
   await settle();
   page.admit({ heartbeat_interval_s: 36_000 });
@@ -139,8 +139,8 @@ test('a token is renewed well before it expires', async () => {
   page.clock.advance(1);
   await settle();
   const [{ token }] = page.socket.of('auth:refresh');
-  assert.equal(expiryOf(token), page.clock.now + lifetimeMs);
-  page.socket.receive('auth:refreshed', { expires_at: page.clock.now + lifetimeMs });
+  assert.equal(expiryOf(token), page.clock.server + lifetimeMs);
+  page.socket.receive('auth:refreshed', { expires_at: page.clock.server + lifetimeMs });
   page.clock.advance(lifetimeMs - 150_000);
   await settle();
   assert.equal(page.socket.of('auth:refresh').length, 2);
@@ -148,7 +148,7 @@ test('a token is renewed well before it expires', async () => {
 });
 
 test('a renewal the server refuses is tried again while the old token stands', async () => {
-  const page = new FakePage({ getToken: () => jwt(page.clock.now + 400_000) });
+  const page = new FakePage({ getToken: () => jwt(page.clock.server + 400_000) });
   page.client.connect();
   await settle();
   page.admit({ heartbeat_interval_s: 36_000 });
