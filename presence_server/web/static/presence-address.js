@@ -1,5 +1,6 @@
 // The address of a board's socket; its query says who the user is.
 
+/** @typedef {import('./presence-environment.js').Environment} Environment */
 /** @typedef {import('./presence-types.js').Options} Options */
 
 /**
@@ -12,15 +13,28 @@ export const PROFILE_FIELDS = /** @type {const} */ (['user_id', 'display_name', 
 /** @typedef {Partial<Record<typeof PROFILE_FIELDS[number], string>>} Profile */
 
 /**
- * The address of a board's socket.
+ * Open a board's socket.
  *
+ * @param {Environment} env
+ * @param {Options} options
+ * @param {string | null} sessionId  the session to resume
+ * @param {string | null} token  browsers can send one as a subprotocol only
+ * @returns {WebSocket}
+ * @throws {TypeError | DOMException} a bad address, or a token with other characters than a JWT's
+ */
+export function openSocket(env, options, sessionId, token) {
+  const protocols = token ? ['presence.v1', `bearer.${token}`] : ['presence.v1'];
+  return new env.WebSocket(socketAddress(options, env.baseUrl, sessionId), protocols);
+}
+
+/**
  * @param {Options} options
  * @param {string} baseUrl  what a relative `server` is relative to
  * @param {string | null} sessionId  the session to resume
  * @returns {string}
  * @throws {TypeError} `server` is not an address
  */
-export function socketAddress(options, baseUrl, sessionId) {
+function socketAddress(options, baseUrl, sessionId) {
   const url = new URL(options.server ?? '/', baseUrl);
   url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
   url.pathname = `${url.pathname.replace(/\/$/, '')}/ws/boards/${encodeURIComponent(options.board)}`;

@@ -13,6 +13,9 @@
 
 /** @type {Rule} */
 const RESUME = { reconnect: true, keepSession: true };
+/** What follows a close that a newer token cures. @type {ClosePlan} */
+export const START_OVER_WITH_TOKEN = { reconnect: true, keepSession: false, full: false, waitMs: null };
+
 /** @type {Rule} */
 const START_OVER = { reconnect: true, keepSession: false };
 /** @type {Rule} */

@@ -1,8 +1,8 @@
 // Keeps one session's socket: opens it, notices when it is dead, and reconnects
 // as the close code asks (specification, section 6).
 
-import { socketAddress } from './presence-address.js';
-import { backoffMs, planAfterClose } from './presence-close.js';
+import { openSocket } from './presence-address.js';
+import { backoffMs, planAfterClose, START_OVER_WITH_TOKEN } from './presence-close.js';
 import { Timer } from './presence-environment.js';
 import { Liveness } from './presence-liveness.js';
 import { PageWatcher } from './presence-page.js';
@@ -30,6 +30,7 @@ const STABLE_AFTER_MS = 10_000;
 /** After a silence this long the client asks whether the server is still there. */
 const QUIET_MS = 5_000;
 const DROPPED = 1006;
+const UNAUTHORIZED = 4401;
 // Only browsers may send 1001, and 1000 is a clean leave. The server takes a code
 // that it does not know for a drop.
 const CLOSE_AS_DROP = 4000;
@@ -49,6 +50,7 @@ export class Connection {
   #page;
   /** Whether there is, or will be again, a socket. */
   running = false;
+  leaving = false;
   /** @type {WebSocket | null} */
   #socket = null;
   /** @type {string | null} */
@@ -60,7 +62,6 @@ export class Connection {
   #settledAt = Infinity;
   /** Tells an attempt whether it is still the latest. */
   #opening = 0;
-  #leaving = false;
 
   /**
    * @param {Options} options
@@ -87,17 +88,13 @@ export class Connection {
     });
   }
 
-  get leaving() {
-    return this.#leaving;
-  }
-
   /** Bytes the browser could not write yet. */
   get backlog() {
     return this.#socket?.bufferedAmount ?? 0;
   }
 
   start() {
-    this.#leaving = false;
+    this.leaving = false;
     this.#attempt = 0;
     this.#sessionId = this.#sessions.claim() ?? this.#sessionId;
     this.running = true;
@@ -108,8 +105,8 @@ export class Connection {
 
   /** Leave the board; ends in `closed` within 2 s. */
   leave() {
-    if (!this.running || this.#leaving) return;
-    this.#leaving = true;
+    if (!this.running || this.leaving) return;
+    this.leaving = true;
     this.#leaveTimer.start(LEAVE_WITHIN_MS);
     if (this.#socket?.readyState === OPEN) this.send('board:leave', {});
     // A detached session holds its seat until it times out: resume it to give it up.
@@ -175,24 +172,27 @@ export class Connection {
     this.#retryTimer.stop();
     this.#retryAfterMs = null;
     this.#settledAt = Infinity;
-    let token = this.#tokens.token;
-    if (this.#tokens.dynamic) {
-      try {
-        token = await this.#tokens.fetch();
-      } catch (error) {
-        if (opening !== this.#opening) return;
-        this.#handlers.noToken(String(error));
-        this.#closed(DROPPED, '');
-        return;
-      }
-      if (opening !== this.#opening) return;
-    }
-    const protocols = token ? ['presence.v1', `bearer.${token}`] : ['presence.v1'];
+    if (this.#tokens.dynamic && !(await this.#freshToken(opening))) return;
     try {
-      const address = socketAddress(this.#options, this.#env.baseUrl, this.#sessionId);
-      this.#listen(new this.#env.WebSocket(address, protocols));
+      this.#listen(openSocket(this.#env, this.#options, this.#sessionId, this.#tokens.token));
     } catch (error) {
       this.#finish(DROPPED, String(error)); // a bad address or token stays bad
+    }
+  }
+
+  /**
+   * @param {number} opening  the attempt that needs the token
+   * @returns {Promise<boolean>} whether there is one, and the attempt is still the latest
+   */
+  async #freshToken(opening) {
+    try {
+      await this.#tokens.fetch();
+      return opening === this.#opening;
+    } catch (error) {
+      if (opening !== this.#opening) return false;
+      this.#handlers.noToken(String(error));
+      this.#closed(DROPPED, '');
+      return false;
     }
   }
 
@@ -202,7 +202,7 @@ export class Connection {
     socket.binaryType = 'arraybuffer';
     const current = () => this.#socket === socket;
     socket.onopen = () => {
-      if (current() && this.#leaving) this.send('board:leave', {});
+      if (current() && this.leaving) this.send('board:leave', {});
     };
     socket.onmessage = (event) => {
       if (!current()) return;
@@ -248,11 +248,12 @@ export class Connection {
    */
   #closed(code, reason) {
     this.#detach();
-    if (this.#leaving) {
+    if (this.leaving) {
       this.#finish(1000, 'left');
       return;
     }
-    const plan = planAfterClose(code, reason, this.#retryAfterMs);
+    const cured = code === UNAUTHORIZED && this.#tokens.mayCure();
+    const plan = cured ? START_OVER_WITH_TOKEN : planAfterClose(code, reason, this.#retryAfterMs);
     if (!plan.keepSession) this.#sessionId = null;
     if (!plan.reconnect) {
       this.#finish(code, reason);
@@ -284,7 +285,7 @@ export class Connection {
     if (!this.running) return;
     const socket = this.#socket;
     this.#detach();
-    if (this.#leaving) {
+    if (this.leaving) {
       this.#sessionId = null;
       socket?.close(1000);
     }

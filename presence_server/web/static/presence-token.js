@@ -10,6 +10,10 @@ const FETCH_WITHIN_MS = 15_000;
 // Timers of hidden tabs fire about once a minute, so a lead of a minute is not enough.
 const LEAD_MS = 150_000;
 const MIN_WAIT_MS = 1_000;
+/** So many different tokens of the application may be refused in a row; then it stays refused. */
+const FRESH_TOKENS = 5;
+/** An application that gives the same token again may keep it until it expires by its own clock. */
+const SAME_TOKEN = 20;
 
 /** Holds the token of a connection and plans its renewal. */
 export class TokenKeeper {
@@ -21,6 +25,10 @@ export class TokenKeeper {
   #timer;
   /** @type {number | null} */
   #expiresAt = null;
+  /** The token that was refused last. @type {string | null} */
+  #refused = null;
+  #refusedFresh = 0;
+  #refusedAgain = 0;
 
   /**
    * @param {Environment} env
@@ -61,8 +69,10 @@ export class TokenKeeper {
       timer.start(FETCH_WITHIN_MS);
     });
     try {
-      this.#token = String(await Promise.race([getToken(), late]));
-      return this.#token;
+      const token = await Promise.race([getToken(), late]);
+      if (typeof token !== 'string' || token === '') throw new TypeError('getToken gave no token');
+      this.#token = token;
+      return token;
     } finally {
       /** @type {Timer | null} */ (timer)?.stop();
     }
@@ -76,7 +86,24 @@ export class TokenKeeper {
    */
   accepted(expiresAt = this.#token === null ? null : expiryOf(this.#token)) {
     this.#expiresAt = expiresAt;
+    this.#refused = null;
+    this.#refusedFresh = 0;
+    this.#refusedAgain = 0;
     this.#schedule();
+  }
+
+  /**
+   * The server closed the connection because of its token.
+   *
+   * @returns {boolean} whether a newer one may cure that: the old one may have expired
+   *   while the machine slept, or in the application's cache
+   */
+  mayCure() {
+    if (!this.dynamic) return false;
+    if (this.#token === this.#refused) this.#refusedAgain += 1;
+    else this.#refusedFresh += 1;
+    this.#refused = this.#token;
+    return this.#refusedFresh < FRESH_TOKENS && this.#refusedAgain < SAME_TOKEN;
   }
 
   /** The renewal failed and the old token stands: try again before it expires. */
