@@ -12,13 +12,11 @@ from msgspec import UNSET, UnsetType
 
 from ..protocol.errors import CloseCode, Reconnect
 from ..protocol.messages import (
-    AuthRefresh,
     BoardJoined,
     BoardLeave,
     BoardQueued,
     ClientMessage,
     Error,
-    RefreshPayload,
     ServerMessage,
     UserObject,
 )
@@ -26,8 +24,9 @@ from .address import Address, Opener
 from .events import ClientEvent, Disconnected, EventBuffer
 from .replica import Replica
 from .retry import Ending, PresenceClosed, asked_after_error_s, delay_s, what_next
+from .token_keeper import GetToken, TokenKeeper, TokenUnavailable
 from .update_sender import UpdateSender
-from .values import Status, check_token, update_fields
+from .values import Status, update_fields
 from .websocket_link import WebSocketLink
 
 LEAVE_TIMEOUT_S = 2.0
@@ -54,6 +53,7 @@ class PresenceClient:
         profile: Mapping[str, str | None],
         *,
         token: str | None,
+        get_token: GetToken | None,
         session_id: str | None,
         give_up_after_s: float,
         buffer_size: int,
@@ -64,7 +64,7 @@ class PresenceClient:
         self.state: State = "connecting"
         self._address = address
         self._profile = profile
-        self._token = token
+        self._tokens = TokenKeeper(token, get_token, self._send)
         self._give_up_after_s = give_up_after_s
         self._open_stream = open_stream
         self._rng = rng
@@ -169,8 +169,7 @@ class PresenceClient:
         Raises:
             ValueError: A header cannot carry it.
         """
-        self._token = check_token(token)
-        await self._send(AuthRefresh(RefreshPayload(token)))
+        await self._tokens.refresh(token)
 
     async def leave(self) -> None:
         """Leave the board cleanly, and wait until the server has closed, for 2 s at most."""
@@ -203,6 +202,7 @@ class PresenceClient:
         with self._life:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._updates.run)
+                nursery.start_soon(self._tokens.run)
                 await self._keep_connected()
                 nursery.cancel_scope.cancel()
         if self._failure is not None and not self._was_welcome:
@@ -213,10 +213,13 @@ class PresenceClient:
         while True:
             ending = await self._connect_once()
             self._updates.closed()
+            self._tokens.closed()
             if self.state in ("joined", "queued"):
                 attempt, lost_at = 0, trio.current_time()
             self.state = "connecting"
             choice = what_next(ending)
+            if ending.code == CloseCode.UNAUTHORIZED and self._tokens.may_cure():
+                choice = Reconnect.NEW_SESSION
             unreachable = ending.status is None and not ending.opened
             delay = delay_s(ending, attempt, self._rng)
             if (
@@ -235,12 +238,16 @@ class PresenceClient:
 
     async def _connect_once(self) -> Ending:
         self._last_error = None
+        try:
+            await self._tokens.prepare()
+        except TokenUnavailable as error:
+            return Ending(None, str(error), opened=False)
         query = {**self._profile, "session_id": self.session_id}
         self._link = WebSocketLink(
             self._open_stream,
             self._address.netloc,
             self._address.target(self.board_id, query),
-            self._token,
+            self._tokens.token,
             self._replica,
             self._updates.asked,
         )
@@ -261,6 +268,7 @@ class PresenceClient:
     async def _take(self, message: ServerMessage) -> None:
         self._replica.apply(message)
         self._updates.heed(message)
+        self._tokens.heed(message)
         self._buffer.put(message)
         match message:
             case BoardJoined():

@@ -12,6 +12,7 @@ import trio
 
 from .address import Opener, parse_address
 from .client import PresenceClient
+from .token_keeper import GetToken
 from .values import check_board_id, check_token
 
 
@@ -34,6 +35,7 @@ async def connect(
     board_id: str,
     *,
     token: str | None = None,
+    get_token: GetToken | None = None,
     session_id: str | None = None,
     give_up_after_s: float = 300.0,
     buffer_size: int = 1024,
@@ -52,6 +54,9 @@ async def connect(
         server: ``host:port`` or a URL.
         board_id: The board.
         token: A JWT, on servers that decide by tokens who a user is.
+        get_token: Gives a fresh JWT instead: called before each connection, and before the
+            token expires. With it a token that was refused is not final; the client asks
+            again, until several fresh ones were refused.
         session_id: A session to resume.
         give_up_after_s: How long to try to reconnect, in seconds, each time.
         buffer_size: How many events may wait to be read; after that the oldest are dropped.
@@ -74,6 +79,7 @@ async def connect(
         check_board_id(board_id),
         {name: value for name, value in profile.items() if isinstance(value, str)},
         token=check_token(token) if token else None,
+        get_token=get_token,
         session_id=session_id,
         give_up_after_s=give_up_after_s,
         buffer_size=buffer_size,

@@ -206,7 +206,7 @@ export class PresenceClient extends EventTarget {
       case 'heartbeat:ack':
         return this.#outgoing.answered();
       case 'auth:refreshed':
-        return this.#connection.tokenAccepted(payload.expires_at);
+        return this.#connection.tokens.accepted(payload.expires_at);
       case 'error':
         return this.#failed(payload);
     }
@@ -215,7 +215,7 @@ export class PresenceClient extends EventTarget {
   /** @param {any} payload */
   #joined(payload) {
     this.#connection.settled(payload.session_id, payload.heartbeat_interval_s * 1000);
-    this.#connection.tokenAccepted();
+    this.#connection.tokens.accepted();
     this.#userId = payload.self.user_id;
     this.#activity.thresholds(payload.idle_after_s * 1000, payload.away_after_s * 1000);
     this.#changed(this.#replica.snapshot(payload));
@@ -233,7 +233,7 @@ export class PresenceClient extends EventTarget {
   #queued(payload) {
     const entered = this.state !== 'queued';
     this.#connection.settled(payload.session_id, entered ? payload.heartbeat_interval_s * 1000 : null);
-    if (entered) this.#connection.tokenAccepted();
+    if (entered) this.#connection.tokens.accepted();
     this.#userId = payload.user_id;
     this.#clearUsers();
     const { position, queue_length: queueLength, capacity } = payload;
@@ -253,7 +253,7 @@ export class PresenceClient extends EventTarget {
         this.#outgoing.refused();
         break;
       case 'UNAUTHORIZED':
-        this.#connection.tokenRefused();
+        this.#connection.tokens.refused();
         break;
     }
     this.#emit('error', payload);

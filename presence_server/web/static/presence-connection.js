@@ -42,12 +42,13 @@ export class Connection {
   #env;
   #handlers;
   #sessions;
-  #tokens;
   #liveness;
   #retryTimer;
   #answerTimer;
   #leaveTimer;
   #page;
+  /** @type {TokenKeeper} */
+  tokens;
   /** Whether there is, or will be again, a socket. */
   running = false;
   leaving = false;
@@ -74,7 +75,7 @@ export class Connection {
     this.#env = env;
     this.#handlers = handlers;
     this.#sessions = new SessionStore(env, options.board);
-    this.#tokens = new TokenKeeper(env, options, clock, () => this.#renewToken());
+    this.tokens = new TokenKeeper(env, options, clock, () => this.#renewToken());
     this.#liveness = new Liveness(env, () => this.#beat(), () => this.#drop());
     this.#retryTimer = new Timer(env, () => this.#open());
     this.#answerTimer = new Timer(env, () => this.#drop());
@@ -127,16 +128,6 @@ export class Connection {
     if (heartbeatMs !== null) this.#liveness.start(heartbeatMs);
   }
 
-  /** The server took the token. @param {number} [expiresAt]  milliseconds since the epoch */
-  tokenAccepted(expiresAt) {
-    this.#tokens.accepted(expiresAt);
-  }
-
-  /** The server did not take a token. */
-  tokenRefused() {
-    this.#tokens.refused();
-  }
-
   /** @param {number} retryAfterMs  what an error said; the close that follows counts from it */
   retryAfter(retryAfterMs) {
     this.#retryAfterMs = retryAfterMs;
@@ -172,9 +163,9 @@ export class Connection {
     this.#retryTimer.stop();
     this.#retryAfterMs = null;
     this.#settledAt = Infinity;
-    if (this.#tokens.dynamic && !(await this.#freshToken(opening))) return;
+    if (this.tokens.dynamic && !(await this.#freshToken(opening))) return;
     try {
-      this.#listen(openSocket(this.#env, this.#options, this.#sessionId, this.#tokens.token));
+      this.#listen(openSocket(this.#env, this.#options, this.#sessionId, this.tokens.token));
     } catch (error) {
       this.#finish(DROPPED, String(error)); // a bad address or token stays bad
     }
@@ -186,7 +177,7 @@ export class Connection {
    */
   async #freshToken(opening) {
     try {
-      await this.#tokens.fetch();
+      await this.tokens.fetch();
       return opening === this.#opening;
     } catch (error) {
       if (opening !== this.#opening) return false;
@@ -218,11 +209,11 @@ export class Connection {
   async #renewToken() {
     const opening = this.#opening;
     try {
-      const token = await this.#tokens.fetch();
+      const token = await this.tokens.fetch();
       if (opening === this.#opening) this.send('auth:refresh', { token });
     } catch (error) {
       if (opening !== this.#opening) return;
-      this.#tokens.refused();
+      this.tokens.refused();
       this.#handlers.noToken(String(error));
     }
   }
@@ -252,7 +243,7 @@ export class Connection {
       this.#finish(1000, 'left');
       return;
     }
-    const cured = code === UNAUTHORIZED && this.#tokens.mayCure();
+    const cured = code === UNAUTHORIZED && this.tokens.mayCure();
     const plan = cured ? START_OVER_WITH_TOKEN : planAfterClose(code, reason, this.#retryAfterMs);
     if (!plan.keepSession) this.#sessionId = null;
     if (!plan.reconnect) {
@@ -273,7 +264,7 @@ export class Connection {
     this.#socket = null;
     this.#answerTimer.stop();
     this.#liveness.stop();
-    this.#tokens.stop();
+    this.tokens.stop();
     this.#handlers.detached();
   }
 
