@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from redis import exceptions
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from typing_extensions import override
@@ -16,6 +16,18 @@ from typing_extensions import override
 from .base import Cache, CacheError, CacheUnavailable
 
 _CONNECTIONS = 4
+
+_PARAMETERS = frozenset(
+    {"client_name", "db", "health_check_interval", "password", "protocol", "socket_keepalive"}
+    | {"username"}
+)
+"""Parameters that the URL may have; the others of redis-py are set here, or break the cache."""
+
+_TLS_PARAMETERS = frozenset(
+    {"ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname"}
+    | {"ssl_keyfile"}
+)
+"""Parameters that ``rediss://`` URLs may have, too."""
 
 
 def check_redis_url(url: str) -> str:
@@ -33,7 +45,24 @@ def check_redis_url(url: str) -> str:
         raise CacheError(f"redis.url: {parts.scheme[:60]!r} is not a Redis scheme; {_USE}")
     if not (parts.path if parts.scheme == "unix" else parts.hostname):
         raise CacheError(f"redis.url: names no host; {_USE}")
+    _check_parameters(parts)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _check_parameters(parts: SplitResult) -> None:
+    number = "" if parts.scheme == "unix" else parts.path.strip("/")
+    if number and not number.isdecimal():
+        raise CacheError(f"redis.url: {number[:60]!r} is not the number of a database; {_USE}")
+    known = _PARAMETERS | (_TLS_PARAMETERS if parts.scheme == "rediss" else frozenset())
+    seen = set()
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in known:
+            raise CacheError(
+                f"redis.url: the parameter {name[:60]!r} is not one of {', '.join(sorted(known))}"
+            )
+        if name in seen:
+            raise CacheError(f"redis.url: the parameter {name!r} is given twice")
+        seen.add(name)
 
 
 _USE = "use redis://:password@host:6379/0, rediss://… for TLS, or unix:///path/to.sock"
@@ -54,6 +83,7 @@ class RedisCache(Cache):
         self._ttl_ms = max(1, round(ttl_s * 1000))
         self._operation_s = operation_s
         self._clients: dict[asyncio.AbstractEventLoop, Redis] = {}
+        self._check_values()
 
     @override
     async def set_many(self, boards: Mapping[str, bytes]) -> None:
@@ -106,17 +136,34 @@ class RedisCache(Cache):
         if client is None:
             # A connection cannot change its loop, and those of a closed loop are dead.
             self._clients = {k: c for k, c in self._clients.items() if not k.is_closed()}
-            pool = BlockingConnectionPool.from_url(
-                self._url,
-                max_connections=_CONNECTIONS,
-                timeout=self._operation_s,
-                socket_timeout=self._operation_s,
-                socket_connect_timeout=self._operation_s,
-                # One more try at once, since an idle connection may be dead unnoticed.
-                retry=Retry(NoBackoff(), 1),
-            )
-            client = self._clients[loop] = Redis.from_pool(pool)
+            client = self._clients[loop] = Redis.from_pool(self._new_pool())
         return client
+
+    def _new_pool(self) -> BlockingConnectionPool:
+        return BlockingConnectionPool.from_url(
+            self._url,
+            max_connections=_CONNECTIONS,
+            timeout=self._operation_s,
+            socket_timeout=self._operation_s,
+            socket_connect_timeout=self._operation_s,
+            # One more try at once, since an idle connection may be dead unnoticed.
+            retry=Retry(NoBackoff(), 1),
+        )
+
+    def _check_values(self) -> None:
+        """Let redis-py read the URL; it connects to nothing.
+
+        Raises:
+            CacheError: a parameter of the URL cannot work.
+        """
+        try:
+            connection = self._new_pool().make_connection()  # type: ignore[no-untyped-call]
+            if isinstance(connection, SSLConnection):
+                connection.ssl_context.get()
+        except (ValueError, TypeError, OSError, exceptions.RedisError) as error:
+            names = ", ".join(name for name, _ in parse_qsl(urlsplit(self._url).query))
+            line = " ".join(str(error).split())[:200]
+            raise CacheError(f"redis.url: {self._shown} cannot work ({names}): {line}") from None
 
     def _diagnose(self, error: Exception) -> CacheError:
         line = " ".join(str(error).split())[:200]

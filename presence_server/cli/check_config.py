@@ -12,12 +12,16 @@ from .options import config_option, read_settings
 @click.command()
 @config_option
 def check_config(config_path: Path | None) -> None:
-    """Check the settings without serving.
+    """Find everything in the settings that "serve" would refuse.
+
+    Asks no store, and opens no port.
 
     Exits with 0, or with 2 and every problem on a line of its own.
     """
     settings = read_settings(config_path)
-    from ..server.listening import tls_context
+    import trio
 
-    tls_context(settings)
+    from ..server import check
+
+    trio.run(check, settings)
     click.echo("the settings are fine")

@@ -49,8 +49,9 @@ def watch(
 def local_url(config_path: Path | None) -> str:
     """The address, on this machine, of the server that these settings start."""
     settings = load_server_settings(config_path)
-    everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-    host = "127.0.0.1" if everywhere else settings.host.strip("[]")
+    host = settings.host[0].strip("[]")
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
     scheme = "https" if settings.tls_certfile else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
 

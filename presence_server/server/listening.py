@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import trio
 
@@ -16,6 +17,13 @@ BACKLOG = 4096
 
 _UNKNOWN_HOST = frozenset({socket.EAI_NONAME, socket.EAI_FAMILY})
 """Errors of the resolver that mean a wrong host; its other errors may pass."""
+
+
+_NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+"""Errors of an address whose family this machine lacks."""
+
+SocketAddress = tuple[Any, ...]
+"""The address of a socket: host, port, and for IPv6 flow and scope."""
 
 
 class PortUnavailable(PresenceError):
@@ -50,36 +58,105 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
         SettingsError: the settings name an address or port that cannot work.
         PortUnavailable: the address or the port is not available now.
     """
-    host, port = settings.server.host, settings.server.port
-    try:
-        listeners = await trio.open_tcp_listeners(port, host=host.strip("[]"), backlog=BACKLOG)
-    except PermissionError:
-        problem = f"server.port: not allowed to listen on port {port}; take one above 1023"
-        raise SettingsError([problem]) from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        problem = f"server.host, server.port: cannot listen on {host} port {port}: {reason}"
-        if isinstance(error, socket.gaierror) and error.errno in _UNKNOWN_HOST:
-            raise SettingsError([problem]) from None
-        raise PortUnavailable(problem) from None
-    sockets = []
-    for listener in listeners:
-        sock = socket.socket(fileno=listener.socket.detach())
+    sockets = await bind_sockets(settings)
+    limits = settings.limits
+    silence_ms = max(1, round((limits.ping_interval_s + limits.ping_timeout_s) * 1000))
+    for sock in sockets:
         sock.setblocking(False)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             # Accepted sockets inherit this limit. It ends a connection whose peer reads nothing.
-            limits = settings.limits
-            silence_s = limits.ping_interval_s + limits.ping_timeout_s
-            sock.setsockopt(
-                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(silence_s * 1000))
-            )
-        sockets.append(sock)
-    if port == 0:
-        # The system would choose another port for each address, and the log names only one.
-        for sock in sockets[1:]:
-            sock.close()
-        del sockets[1:]
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_ms)
+        sock.listen(BACKLOG)
     return sockets
+
+
+async def bind_sockets(settings: Settings) -> list[socket.socket]:
+    """Bind a socket to each address of ``server.host``, without listening yet.
+
+    If ``server.port`` is 0, all of them get the same free port.
+
+    Raises:
+        SettingsError: the settings name an address or port that cannot work.
+        PortUnavailable: the address or the port is not available now.
+    """
+    port = settings.server.port
+    sockets: list[socket.socket] = []
+    bound: set[SocketAddress] = set()
+    try:
+        for host in settings.server.host:
+            refusal: OSError | None = None
+            opened = 0
+            for family, sockaddr in await _resolve(host.strip("[]"), port):
+                if sockaddr in bound:
+                    opened += 1
+                    continue
+                try:
+                    sock = _bind(family, (sockaddr[0], port, *sockaddr[2:]))
+                except OSError as error:
+                    if error.errno not in _NO_SUCH_FAMILY:
+                        raise _refusal(host, port, error) from None
+                    refusal = error
+                    continue
+                bound.add(sockaddr)
+                sockets.append(sock)
+                opened += 1
+                port = port or sock.getsockname()[1]
+            # A machine may lack one of the families that a name or "::" stands for.
+            if refusal is not None and not opened:
+                raise _refusal(host, port, refusal)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+async def _resolve(host: str, port: int) -> list[tuple[int, SocketAddress]]:
+    """The families and socket addresses that a host stands for.
+
+    Raises:
+        SettingsError: it stands for none.
+        PortUnavailable: the resolver does not answer now.
+    """
+    names = ("::", "0.0.0.0") if host == "::" else (host,)  # noqa: S104 - the operator's wish
+    found: list[tuple[int, SocketAddress]] = []
+    for name in names:
+        try:
+            infos = await trio.socket.getaddrinfo(
+                name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+        except (OSError, UnicodeError) as error:
+            raise _refusal(host, port, error) from None
+        found += [(family, sockaddr) for family, _, _, _, sockaddr in infos]
+    return found
+
+
+def _bind(family: int, sockaddr: SocketAddress) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # Else a restart could not bind while connections of the last process are closing.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # IPv4 has a socket of its own, so its clients have IPv4 addresses.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(sockaddr)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _refusal(host: str, port: int, error: Exception) -> PresenceError:
+    """What the failure of an address means to the operator."""
+    if isinstance(error, PermissionError):
+        problem = f"server.port: not allowed to listen on port {port}; take one above 1023"
+        return SettingsError([problem])
+    reason = getattr(error, "strerror", None) or str(error)
+    problem = f"server.host, server.port: cannot listen on {host} port {port}: {reason}"
+    unknown = isinstance(error, socket.gaierror) and error.errno in _UNKNOWN_HOST
+    if unknown or isinstance(error, UnicodeError):
+        return SettingsError([problem])
+    return PortUnavailable(problem)
 
 
 def address_of(listener: socket.socket, tls: ssl.SSLContext | None) -> ListeningAddress:

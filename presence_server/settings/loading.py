@@ -69,9 +69,10 @@ class Settings(BaseSettings):
     def _not_open_to_all(self) -> Self:
         auth = self.auth
         if auth.mode == "none" and not auth.allow_anonymous and not self.server.is_loopback:
+            hosts = ", ".join(self.server.host)
             raise ValueError(
-                f'auth.mode = "none" lets anybody in, and server.host = "{self.server.host}" is'
-                ' not a loopback address; set auth.mode = "jwt" or auth.allow_anonymous = true'
+                f'auth.mode = "none" lets anybody in, and server.host = "{hosts}"'
+                ' is not a loopback address; set auth.mode = "jwt" or auth.allow_anonymous = true'
             )
         return self
 

@@ -11,13 +11,16 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from .values import Count, DatabaseUrl, Duration, Grace, RedisUrl, Section
+from .values import Count, DatabaseUrl, Duration, Grace, Hosts, RedisUrl, Section
 
 
 class ServerSettings(Section):
     """Where to listen, and how to stop."""
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    host: Hosts = Field(
+        ("127.0.0.1",),
+        description='Address to listen on, or a list; "::" is every address, of IPv4 too.',
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     tls_certfile: Path | None = Field(
         None, description="PEM file of the certificate chain; with it the port speaks TLS."
@@ -53,7 +56,7 @@ class ServerSettings(Section):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can connect."""
-        return is_loopback(self.host)
+        return all(is_loopback(host) for host in self.host)
 
 
 def is_loopback(host: str) -> bool:

@@ -5,9 +5,33 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 
 YEAR_S = 366 * 86400.0
+
+
+def _split_at_commas(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _as_text_if_one(value: tuple[str, ...]) -> str | tuple[str, ...]:
+    return value[0] if len(value) == 1 else value
+
+
+Hosts = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    BeforeValidator(_split_at_commas),
+    PlainSerializer(_as_text_if_one),
+    Field(min_length=1),
+]
+"""One address or name, or several: a list, or text with commas."""
 
 Duration = Annotated[float, Field(gt=0, le=YEAR_S)]
 Grace = Annotated[float, Field(ge=0, le=YEAR_S)]

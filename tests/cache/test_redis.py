@@ -26,6 +26,45 @@ def own_redis() -> Iterator[RedisServer]:
     server.remove()
 
 
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("redis://h/0?foo=bar", "foo"),
+        ("redis://h/0?decode_responses=true", "decode_responses"),
+        ("redis://h/0?db=1&db=2", "db"),
+        ("unix:///x?db=a", "db"),
+        ("redis://h/x", "'x'"),
+        ("redis://h/1/2", "'1/2'"),
+        ("redis://h/0?health_check_interval=x", "health_check_interval"),
+        ("redis://h/0?ssl_cert_reqs=none", "ssl_cert_reqs"),
+        ("rediss://h/0?ssl_cert_reqs=nonsense", "ssl_cert_reqs"),
+        ("rediss://h/0?ssl_ca_certs=/nowhere.pem", "ssl_ca_certs"),
+        ("redis://h:0x1f/0", "not a URL"),
+    ],
+)
+def test_a_url_that_cannot_work_is_refused_in_one_line_before_anything_connects(
+    url: str, named: str
+) -> None:
+    with pytest.raises(CacheError, match=r"^redis\.url: [^\n]*$") as caught:
+        RedisCache(url, 60.0)
+    assert named in str(caught.value)
+    assert not caught.value.may_pass
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://user:p%40ss@h:6379/5",
+        "rediss://h/0?ssl_cert_reqs=none&protocol=3&client_name=presence",
+        "redis://h?db=3&health_check_interval=10&socket_keepalive=yes",
+        "unix:///run/redis.sock?db=2",
+    ],
+)
+def test_a_url_as_hosts_write_it_is_taken(url: str) -> None:
+    RedisCache(url, 60.0)
+
+
 @pytest.mark.redis
 async def test_the_key_is_the_one_other_services_read(
     bridge: Bridge, redis_url: str, redis_server: RedisServer

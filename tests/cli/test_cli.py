@@ -6,6 +6,7 @@ import io
 import json
 import platform
 import re
+import socket
 import sqlite3
 import ssl
 import subprocess
@@ -139,6 +140,61 @@ class TestCheckConfig:
         path.write_text(f'[server]\ntls_certfile = "{tmp_path}/none.pem"')
         assert run(["check-config", "--config", str(path)]) == 2
         assert "server.tls_certfile" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("server.tls_certfile", "none.pem"),
+            ("server.host", "no name"),
+            ("database.url", "sqlite://"),
+            ("database.url", "sqlite:///:memory:"),
+            ("redis.url", "redis://h/0?foo=bar"),
+        ],
+    )
+    def test_finds_what_serve_refuses_and_says_it_in_the_same_words(
+        self, tmp_path: Path, setting: str, value: str
+    ) -> None:
+        section, _, key = setting.partition(".")
+        path = tmp_path / "c.toml"
+        lines = ["[auth]", "allow_anonymous = true", f"[{section}]", f'{key} = "{value}"']
+        path.write_text("\n".join(lines))
+        said = []
+        for command in ("check-config", "serve"):
+            done = subprocess.run(
+                server_command(command, "--config", str(path)),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+                env={"PYTHONPATH": str(Path(__file__).parents[2])},
+            )
+            said.append((done.returncode, done.stderr))
+        assert said[0] == said[1]
+        code, text = said[0]
+        assert code == 2
+        assert text.startswith(f"presence-server: {setting}")
+        assert len(text.splitlines()) == 1
+
+    def test_lists_problems_of_several_parts(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "c.toml"
+        path.write_text(
+            '[server]\ntls_certfile = "none.pem"\n[redis]\nurl = "redis://h?foo=1"\n'
+            '[database]\nurl = "sqlite://"'
+        )
+        assert run(["check-config", "--config", str(path)]) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert [line.split()[1].strip(",:") for line in lines] == [
+            "server.tls_certfile",
+            "database.url",
+            "redis.url",
+        ]
+
+    def test_is_content_while_the_server_runs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as running:
+            monkeypatch.setenv("PRESENCE_SERVER__PORT", str(running.getsockname()[1]))
+            assert run(["check-config"]) == 0
 
     def test_needs_its_file(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["check-config", "--config", "none.toml"]) == 2

@@ -124,7 +124,7 @@ def test_it_lets_nobody_in_until_it_is_told_who_may() -> None:
 def test_it_listens_for_all_with_the_example_for_production_too() -> None:
     environ = {**environment(), "PRESENCE_AUTH__JWT_SECRET": "x" * 32}
     production = load_settings(ROOT / "config" / "production.toml", environ=environ)
-    assert production.server.host == "0.0.0.0"
+    assert production.server.host == ("0.0.0.0",)
 
 
 @pytest.mark.e2e

@@ -26,9 +26,10 @@ def test_it_listens_where_the_proxy_looks_and_believes_nobody_else(
     server = settings(tmp_path / "config.toml", TEXT).server
     text = (ROOT / "deploy" / proxy).read_text()
     (upstream,) = re.findall(r"^\s+(?:reverse_proxy|server) ([\d.]+:\d+)\b", text, re.MULTILINE)
-    assert f"{server.host}:{server.port}" == upstream
-    assert server.trusted_proxies == (server.host,)
-    assert f'server.trusted_proxies = ["{server.host}"]' in text
+    (host,) = server.host
+    assert f"{host}:{server.port}" == upstream
+    assert server.trusted_proxies == (host,)
+    assert f'server.trusted_proxies = ["{host}"]' in text
 
 
 def test_the_lines_for_a_proxy_elsewhere_believe_one_address(tmp_path: Path) -> None:
@@ -37,5 +38,5 @@ def test_the_lines_for_a_proxy_elsewhere_believe_one_address(tmp_path: Path) -> 
     text = re.sub(r"^(host|trusted_proxies) = ", r"#\g<0>", TEXT, flags=re.MULTILINE)
     text = text.replace("[server]\n", "[server]\n" + "\n".join(elsewhere) + "\n")
     server = settings(tmp_path / "config.toml", text).server
-    assert ipaddress.ip_address(server.host).is_unspecified
+    assert ipaddress.ip_address(server.host[0]).is_unspecified
     assert [network.num_addresses for network in server.trusted_networks] == [1]

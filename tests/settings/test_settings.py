@@ -43,7 +43,7 @@ def write(path: Path, text: str) -> Path:
 class TestDefaults:
     def test_are_those_of_the_protocol(self) -> None:
         settings = load_settings(environ={})
-        assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8000)
+        assert (settings.server.host, settings.server.port) == (("127.0.0.1",), 8000)
         assert settings.database.url == "sqlite:///var/presence.db"
         assert settings.redis.url is None
         assert settings.auth.mode == "none"
@@ -235,7 +235,7 @@ class TestOfTheServerAlone:
         toml = write(tmp_path / "c.toml", '[server]\nport = 9\n[auth]\nmode = "jwt"\nodd = 1')
         environ = {"PRESENCE_AUTH__JWT_SECRET_FILE": "/nowhere", "PRESENCE_SERVER__HOST": "::1"}
         settings = load_server_settings(toml, environ)
-        assert (settings.host, settings.port) == ("::1", 9)
+        assert (settings.host, settings.port) == (("::1",), 9)
         assert load_server_settings(environ={}) == ServerSettings()
 
     @pytest.mark.parametrize(
