@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .engine import EngineLimits, open_engine
+from .ownership import Claimant, check_fence
 from .sqlite_writer import SqliteWriter
 from .statements import Prepared
 from .url import Dialect, StoreUrl
@@ -28,9 +29,13 @@ class Connections:
         self._url = url
         self._limits = limits
         self._opened: dict[asyncio.AbstractEventLoop, _Open] = {}
+        self.owner: Claimant | None = None
+        """The owner as which everything is written; None writes without a check (SQLite)."""
 
     @asynccontextmanager
-    async def transaction(self, *, write: bool) -> AsyncIterator[AsyncConnection]:
+    async def transaction(
+        self, *, write: bool, fenced: bool = True
+    ) -> AsyncIterator[AsyncConnection]:
         """Give a connection in a transaction, which is committed unless the body raises.
 
         There is one writer at a time. SQLite allows no more; with PostgreSQL, a batch that its
@@ -38,10 +43,16 @@ class Connections:
 
         Args:
             write: whether the body changes anything.
+            fenced: whether a write fails unless this server owns the store.
+
+        Raises:
+            OwnershipLost: another server owns the store.
         """
         opened = self._current()
         gate = opened.writing if write else opened.reading
         async with gate, opened.engine.begin() as connection:
+            if write and fenced and self.owner is not None:
+                await check_fence(connection, self.owner)
             yield connection
 
     async def execute(self, prepared: Sequence[Prepared]) -> None:

@@ -21,3 +21,7 @@ class StorageUnavailable(StorageError):
 
 class StorageDataError(StorageError):
     """The store works and refuses these values. The same call will fail again."""
+
+
+class OwnershipLost(StorageError):
+    """Another server owns the store now, so that nothing of this one may be written."""

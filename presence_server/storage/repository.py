@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import sqlalchemy as sa
 import structlog
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..protocol.model import HistoryEntry, PresenceRecord
-from . import reads
+from . import ownership, reads
 from .connections import Connections
 from .diagnose import diagnose
 from .engine import EngineLimits
+from .ownership import Claimant
 from .postgres_statements import PostgresStatements
 from .server_keys import insert_key
 from .sqlite_statements import SqliteStatements
@@ -154,7 +155,52 @@ class Repository:
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(sa.select(1))
 
-        await self._run(work, write=True)
+        await self._run(work, write=True, fenced=False)
+
+    async def claim(
+        self,
+        claimant: Claimant,
+        may_bury: bool,
+        is_dead: Callable[[str, str | None], bool],
+    ) -> int | None:
+        """Own a store in PostgreSQL; everything is written as its owner from then on.
+
+        Args:
+            claimant: this server.
+            may_bury: whether the store of a server whose lease is over may be claimed.
+            is_dead: tells by id and host whether an owner is known to be dead.
+
+        Returns:
+            The epoch; None if another server owns the store.
+        """
+
+        async def work(connection: AsyncConnection) -> int | None:
+            return await ownership.claim(connection, claimant, may_bury=may_bury, is_dead=is_dead)
+
+        epoch = await self._run(work, write=True, fenced=False)
+        if epoch is not None:
+            self.write_as(replace(claimant, epoch=epoch))
+        return epoch
+
+    def write_as(self, owner: Claimant) -> None:
+        """Have every write fail unless ``owner`` owns the store (PostgreSQL only)."""
+        self._connections.owner = owner
+
+    async def renew(self, owner: Claimant) -> bool:
+        """Extend the lease of the owner; False if another server owns the store."""
+
+        async def work(connection: AsyncConnection) -> bool:
+            return await ownership.renew(connection, owner)
+
+        return await self._run(work, write=True, fenced=False)
+
+    async def release(self, owner: Claimant) -> None:
+        """Let another server claim the store at once."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await ownership.release(connection, owner)
+
+        await self._run(work, write=True, fenced=False)
 
     async def aclose(self) -> None:
         """Close every connection of the running event loop. The next call opens new ones."""
@@ -175,9 +221,15 @@ class Repository:
         self.statements += 1
         return count
 
-    async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, write: bool) -> T:
+    async def _run(
+        self,
+        work: Callable[[AsyncConnection], Awaitable[T]],
+        *,
+        write: bool,
+        fenced: bool = True,
+    ) -> T:
         async def in_transaction() -> T:
-            async with self._transaction(write) as connection:
+            async with self._connections.transaction(write=write, fenced=fenced) as connection:
                 return await work(connection)
 
         return await self._bounded(in_transaction())
@@ -191,9 +243,6 @@ class Repository:
                 return await work
         except Exception as error:
             raise diagnose(error, self.url) from error
-
-    def _transaction(self, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
-        return self._connections.transaction(write=write)
 
 
 def _readable(row: sa.RowMapping) -> OpenSession | None:
