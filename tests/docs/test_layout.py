@@ -24,7 +24,10 @@ TOP_LEVEL = {
     "pyproject.toml",
     "tests",
 }
-MAX_LINES = 400
+MAX_LINES = 320
+
+# Files that others wrote or a program made.
+_BUILT = re.compile(r"presence_server/web/static/(?:dist|vendor)/")
 
 # The brackets keep this file from finding itself.
 _MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:[w]ork|[r]oot|(?:[h]ome|[U]sers)/\w+)/")
@@ -74,7 +77,7 @@ def test_no_file_of_the_package_is_too_long(tracked: list[str]) -> None:
     lengths = {
         name: len((text_of(name) or "").splitlines())
         for name in tracked
-        if name.startswith("presence_server/")
+        if name.startswith("presence_server/") and not _BUILT.match(name)
     }
     assert lengths
     assert {name: n for name, n in lengths.items() if n > MAX_LINES} == {}

@@ -1,5 +1,4 @@
-"""Forged tokens and foreign pages on a real process; what each trick is about has its
-unit test in ``tests/transport/sessions/test_tokens.py``. Nothing of a token is ever logged."""
+"""A forged or foreign token joins no board, however it was made."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Whatever people call themselves is in no log; and where an error names somebody all the
-same, the name begins no line of its own and steers no terminal."""
+"""A display name is in no log line. If an error text holds one, it starts no line of its own."""
 
 from __future__ import annotations
 
