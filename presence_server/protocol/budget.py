@@ -84,9 +84,25 @@ class MessageBudget:
         limited_s = self._limited_at - self._limited_since
         return min(max(REST_S, limited_s / 20), MAX_REST_S)
 
-    def retry_after_ms(self) -> int:
-        """After how many milliseconds, rounded up, one message would be accepted."""
-        return int(max(0.0, 1 - self._tokens) / self._rate * 1000) + 1
+    def charge(self, messages: float, now: float) -> bool:
+        """Take the cost of several messages at once.
+
+        Args:
+            messages: how many, at most the burst.
+            now: the time.
+
+        Returns:
+            False, and nothing is taken, if so many are not left.
+        """
+        tokens = min(self._burst, self._tokens + (now - self._updated) * self._rate)
+        self._updated = now
+        is_left = tokens >= messages
+        self._tokens = tokens - messages if is_left else tokens
+        return is_left
+
+    def retry_after_ms(self, messages: float = 1) -> int:
+        """After how many milliseconds, rounded up, so many messages would be accepted."""
+        return int(max(0.0, messages - self._tokens) / self._rate * 1000) + 1
 
     def bad_message(self, now: float) -> bool:
         """Count a message that broke the rules.

@@ -14,6 +14,9 @@ from ..settings import Settings, SettingsError
 
 BACKLOG = 4096
 
+SEND_BUFFER_BYTES = 131_072
+"""What the system holds for one peer that does not read; Linux takes up to twice as much."""
+
 
 _UNKNOWN_HOST = frozenset({socket.EAI_NONAME, socket.EAI_FAMILY})
 """Errors of the resolver that mean a wrong host; its other errors may pass."""
@@ -63,6 +66,8 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
     silence_ms = max(1, round((limits.ping_interval_s + limits.ping_timeout_s) * 1000))
     for sock in sockets:
         sock.setblocking(False)
+        # Accepted sockets inherit this. Else the system may hold megabytes for each peer.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             # Accepted sockets inherit this limit. It ends a connection whose peer reads nothing.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_ms)

@@ -115,6 +115,7 @@ def session_limits(settings: Settings) -> SessionLimits:
             max_message_bytes=limits.max_message_bytes,
             outbox_bytes=limits.outbox_bytes,
             write_timeout_s=limits.write_timeout_s,
+            message_timeout_s=limits.handshake_timeout_s,
             ping_interval_s=limits.ping_interval_s,
             ping_timeout_s=limits.ping_timeout_s,
         ),

@@ -189,7 +189,9 @@ class LimitsSettings(Section):
     )
     ping_interval_s: Duration = Field(20, description="Seconds between pings.")
     ping_timeout_s: Duration = Field(20, description="Seconds to answer a ping.")
-    handshake_timeout_s: Duration = Field(10, description="Seconds to send the request head.")
+    handshake_timeout_s: Duration = Field(
+        10, description="Seconds to send the request head, or a message."
+    )
 
 
 class LoggingSettings(Section):

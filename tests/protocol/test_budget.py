@@ -79,3 +79,13 @@ def test_patience_ends_with_20_bad_messages_within_10_seconds() -> None:
 def test_bad_messages_spread_further_apart_are_borne() -> None:
     budget = MessageBudget(50, 100, 0.0)
     assert not any(budget.bad_message(n * 0.55) for n in range(200))
+
+
+def test_several_messages_are_charged_at_once_or_not_at_all() -> None:
+    budget = MessageBudget(10, 20, 0)
+    assert budget.charge(15, 0)
+    assert not budget.charge(15, 0)
+    assert budget.retry_after_ms(15) == 1001
+    assert [budget.spend(0) for _ in range(6)] == [*[Verdict.ACCEPT] * 5, Verdict.DROP_AND_TELL]
+    assert budget.charge(20, 1000), "no more than the burst is saved up"
+    assert not budget.charge(1, 1000)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from presence_server.server.listening import (
+    SEND_BUFFER_BYTES,
     PortUnavailable,
     address_of,
     bind_sockets,
@@ -110,3 +111,14 @@ async def test_a_machine_without_ipv6_listens_on_all_addresses_of_ipv4(
     monkeypatch.setattr(socket, "socket", Ipv4Only)
     with closing(await open_listeners(settings_of("::"))) as found:
         assert [host for host, _ in found] == ["0.0.0.0"]
+
+
+async def test_the_system_holds_a_bounded_number_of_bytes_for_a_peer_that_does_not_read() -> None:
+    (listener,) = await open_listeners(Settings.of({"server.port": 0}))
+    with listener, socket.create_connection(listener.getsockname()):
+        listener.setblocking(True)
+        accepted, _ = listener.accept()
+        with accepted:
+            held = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    # The system's own first value is smaller, but grows with the connection.
+    assert SEND_BUFFER_BYTES <= held <= 2 * SEND_BUFFER_BYTES

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import msgspec
 import trio
 
-from ...protocol.budget import MessageBudget
 from ...protocol.errors import CloseCode, retry_reason
 from ...rooms.registry import Registry
 from ..wire.connection import Connection
@@ -20,6 +19,7 @@ from .identity import AccessDenied, Authority
 from .link_context import LinkContext
 from .queue_tickets import QueueTickets
 from .room_entry import RoomEntry, RoomEntryLimits
+from .session_budgets import SessionBudgets
 from .session_link import SessionLink
 
 Link = SessionLink | DeniedLink
@@ -31,7 +31,7 @@ class SessionLimits(msgspec.Struct, frozen=True):
     Attributes:
         connection: what one connection may hold and how long it may wait.
         room_entry: what the sessions of all boards may be together.
-        messages_per_s: messages a second that one connection may send.
+        messages_per_s: messages a second that one session may send.
         burst: messages that it may send at once.
     """
 
@@ -70,8 +70,9 @@ class Connections:
         self._limits = limits
         self._metrics = metrics
         self._room_entry = RoomEntry(registry, tickets, limits.room_entry, now_ms)
+        self._budgets = SessionBudgets(limits.messages_per_s, limits.burst)
         self._context = LinkContext(
-            authority, alarms, metrics, now_ms, on_drop=self._room_entry.note_drop
+            authority, alarms, metrics, now_ms, self._budgets, self._room_entry.note_drop
         )
         self._links: dict[int, tuple[Link, Callable[[], None]]] = {}
         self._numbers = itertools.count(1)
@@ -122,14 +123,14 @@ class Connections:
             The link on the new connection, which :meth:`start` starts.
         """
         number = next(self._numbers)
-        limits = self._limits
+        handshake, limits = accepted.handshake, self._limits
         link: Link
         try:
             link = SessionLink(
                 number,
-                accepted.handshake.board_id,
-                self._authority.admit(accepted.handshake),
-                MessageBudget(limits.messages_per_s, limits.burst, trio.current_time()),
+                handshake.board_id,
+                self._authority.admit(handshake),
+                self._budgets.open(handshake.resume, trio.current_time()),
                 address,
                 self._context,
                 self._forget,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from typing_extensions import override
 
+from ...protocol.errors import retry_reason
 from ...protocol.frames import text_frame
 from ...protocol.messages import Error, ErrorPayload, encode
 from ..wire.connection import Connection
@@ -25,15 +26,26 @@ class DeniedLink(Handler):
         on_gone: called once, when the connection is closed.
     """
 
-    __slots__ = ("__weakref__", "_close_code", "_frame", "_on_gone", "connection", "connection_id")
+    __slots__ = (
+        "__weakref__",
+        "_close_code",
+        "_frame",
+        "_on_gone",
+        "_reason",
+        "connection",
+        "connection_id",
+    )
 
     def __init__(
         self, connection_id: int, denied: AccessDenied, on_gone: Callable[[DeniedLink], None]
     ) -> None:
         self.connection_id = connection_id
         # Not the exception: its traceback refers to everything that was made with this link.
-        self._frame = text_frame(encode(Error(ErrorPayload(denied.code, str(denied)))))
+        self._frame = text_frame(
+            encode(Error(ErrorPayload(denied.code, str(denied), denied.retry_after_ms)))
+        )
         self._close_code = denied.close_code
+        self._reason = "" if denied.retry_after_ms is None else retry_reason(denied.retry_after_ms)
         self._on_gone = on_gone
         self.connection: Connection
 
@@ -44,7 +56,7 @@ class DeniedLink(Handler):
     def start(self) -> None:
         """Send the error and close."""
         self.connection.write(self._frame)
-        self.connection.close(self._close_code)
+        self.connection.close(self._close_code, self._reason)
 
     def let_go(self, code: int, reason: str) -> None:
         """Do nothing: the connection is closing already."""

@@ -36,12 +36,21 @@ class AccessDenied(PresenceError):
     Attributes:
         code: the code of the ``error`` event.
         close_code: the code of the close frame.
+        retry_after_ms: when the client may try again; None says nothing about it.
     """
 
-    def __init__(self, code: ErrorCode, close_code: CloseCode, message: str) -> None:
+    def __init__(
+        self,
+        code: ErrorCode,
+        close_code: CloseCode,
+        message: str,
+        *,
+        retry_after_ms: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.close_code = close_code
+        self.retry_after_ms = retry_after_ms
 
 
 class Authority(Protocol):

@@ -8,6 +8,7 @@ import msgspec
 
 from ..wire.ports import ConnectionAlarms, TransportMetrics
 from .identity import Authority
+from .session_budgets import SessionBudgets
 
 
 class LinkContext(msgspec.Struct, frozen=True):
@@ -18,6 +19,7 @@ class LinkContext(msgspec.Struct, frozen=True):
         alarms: rings when a token has ended.
         metrics: the transport's numbers.
         now_ms: the wall clock, in milliseconds since the epoch.
+        budgets: the message budgets of all sessions.
         on_drop: called with a session that outlives its connection, and the address of that
             connection.
     """
@@ -26,4 +28,5 @@ class LinkContext(msgspec.Struct, frozen=True):
     alarms: ConnectionAlarms
     metrics: TransportMetrics
     now_ms: Callable[[], int]
+    budgets: SessionBudgets
     on_drop: Callable[[str, str | None], None]

@@ -130,13 +130,11 @@ class SessionLink(Handler):
         return self._session_id
 
     def bind(self, session_id: str) -> None:
-        """Take the session that the connection has from now on.
-
-        Args:
-            session_id: its id.
-        """
+        """Take the session that the connection has from now on."""
         if self._session_id is None and is_debugging():
             log.debug("session connected", board=self._board_id, session=session_id)
+        self._release_budget()
+        self._context.budgets.keep(session_id, self._budget)
         self._session_id = session_id
 
     def close(self, code: int, reason: str = "") -> None:
@@ -187,8 +185,8 @@ class SessionLink(Handler):
         if verdict is not Verdict.ACCEPT:
             self._refuse(verdict)
             return
-        error = BadMessage(ErrorCode.INVALID_MESSAGE, "binary frames (Yjs) are not supported")
-        self._on_bad_message(error, now)
+        text = "binary frames (Yjs) are not supported"
+        self._on_bad_message(BadMessage(ErrorCode.INVALID_MESSAGE, text), now)
 
     @override
     def on_control(self) -> bool:
@@ -218,6 +216,7 @@ class SessionLink(Handler):
         if self._expiry is not None:
             self._expiry.stop()
             self._expiry = None  # It refers to this link.
+        self._release_budget()
         self._on_gone(self)
         # Nothing writes or closes any more. The garbage collector runs seldom, so no
         # connection may leave a cycle.
@@ -234,11 +233,7 @@ class SessionLink(Handler):
         self.close(CloseCode.UNAUTHORIZED)
 
     def crash(self, error: Exception) -> None:
-        """Close this connection, and no other, after a bug.
-
-        Args:
-            error: the exception.
-        """
+        """Close this connection, and no other, after a bug; ``error`` is logged."""
         self.connection.crash(error)
 
     def _on_message(self, data: bytes, now: float) -> None:
@@ -296,6 +291,10 @@ class SessionLink(Handler):
         log.info("closed for flooding", board=self._board_id, session=self._session_id)
         self._part(Parting.DROPPED)
         self.close(CloseCode.RATE_LIMITED, retry_reason(retry_after_ms))
+
+    def _release_budget(self) -> None:
+        if self._session_id is not None:
+            self._context.budgets.release(self._session_id, self._budget, trio.current_time())
 
     def _send(self, message: ServerMessage) -> None:
         if self._room is not None:

@@ -24,6 +24,8 @@ LINGER_S = 2.0
 """How long input is discarded after the close frame is written."""
 CLOSE_TIMEOUT_S = 4.0
 """How long closing may take in all: then the wire lets go of a peer that does not read."""
+MAX_LAST_BYTES = 65_536
+"""Bytes that a closing connection keeps for its peer. More than that is not read in time."""
 
 
 class Closing(Sender):
@@ -66,7 +68,7 @@ class Closing(Sender):
         # If the peer's close frame came in the same read, its answer is under way already.
         if self._protocol.state is State.OPEN and not self.is_broken:
             self._protocol.send_close(code, reason)
-        self._write_protocol_output()
+        self._write_last_output()
         self._start_closing()
 
     def fail(self, code: CloseCode) -> None:
@@ -76,7 +78,7 @@ class Closing(Sender):
             code: the close code.
         """
         self._protocol.fail(code)
-        self._write_protocol_output()
+        self._write_last_output()
         self._start_closing()
         self._tell_end(None)
 
@@ -98,8 +100,10 @@ class Closing(Sender):
         if self.stage is not Stage.OPEN:
             return
         protocol = self._protocol
-        self._write_protocol_output()
-        if protocol.state is not State.OPEN:
+        if protocol.state is State.OPEN:
+            self._write_protocol_output()
+        else:
+            self._write_last_output()
             received = protocol.close_rcvd
             # Before a broken wire is let go, which would make a drop of a clean leave.
             self._tell_end(None if received is None or protocol.parser_exc else received.code)
@@ -126,10 +130,13 @@ class Closing(Sender):
             error = error.__cause__ or error.__context__
 
     def _start_closing(self) -> None:
-        """Leave OPEN: nothing more is read, nothing is written after what waits."""
+        """Leave OPEN: nothing more is read, nothing is written after what waits.
+
+        A peer with a long frame under way does not read, so the wire lets go of it at once.
+        """
         if self.stage is not Stage.OPEN:
             return
-        if self.is_broken:
+        if self.is_broken or self.outbox_bytes > MAX_LAST_BYTES:
             self._let_go()
             return
         self.stage = Stage.CLOSING
@@ -165,6 +172,12 @@ class Closing(Sender):
             outbox.append(data)
         self._start_closing()
         self._alarms.arm(self, ConnectionAlarm.SLOW, trio.current_time())
+
+    def _write_last_output(self) -> None:
+        """Write a close frame. Of a long outbox only the frame under way is kept before it."""
+        if self._outbox is not None and self._outbox.size > MAX_LAST_BYTES:
+            self._outbox.cut()
+        self._write_protocol_output()
 
     def _write_protocol_output(self) -> None:
         for data in self._protocol.data_to_send():

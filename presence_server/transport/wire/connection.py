@@ -10,6 +10,7 @@ import trio
 from typing_extensions import override
 from websockets.server import ServerProtocol
 
+from ...protocol.errors import CloseCode
 from ...protocol.frames import PING_FRAME
 from .closing import Closing
 from .limits import ConnectionLimits
@@ -72,6 +73,14 @@ class Connection(Closing):
         self._pinging.answered()
         self._alarms.arm(self, ConnectionAlarm.KEEPALIVE, self._pinging.look_at)
 
+    def on_partial_message(self, since: float) -> None:
+        """A part of a message came, and the rest must come in time.
+
+        Args:
+            since: when the part came, in scheduling seconds.
+        """
+        self._alarms.arm(self, ConnectionAlarm.MESSAGE, since + self._limits.message_timeout_s)
+
     @override
     def on_gone(self) -> None:
         super().on_gone()
@@ -91,6 +100,18 @@ class Connection(Closing):
                 self._wire.want_read(True)
             case ConnectionAlarm.CLOSE:
                 self._let_go()
+            case ConnectionAlarm.MESSAGE:
+                self._check_message(now)
+
+    def _check_message(self, now: float) -> None:
+        """Close with 4508 if a message has been incomplete for too long."""
+        since = self._receiver.partial_since
+        if since is None or self.stage is not _OPEN:
+            return
+        if now >= since + self._limits.message_timeout_s:
+            self.fail(CloseCode.SLOW_CONSUMER)
+        else:
+            self.on_partial_message(since)
 
     def _keep_alive(self, now: float) -> None:
         if self.stage is not _OPEN:

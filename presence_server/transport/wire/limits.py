@@ -12,6 +12,7 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
         max_message_bytes: the largest frame, and the largest message in fragments.
         outbox_bytes: bytes that may wait for the peer to read.
         write_timeout_s: seconds in which the peer must read some of what waits.
+        message_timeout_s: seconds in which a whole message must come after its first byte.
         ping_interval_s: seconds between two pings.
         ping_timeout_s: seconds in which the peer must answer a ping.
     """
@@ -19,5 +20,6 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
     max_message_bytes: int
     outbox_bytes: int
     write_timeout_s: float
+    message_timeout_s: float
     ping_interval_s: float
     ping_timeout_s: float

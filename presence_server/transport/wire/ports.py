@@ -117,6 +117,7 @@ class ConnectionAlarm(enum.IntEnum):
     HANDSHAKE = enum.auto()
     READ = enum.auto()
     TOKEN = enum.auto()
+    MESSAGE = enum.auto()
 
 
 class ConnectionAlarms(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import trio
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
@@ -47,6 +48,9 @@ class ReceivingConnection(Protocol):
     def on_pong(self) -> None:
         """A pong came."""
 
+    def on_partial_message(self, since: float) -> None:
+        """A part of a message came, at ``since`` in scheduling seconds."""
+
 
 class Receiver:
     """Reads the bytes of one peer.
@@ -66,6 +70,7 @@ class Receiver:
         "_owed",
         "_protocol",
         "is_resting",
+        "partial_since",
     )
 
     def __init__(
@@ -80,6 +85,8 @@ class Receiver:
         """How many bytes of a frame that the library reads have not come yet."""
         self._fragments: bytearray | None = None
         self._fragments_opcode = Opcode.TEXT
+        self.partial_since: float | None = None
+        """When the first byte of a message or frame came that is not complete; None without one."""
         self.is_resting = False
         """The peer sent more than it may: what was read already is skipped."""
 
@@ -92,6 +99,14 @@ class Receiver:
         if is_one_short_text(data) and self._fragments is None and not (self._owed or self._head):
             self._handler.on_text(unmask(data[6:], data[2:6]))
             return
+        self._read(data)
+        if self._fragments is None and not (self._owed or self._head):
+            self.partial_since = None
+        elif self.partial_since is None:
+            self.partial_since = trio.current_time()
+            self._connection.on_partial_message(self.partial_since)
+
+    def _read(self, data: bytes) -> None:
         if self._head:
             data, self._head = self._head + data, b""
         position, size = min(self._owed, len(data)), len(data)
@@ -119,6 +134,7 @@ class Receiver:
         size = len(data)
         is_short = start - position == SHORT_HEADER and end <= size
         if is_short and first == FINAL_TEXT and self._fragments is None:
+            self.partial_since = None
             self._handler.on_text(unmask(data[start:end], data[start - 4 : start]))
         elif is_short and first == PING:
             # Read here, since the library would answer any number of them.
@@ -165,6 +181,7 @@ class Receiver:
             self._handler.on_control()
 
     def _on_message(self, opcode: Opcode, data: bytes) -> None:
+        self.partial_since = None
         if opcode is Opcode.TEXT:
             self._handler.on_text(data)
         else:

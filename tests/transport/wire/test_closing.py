@@ -11,6 +11,7 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.protocol.errors import CloseCode
+from presence_server.rooms.batch import Batch
 from presence_server.transport.wire.closing import CLOSE_TIMEOUT_S, LINGER_S
 from presence_server.transport.wire.deadlines import Deadlines
 from tests.transport.fake_wire import ConnectionUnderTest
@@ -168,3 +169,97 @@ async def test_a_json_reason_of_the_longest_kind_fits_a_close_frame() -> None:
     held.connection.close(CloseCode.SERVER_RESTART, reason)
     seen, _ = split_frames(bytes(held.wire.sent))
     assert json.loads(seen[0].close.reason)["retry_after_ms"] == 31_622_400_000
+
+
+LONG_FRAME = b"\x81\x7f" + (300_000).to_bytes(8, "big") + bytes(300_000)
+"""A broadcast that takes the system some time to send."""
+MEDIUM_FRAME = b"\x81\x7e" + (10_000).to_bytes(2, "big") + bytes(10_000)
+
+
+class TestAnOutboxThatIsLong:
+    """The peer does not read. What waits for it must not stay in memory after the close."""
+
+    async def test_is_cut_to_the_frame_under_way_by_a_close(self) -> None:
+        held = ConnectionUnderTest()
+        held.wire.room = 4000
+        for _ in range(30):
+            held.connection.write(MEDIUM_FRAME)
+        held.connection.close(CloseCode.RESUMED_ELSEWHERE)
+        assert held.connection.outbox_bytes < len(MEDIUM_FRAME)
+        held.wire.make_room(None)
+        assert [seen.opcode for seen in held.frames()] == [Opcode.TEXT, Opcode.CLOSE]
+        assert held.wire.shut
+
+    async def test_is_dropped_with_its_peer_if_the_frame_under_way_is_long(self) -> None:
+        held = ConnectionUnderTest()
+        held.wire.room = 4000
+        held.connection.write(LONG_FRAME)
+        held.connection.close(CloseCode.RESUMED_ELSEWHERE)
+        assert held.wire.aborted
+        assert held.connection.outbox_bytes == 0
+
+    async def test_is_cut_when_the_peer_closes_and_reads_nothing(self) -> None:
+        held = ConnectionUnderTest()
+        held.wire.room = 4000
+        for _ in range(30):
+            held.connection.write(MEDIUM_FRAME)
+        held.connection.receive(close(1000))
+        assert held.handler.heard == ["end 1000"]
+        assert held.connection.outbox_bytes < len(MEDIUM_FRAME)
+
+    async def test_that_is_short_is_written_before_the_close_frame(self) -> None:
+        held = ConnectionUnderTest()
+        held.wire.room = 10
+        held.connection.write(CHEER * 3)
+        held.connection.close(CloseCode.KICKED)
+        held.wire.make_room(None)
+        assert [seen.opcode for seen in held.frames()] == [*[Opcode.TEXT] * 3, Opcode.CLOSE]
+
+
+class TestAMessageThatNeverEnds:
+    """Fragments of it, kept alive by pongs, must not stay in memory for good."""
+
+    @pytest.mark.parametrize(
+        ("first", "more"),
+        [
+            (text("a", fin=False), frame(Opcode.CONT, b"b", fin=False)),
+            (text("a", fin=False), frame(Opcode.PONG)),
+            (text("x" * 300)[:100], text("x" * 300)[100:101]),
+            (text("a")[:1], b""),
+        ],
+    )
+    async def test_is_a_drop_in_time_whatever_comes_between(
+        self, autojump_clock: trio.testing.MockClock, first: bytes, more: bytes
+    ) -> None:
+        async with trio.open_nursery() as nursery:
+            deadlines = Deadlines(Batch())
+            nursery.start_soon(deadlines.run)
+            held = ConnectionUnderTest(deadlines, message_timeout_s=10)
+            held.connection.receive(first)
+            for _ in range(9):
+                await trio.sleep(1)
+                if more and not held.handler.is_ended():
+                    held.connection.receive(more)
+                    more = more if more[0] in (0x00, 0x8A) else b""
+            assert not held.handler.is_ended()
+            await trio.sleep(1.1)
+            assert held.handler.is_ended()
+            assert held.last_close() == CloseCode.SLOW_CONSUMER
+            nursery.cancel_scope.cancel()
+
+    async def test_has_a_new_deadline_with_each_message(
+        self, autojump_clock: trio.testing.MockClock
+    ) -> None:
+        async with trio.open_nursery() as nursery:
+            deadlines = Deadlines(Batch())
+            nursery.start_soon(deadlines.run)
+            held = ConnectionUnderTest(deadlines, message_timeout_s=10, ping_interval_s=99)
+            for _ in range(4):
+                held.connection.receive(text("a", fin=False))
+                await trio.sleep(6)
+                # The next one begins in the same bytes.
+                held.connection.receive(frame(Opcode.CONT, b"b") + text("cut")[:3])
+                await trio.sleep(6)
+                held.connection.receive(text("cut")[3:])
+            assert held.handler.heard == [b"ab", b"cut"] * 4
+            nursery.cancel_scope.cancel()
