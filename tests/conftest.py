@@ -24,6 +24,7 @@ asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())
 _NEEDS = {
     "browser": ("Chromium", programs.chromium),
     "postgres": ("PostgreSQL", programs.postgres),
+    "pgbouncer": ("PgBouncer", programs.pgbouncer),
     "redis": ("redis-server", programs.redis_server),
     "caddy": ("Caddy", programs.caddy),
     "nginx": ("nginx", programs.nginx),

@@ -25,6 +25,12 @@ def postgres(program: str = "postgres") -> Path | None:
     return Path(found) if found else None
 
 
+def pgbouncer() -> Path | None:
+    """PgBouncer; Debian keeps it where the PATH of many users does not lead."""
+    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    return Path(found) if found else None
+
+
 def redis_server() -> Path | None:
     """redis-server, if there is one."""
     found = shutil.which("redis-server")

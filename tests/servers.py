@@ -26,6 +26,8 @@ from typing import NoReturn, TypeVar
 import asyncpg
 import pytest
 
+from tests import programs
+
 T = TypeVar("T")
 
 _START_S = 30.0
@@ -172,6 +174,45 @@ class PostgresServer(Process):
         return run_asyncio(run())
 
 
+class PgBouncer(Process):
+    """PgBouncer before a PostgreSQL server, with its default settings but for the pool mode.
+
+    Args:
+        postgres: the server that it leads to.
+        pool_mode: ``session`` or ``transaction``.
+        folder: of its configuration and log.
+        user: who runs it; None is the user of this process.
+    """
+
+    def __init__(
+        self, binary: Path, postgres: PostgresServer, pool_mode: str, folder: Path, user: str | None
+    ) -> None:
+        super().__init__("pgbouncer", folder, user)
+        self.port = free_port()
+        self._binary = binary
+        self._postgres = postgres
+        (folder / "pgbouncer.ini").write_text(
+            "[databases]\n"
+            f"* = host=127.0.0.1 port={postgres.port} user=postgres\n"
+            "[pgbouncer]\n"
+            f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\n"
+            f"auth_type = any\npool_mode = {pool_mode}\nunix_socket_dir =\n"
+        )
+
+    def command(self) -> Sequence[str | Path]:
+        return [self._binary, self.folder / "pgbouncer.ini"]
+
+    def is_ready(self) -> bool:
+        try:
+            self._postgres.execute("SELECT 1", self.url("postgres"))
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            return False
+        return True
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+
 class RedisServer(Process):
     def __init__(self, binary: Path, folder: Path) -> None:
         super().__init__("redis-server", folder, None)
@@ -228,18 +269,35 @@ def start_postgres(*, fsync: bool = False) -> PostgresServer:
     binaries = _postgres_binaries()
     if binaries is None:
         _missing("PostgreSQL", "postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="presence-postgres-"))
-    user = None
-    if os.geteuid() == 0:
-        # Postgres refuses to run as root.
-        user = next((name for name in ("postgres", "nobody") if _has_user(name)), None)
-        if user is not None:
-            shutil.chown(folder, user)
+    folder, user = _folder_of_no_root("presence-postgres-")
     server = PostgresServer(binaries, folder, user)
     server.fsync = fsync
     atexit.register(server.remove)
     server.start()
     return server
+
+
+def start_pgbouncer(postgres: PostgresServer, pool_mode: str) -> PgBouncer:
+    """A PgBouncer of the caller's own: ``remove()`` it afterwards."""
+    binary = programs.pgbouncer()
+    if binary is None:
+        _missing("PgBouncer", "pgbouncer")
+    folder, user = _folder_of_no_root("presence-pgbouncer-")
+    server = PgBouncer(binary, postgres, pool_mode, folder, user)
+    atexit.register(server.remove)
+    server.start()
+    return server
+
+
+def _folder_of_no_root(prefix: str) -> tuple[Path, str | None]:
+    """A temporary folder, and the user it belongs to: PostgreSQL refuses to run as root."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    user = None
+    if os.geteuid() == 0:
+        user = next((name for name in ("postgres", "nobody") if _has_user(name)), None)
+        if user is not None:
+            shutil.chown(folder, user)
+    return folder, user
 
 
 def start_redis(*extra: str) -> RedisServer:

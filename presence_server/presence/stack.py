@@ -10,8 +10,8 @@ from ..cache.memory import MemoryCache
 from ..cache.redis import RedisCache
 from ..protocol.errors import PresenceError
 from ..storage import migrate
-from ..storage.engine import EngineLimits
 from ..storage.errors import StorageError, StorageUnavailable
+from ..storage.limits import EngineLimits
 from ..storage.repository import Repository
 from ..storage.url import parse_url
 from .bounded_calls import BoundedCalls

@@ -10,7 +10,8 @@ from weakref import WeakSet
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .engine import EngineLimits, open_engine
+from .engine import open_engine
+from .limits import EngineLimits
 from .ownership import Claimant, check_fence
 from .sqlite_writer import SqliteWriter
 from .statements import Prepared

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Protocol
 
-import asyncpg
 import sqlalchemy as sa
-from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from .limits import EngineLimits
+from .postgres_connect import SQLALCHEMY_ARGUMENTS, postgres_creator
 from .tables import SCHEMA
 from .url import Dialect, StoreUrl
 
@@ -19,20 +18,6 @@ logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 _NO_SCHEMA = {"schema_translate_map": {SCHEMA: None}}
-
-
-class EngineLimits(Struct, frozen=True):
-    """How long the store may take, and how many connections it gets. Durations in seconds."""
-
-    connect_s: float = 3.0
-    operation_s: float = 4.0
-    """A call that takes longer fails, and its connection is closed."""
-    busy_s: float = 2.0
-    """How long SQLite waits for the write lock of another connection."""
-    synchronous: str = "NORMAL"
-    """SQLite: ``NORMAL`` or ``FULL``. docs/schema.md says what each of them may lose."""
-    connections: int = 3
-    """One connection writes, the others read."""
 
 
 class _Cursor(Protocol):
@@ -51,35 +36,13 @@ def open_engine(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=postgres_creator(url, limits),
+        connect_args=SQLALCHEMY_ARGUMENTS,
         hide_parameters=True,
         pool_size=limits.connections,
         max_overflow=0,
         pool_timeout=limits.operation_s,
         pool_reset_on_return="rollback",
     )
-
-
-def postgres_creator(url: StoreUrl, limits: EngineLimits) -> Callable[..., object]:
-    """Make the function that connects to PostgreSQL.
-
-    asyncpg reads the URL itself, so that it may hold what libpq knows (sslmode, lists of hosts).
-    """
-
-    async def connect() -> asyncpg.Connection[asyncpg.Record]:
-        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-            url.dsn,
-            timeout=limits.connect_s,
-            command_timeout=limits.operation_s,
-            server_settings={
-                "application_name": "presence-server",
-                # When the network cuts PostgreSQL off from us, our row locks end soon.
-                "statement_timeout": _ms(limits.operation_s * 2),
-                "idle_in_transaction_session_timeout": _ms(limits.operation_s * 2),
-            },
-        )
-        return connection
-
-    return connect
 
 
 def _open_sqlite(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:

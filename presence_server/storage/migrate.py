@@ -25,8 +25,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from .diagnose import diagnose
-from .engine import EngineLimits, postgres_creator, sqlite_pragmas
+from .engine import sqlite_pragmas
 from .errors import StorageError
+from .limits import EngineLimits
+from .postgres_connect import SQLALCHEMY_ARGUMENTS, postgres_creator
 from .tables import SCHEMA
 from .url import Dialect, StoreUrl, parse_url
 
@@ -174,6 +176,7 @@ async def _run_postgres(store: StoreUrl, work: Callable[[Connection], T]) -> T:
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=postgres_creator(store, _LIMITS),
+        connect_args=SQLALCHEMY_ARGUMENTS,
         poolclass=sa.NullPool,
     )
     async with engine.begin() as connection:

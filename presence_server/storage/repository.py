@@ -20,7 +20,7 @@ from ..protocol.model import HistoryEntry, PresenceRecord
 from . import ownership, reads
 from .connections import Connections
 from .diagnose import diagnose
-from .engine import EngineLimits
+from .limits import EngineLimits
 from .ownership import Claimant
 from .postgres_statements import PostgresStatements
 from .server_keys import insert_key

@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from .engine import EngineLimits, open_sync_sqlite
+from .engine import open_sync_sqlite
+from .limits import EngineLimits
 from .statements import Prepared
 from .url import StoreUrl
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from presence_server.presence import PresenceStack, Timing, open_presence
 from presence_server.settings import Settings
-from presence_server.storage.engine import EngineLimits
+from presence_server.storage.limits import EngineLimits
 
 
 def open_stack(
