@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections import deque
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from ..client import PresenceClient, PresenceClosed, connect
 from ..client.address import parse_address
 from ..protocol.messages import PresenceCursors
 from ..settings import is_loopback
+from .interruption import run_until_signal
 from .options import config_option
 from .watch import local_url
 
@@ -122,22 +124,28 @@ def load(
             f"{address.host} is not this machine; add --allow-remote if it is yours to load"
         )
     plan = Plan(where, users, boards, seconds, rate, board, secrets.token_hex(3))
-    tally = trio.run(generate, plan)
-    click.echo(summary(plan, tally))
-    return 0 if tally.joined else 1
-
-
-async def generate(plan: Plan) -> Tally:
-    """Run a plan, and return its results."""
     tally = Tally()
+    status = run_until_signal(partial(generate, plan, tally))
+    click.echo(summary(plan, tally))
+    return status or (0 if tally.joined else 1)
+
+
+async def generate(plan: Plan, tally: Tally) -> None:
+    """Run a plan; a cancelled run has counted what it did so far.
+
+    Args:
+        plan: The plan.
+        tally: Counts what happens.
+    """
     walks: dict[str, Walk] = {}
     entrance = trio.CapacityLimiter(CONNECTING_AT_ONCE)
     start = trio.current_time()
-    async with trio.open_nursery() as nursery:
-        for number in range(plan.users):
-            nursery.start_soon(_user, plan, number, tally, walks, entrance)
-    tally.seconds = trio.current_time() - start
-    return tally
+    try:
+        async with trio.open_nursery() as nursery:
+            for number in range(plan.users):
+                nursery.start_soon(_user, plan, number, tally, walks, entrance)
+    finally:
+        tally.seconds = trio.current_time() - start
 
 
 async def _user(
@@ -169,12 +177,21 @@ async def _user(
                         nursery.start_soon(_move, plan, client, tally, walks[user_id])
                     # One user on each board measures; more would themselves load the machine.
                     await _listen(client, tally, walks if number < plan.boards else {})
-    except PresenceClosed as closed:
+                    nursery.cancel_scope.cancel()
+    except* PresenceClosed as group:
+        # Listening and moving may both have met the end of the session: that is one failure.
+        reason = _first_reason(group)
         tally.failed += 1
-        tally.failures[closed.reason] = tally.failures.get(closed.reason, 0) + 1
+        tally.failures[reason] = tally.failures.get(reason, 0) + 1
     finally:
         if not inside:
             entrance.release_on_behalf_of(number)
+
+
+def _first_reason(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
 
 
 async def _listen(client: PresenceClient, tally: Tally, walks: dict[str, Walk]) -> None:

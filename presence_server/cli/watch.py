@@ -12,7 +12,9 @@ import trio
 
 from ..client import PresenceClient, connect
 from ..settings import load_server_settings
+from ..waiting import Doorbell
 from . import picture
+from .interruption import run_until_signal
 from .options import config_option
 
 REDRAW_S = 0.1
@@ -34,16 +36,31 @@ def watch(
     token: str | None,
     token_file: Path | None,
     config_path: Path | None,
-) -> None:
+) -> int:
     """Show who is on BOARD, live: a list on a terminal, else a line for each event.
 
     The watcher is a user of the board: it takes a seat, and others see it.
     """
-    if token_file is not None:
-        token = token_file.read_text(encoding="utf-8").strip()
     where = server or local_url(config_path)
     who = user or f"watch-{secrets.token_hex(4)}"
-    trio.run(_watch, where, board, who, name, token, sys.stdout)
+
+    async def read_token() -> str:
+        assert token_file is not None
+        return (await trio.Path(token_file).read_text(encoding="utf-8")).strip()
+
+    async def follow_board() -> None:
+        async with connect(
+            where,
+            board,
+            user_id=who,
+            display_name=name,
+            token=token,
+            # Read again for each connection: whoever mints tokens may have replaced it.
+            get_token=read_token if token_file else None,
+        ) as client:
+            await follow(client, sys.stdout)
+
+    return run_until_signal(follow_board)
 
 
 def local_url(config_path: Path | None) -> str:
@@ -56,13 +73,6 @@ def local_url(config_path: Path | None) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
-async def _watch(
-    server: str, board: str, user: str, name: str, token: str | None, out: TextIO
-) -> None:
-    async with connect(server, board, user_id=user, display_name=name, token=token) as client:
-        await follow(client, out)
-
-
 async def follow(client: PresenceClient, out: TextIO) -> None:
     """Write a client's board to ``out`` until the client is closed."""
     if not out.isatty():
@@ -73,19 +83,17 @@ async def follow(client: PresenceClient, out: TextIO) -> None:
                 out.flush()
         return
     async with trio.open_nursery() as nursery:
-        changed = trio.Event()
+        changed = Doorbell()
 
         async def redraw() -> None:
-            nonlocal changed
             while True:
                 out.write(picture.CLEAR + picture.screen(client))
                 out.flush()
                 await changed.wait()
-                changed = trio.Event()
                 # Otherwise a busy board would redraw the terminal without a pause.
                 await trio.sleep(REDRAW_S)
 
         nursery.start_soon(redraw)
         async for _ in client:
-            changed.set()
+            changed.ring()
         nursery.cancel_scope.cancel()
