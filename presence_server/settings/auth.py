@@ -11,6 +11,9 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from .token_keys import Algorithm, TokenKey, read_key, read_public_key, read_secret
 from .values import Section
 
+MIN_ADMIN_TOKEN = 16
+"""Characters that ``auth.admin_token`` must have, so that it cannot be guessed."""
+
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]+")
 
 
@@ -38,7 +41,8 @@ class AuthSettings(Section):
         (), description='Origins beside this host that browsers may connect from; "*" allows all.'
     )
     admin_token: SecretStr | None = Field(
-        None, description="Bearer token of the admin routes; without it they answer 404."
+        None,
+        description="Bearer token of the admin routes (16 characters or more); else they are 404.",
     )
     allow_anonymous: bool = Field(
         False, description='Allow auth.mode = "none" on an address that others can reach.'
@@ -46,11 +50,13 @@ class AuthSettings(Section):
 
     @field_validator("admin_token")
     @classmethod
-    def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
+    def _admin_token(cls, value: SecretStr | None) -> SecretStr | None:
         text = None if value is None else value.get_secret_value()
-        if text is not None and not text.strip():
+        if text is not None and not text:
             raise ValueError("must not be empty")  # An empty one would open the routes.
-        if text is not None and (text != text.strip() or not _HEADER_TEXT.fullmatch(text)):
+        if text is not None and len(text) < MIN_ADMIN_TOKEN:
+            raise ValueError(f"must have at least {MIN_ADMIN_TOKEN} characters")
+        if text is not None and not _HEADER_TEXT.fullmatch(text):
             raise ValueError("must be of visible ASCII characters: it is sent in a header")
         return value
 

@@ -106,13 +106,14 @@ def read_toml(path: Path) -> Layer:
 def read_environment(environ: Mapping[str, str], kinds: Mapping[str, Kind]) -> Layer:
     """Read the layer of the environment.
 
-    An empty variable counts as not set: compose files and shells produce one for a value that
-    they do not have.
+    An empty or blank variable counts as not set: compose files and shells produce one for a
+    value that they do not have.
     """
     layer = Layer({})
     flat: dict[str, object] = {}
     for name, text in sorted(environ.items(), key=_by_rank):
         key = _setting_of(name, text)
+        text = text.strip()
         if key is None or not text:
             continue
         from_file = key.endswith("_file") and key.removesuffix("_file") in FROM_FILES
@@ -122,7 +123,7 @@ def read_environment(environ: Mapping[str, str], kinds: Mapping[str, Kind]) -> L
             continue
         if from_file:
             try:
-                text = Path(text).read_text(encoding="utf-8").strip("\r\n")
+                text = Path(text).read_text(encoding="utf-8-sig").strip()
             except (OSError, UnicodeDecodeError) as error:
                 layer.problems.append(f"{key}: cannot read the file named by {name}: {error}")
                 continue

@@ -87,6 +87,8 @@ def read_public_key(text: str) -> TokenKey:
         load_pem_public_key,
     )
 
+    # A key in one line has its line ends as a backslash and an n.
+    text = text.replace("\\r\\n", "\n").replace("\\n", "\n")
     if "PRIVATE KEY-----" in text:
         raise ValueError("this is a private key; the server needs the public one only")
     try:

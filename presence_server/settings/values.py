@@ -12,6 +12,8 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SecretStr,
+    model_validator,
 )
 
 YEAR_S = 366 * 86400.0
@@ -42,6 +44,9 @@ def url_of(*schemes: str) -> AfterValidator:
     """A validator that accepts URLs of these schemes; ``postgresql+driver`` counts, too."""
 
     def check(url: str) -> str:
+        # Readers of URLs drop some of these silently, and break at others.
+        if any(ord(character) < 0x20 or ord(character) == 0x7F for character in url):
+            raise ValueError("must hold no control characters")
         try:
             parts = urlsplit(url)
             scheme, _ = parts.scheme.partition("+")[0], parts.port
@@ -59,6 +64,22 @@ DatabaseUrl = Annotated[str, url_of("sqlite", "postgresql", "postgres")]
 RedisUrl = Annotated[str, url_of("redis", "rediss", "unix")]
 
 
+def stripped(value: object) -> object:
+    """A value without the white space around its texts, those in lists and tables included."""
+    match value:
+        case str():
+            # Editors of some systems begin a file with a byte order mark.
+            return value.strip().removeprefix("\ufeff").strip()
+        case dict():
+            return {name: stripped(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return type(value)(stripped(inner) for inner in value)
+        case SecretStr():
+            return SecretStr(str(stripped(value.get_secret_value())))
+        case _:
+            return value
+
+
 class Section(BaseModel):
     """One table of the TOML file; it refuses unknown keys and infinite numbers."""
 
@@ -69,3 +90,9 @@ class Section(BaseModel):
         hide_input_in_errors=True,
         validate_default=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_white_space(cls, values: object) -> object:
+        """Strip every text, whatever source it comes from: no value begins or ends with blanks."""
+        return stripped(values)

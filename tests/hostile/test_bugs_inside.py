@@ -29,7 +29,7 @@ from presence_server.transport.wire.connection import Connection
 from presence_server.transport.wire.ports import ConnectionAlarm
 from presence_server.transport.wire.pump import Pump
 from tests.hostile.kit import undisturbed
-from tests.server.kit import PATIENCE_S, Client, Visitors, running_server, visiting
+from tests.server.kit import ADMIN_TOKEN, PATIENCE_S, Client, Visitors, running_server, visiting
 from tests.server.raw import ask, plain, talk
 
 pytestmark = pytest.mark.e2e
@@ -81,7 +81,7 @@ async def server_with_victim(
     with structlog.testing.capture_logs() as log:
         async with (
             running_server(
-                folder, auth__admin_token="admin", limits__ping_interval_s=ping_interval_s
+                folder, auth__admin_token=ADMIN_TOKEN, limits__ping_interval_s=ping_interval_s
             ) as address,
             undisturbed(address, count=10),
             visiting(address) as visitors,
@@ -282,5 +282,7 @@ def said_injected(log: list[Entry]) -> list[Entry]:
 
 
 async def history(address: ListeningAddress) -> bytes:
-    request = plain("GET /api/boards/victim/history HTTP/1.1", "Authorization: Bearer admin")
+    request = plain(
+        "GET /api/boards/victim/history HTTP/1.1", f"Authorization: Bearer {ADMIN_TOKEN}"
+    )
     return (await ask(address, request)).body

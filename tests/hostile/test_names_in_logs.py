@@ -15,7 +15,7 @@ from websockets.frames import Opcode
 from presence_server.core.room import Room
 from presence_server.server import ListeningAddress
 from tests.hostile.logs import Style, logged
-from tests.server.kit import PATIENCE_S, running_server
+from tests.server.kit import ADMIN_TOKEN, PATIENCE_S, running_server
 from tests.server.raw import ask, plain, talk
 from tests.transport.frames import close, frame, text, upgrade_request
 from tests.transport.gateway_kit import RawClient
@@ -63,7 +63,9 @@ async def say_it_everywhere(address: ListeningAddress) -> None:
         )
         await client.answers()
         kick = f"DELETE /api/boards/demo/users/{quote(NAME[:100], safe='')} HTTP/1.1"
-        assert (await ask(address, plain(kick, "Authorization: Bearer admin"))).status == 200
+        assert (
+            await ask(address, plain(kick, f"Authorization: Bearer {ADMIN_TOKEN}"))
+        ).status == 200
         assert await client.end() == 4410
     leaver = await hostile(address)
     async with leaver.stream:
@@ -86,7 +88,7 @@ async def say_it_everywhere(address: ListeningAddress) -> None:
 @styles
 async def test_nothing_of_what_clients_say_is_logged(style: Style, tmp_path: Path) -> None:
     with logged(style) as log, trio.fail_after(2 * PATIENCE_S):
-        async with running_server(tmp_path, auth__admin_token="admin") as address:
+        async with running_server(tmp_path, auth__admin_token=ADMIN_TOKEN) as address:
             await say_it_everywhere(address)
     assert log.getvalue().count("session connected") == 2, "the level is debug"
     assert MARK not in log.getvalue()

@@ -19,6 +19,7 @@ from presence_server.server import ListeningAddress
 from presence_server.settings import Settings
 
 PATIENCE_S = 20.0
+ADMIN_TOKEN = "a token of some length"
 """A bound on every wait, far above what a healthy server needs: a hang fails, slowness not."""
 
 Event = dict[str, object]

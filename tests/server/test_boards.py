@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from presence_server.server import ListeningAddress
-from tests.server.kit import Client, running_server, visiting
+from tests.server.kit import ADMIN_TOKEN, Client, running_server, visiting
 
 pytestmark = pytest.mark.e2e
 
@@ -195,15 +195,15 @@ async def test_the_board_is_readable_over_http(tmp_path: Path) -> None:
 
 async def test_an_administrator_removes_a_user(tmp_path: Path) -> None:
     async with (
-        running_server(tmp_path, auth__admin_token="secret") as address,
+        running_server(tmp_path, auth__admin_token=ADMIN_TOKEN) as address,
         visiting(address) as visitors,
     ):
         watcher, target = await visitors.join("ada"), await visitors.join("bob")
         await watcher.next_of("user:joined")
-        await get(address, "/api/boards/demo/users/bob", method="DELETE", token="secret")
+        await get(address, "/api/boards/demo/users/bob", method="DELETE", token=ADMIN_TOKEN)
         assert (await target.close_code())[0] == 4410
         assert (await watcher.next())["reason"] == "kicked"
-        body = await trio.to_thread.run_sync(fetch, address, "GET", "/api/boards", "secret")
+        body = await trio.to_thread.run_sync(fetch, address, "GET", "/api/boards", ADMIN_TOKEN)
         assert json.loads(body) == [
             {"board_id": "demo", "count": 1, "connected": 1, "queue_length": 0}
         ]

@@ -185,7 +185,7 @@ class TestSecrets:
                 "database.url": "postgresql://u:hunter2@h/d",
                 "redis.url": "redis://:hunter2@h",
                 "auth.jwt_secret": SECRET,
-                "auth.admin_token": "hunter2",
+                "auth.admin_token": "hunter2hunter2hunter2",
             }
         )
         assert "hunter2" not in repr(settings)
@@ -210,13 +210,15 @@ class TestSecrets:
         assert problems({f"{name}_FILE": str(empty)}) == [
             f"auth.admin_token: must not be empty (from {name}_FILE)"
         ]
-        assert problems({name: " "}) == [f"auth.admin_token: must not be empty (from {name})"]
         toml = write(tmp_path / "c.toml", '[auth]\nadmin_token = ""')
         (problem,) = problems(toml=toml)
         assert problem.startswith("auth.admin_token: must not be empty")
-        assert load_settings(environ={name: ""}).auth.admin_token is None
+        for blank in ("", " "):
+            assert load_settings(environ={name: blank}).auth.admin_token is None
 
-    @pytest.mark.parametrize("token", [" padded ", "pässword", "two\nlines", "\ttab"])
+    @pytest.mark.parametrize(
+        "token", ["pässword" * 2, "two lines,\nof a token", "a\ttab in it, long"]
+    )
     def test_of_the_admin_routes_can_be_sent_in_a_header(self, token: str) -> None:
         (problem,) = problems({"PRESENCE_AUTH__ADMIN_TOKEN": token})
         assert problem.startswith("auth.admin_token: must be of visible ASCII characters")
@@ -228,6 +230,14 @@ class TestSecrets:
         ]
         keys = Settings.of({"auth.jwt_keys": {"a": ED25519_PEM}}).auth.keys_by_kid
         assert keys["a"].algorithms == ("EdDSA",)
+
+    def test_of_the_admin_routes_cannot_be_guessed(self) -> None:
+        name = "PRESENCE_AUTH__ADMIN_TOKEN"
+        for token in ("7", "x" * 15, f"  {'x' * 15}\n"):
+            assert problems({name: token}) == [
+                f"auth.admin_token: must have at least 16 characters (from {name})"
+            ]
+        assert load_settings(environ={name: "x" * 16}).auth.admin_token
 
 
 class TestOfTheServerAlone:
