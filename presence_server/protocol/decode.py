@@ -13,13 +13,15 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from .errors import BadMessage, ErrorCode
-from .messages import (
-    ClientMessage,
-    UpdatePayload,
-)
-from .model import PresenceStatus, Update
+from .messages import AuthRefresh, ClientMessage, PresenceUpdate, UpdatePayload
+from .metadata import NOT_STORED, read_metadata, refuse_repeated_keys
+from .model import Cursor, PresenceStatus, Update
 
-MAX_METADATA_BYTES = 2048
+MAX_UPDATE_BYTES = 16384
+"""Of a ``presence:update``; its metadata may come with whitespace and escapes."""
+MAX_OTHER_BYTES = 1024
+"""Of every other message, and of an update without its metadata. An ``auth:refresh`` may be as
+long as ``limits.max_message_bytes``: tokens are long."""
 
 STATUS_WORDS = {
     "online": PresenceStatus.ONLINE,
@@ -32,8 +34,6 @@ _KNOWN_TYPES = frozenset({"heartbeat", "presence:update", "auth:refresh", "board
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 _json_decoder = msgspec.json.Decoder(Raw)
 _fields_decoder = msgspec.json.Decoder(dict[str, Raw])
-_metadata_decoder = msgspec.json.Decoder(dict[str, object])
-_metadata_encoder = msgspec.json.Encoder()
 _PATH = re.compile(r"`\$\.?(?P<path>[^`]*)`$")
 _BACKSLASH = ord("\\")
 _NUL = b"\\u0000"
@@ -42,17 +42,45 @@ _LONE_SURROGATE = re.compile(
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
 )
 _TOO_DEEP = "the message is nested too deeply"
-_NOT_STORED = "strings must not contain NUL or lone surrogates"
+_SHORT = 128
+"""A message up to this size holds too few numbers to cost much, whatever it repeats."""
+
+
+class _OutlinePayload(msgspec.Struct):
+    metadata: Raw = Raw()
+
+
+class _Outline(msgspec.Struct):
+    """A message of which only two values were looked at; the decoder skips all others."""
+
+    type: str = ""
+    payload: Raw = Raw()
+
+
+_outline_decoder = msgspec.json.Decoder(_Outline)
+_outline_payload_decoder = msgspec.json.Decoder(_OutlinePayload)
 
 
 def decode(text: bytes) -> ClientMessage:
     """Decode one text frame, already known to be valid UTF-8.
 
     Raises:
-        BadMessage: ``INVALID_JSON``, ``INVALID_MESSAGE`` or ``UNKNOWN_EVENT``.
+        BadMessage: ``INVALID_JSON``, ``INVALID_MESSAGE``, ``MESSAGE_TOO_BIG`` or
+            ``UNKNOWN_EVENT``.
     """
     try:
+        if len(text) > _SHORT:
+            _check_size(text)
         message = _decoder.decode(text)
+        quotes = text.count(b'"')
+        if (
+            # Nine of ten messages are a cursor and nothing else, which has 12 quotes.
+            quotes != 12
+            or type(message) is not PresenceUpdate
+            or type(message.payload.cursor) is not Cursor
+        ) and quotes != _quotes(message):
+            # There are more strings than were read: fields to ignore, or repeated ones.
+            refuse_repeated_keys(text)
     except RecursionError:
         raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -60,7 +88,7 @@ def decode(text: bytes) -> ClientMessage:
     # JSON has NUL only as an escape, and most messages have no backslash at all. The decoder
     # refuses lone surrogates by itself.
     if _BACKSLASH in text and _NUL in _without_escaped_backslashes(text):
-        _invalid(_NOT_STORED)
+        _invalid(NOT_STORED)
     return message
 
 
@@ -78,7 +106,8 @@ def read_update(payload: UpdatePayload, board_id: str) -> Update:
         status = word
     metadata: bytes | None | msgspec.UnsetType = UNSET
     if payload.metadata is not UNSET:
-        metadata = _read_metadata(payload.metadata)
+        raw = bytes(payload.metadata)
+        metadata = None if raw == b"null" else read_metadata(raw)
     if payload.board_id is not UNSET and payload.board_id != board_id:
         _invalid("payload.board_id is not the board of this connection")
     # The cursor is finite: JSON has no infinity, and the decoder refuses numbers that overflow.
@@ -88,22 +117,51 @@ def read_update(payload: UpdatePayload, board_id: str) -> Update:
     return Update(status, cursor, metadata)
 
 
-def _read_metadata(raw: Raw) -> bytes | None:
-    if bytes(raw) == b"null":
-        return None
+def _check_size(text: bytes) -> None:
+    """Refuse what is too long for its type, at the cost of finding out the type.
+
+    Raises:
+        BadMessage: ``MESSAGE_TOO_BIG``; or ``INVALID_MESSAGE``, for a repeated key.
+        RecursionError: it is nested too deeply for the stack.
+    """
+    size, metadata_size = len(text), 0
     try:
-        fields = _metadata_decoder.decode(raw)
-        compact = _metadata_encoder.encode(fields)
+        outline = _outline_decoder.decode(text)
+        if outline.type == "auth:refresh":
+            return
+        if outline.type == "presence:update":
+            metadata_size = len(bytes(_outline_payload_decoder.decode(outline.payload).metadata))
     except RecursionError:
-        raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP) from None
-    except msgspec.MsgspecError as error:
-        _invalid(f"payload.metadata must be an object or null: {_reason(str(error))}")
-    if len(compact) > MAX_METADATA_BYTES:
-        raise BadMessage(
-            ErrorCode.MESSAGE_TOO_BIG,
-            f"payload.metadata is {len(compact)} bytes encoded, at most {MAX_METADATA_BYTES}",
-        )
-    return compact
+        if size <= MAX_UPDATE_BYTES:
+            raise
+        outline = _Outline()
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        # The message has no type, or is not JSON. If it is short, decoding it says what is wrong.
+        outline = _Outline()
+    rest = size - metadata_size
+    if size > MAX_UPDATE_BYTES or rest > MAX_OTHER_BYTES:
+        kind = outline.type[:64] or "a message without a type"
+        limit = MAX_UPDATE_BYTES if size > MAX_UPDATE_BYTES and metadata_size else MAX_OTHER_BYTES
+        raise BadMessage(ErrorCode.MESSAGE_TOO_BIG, f"{kind} may have {limit} bytes")
+    if rest > _SHORT and outline.type:
+        # Before the numbers of a repeated key are decoded, which is slow.
+        refuse_repeated_keys(text)
+
+
+def _quotes(message: ClientMessage) -> int:
+    """How many quotation marks the text of a message has at least; more mean more fields."""
+    if isinstance(message, PresenceUpdate):
+        payload, quotes = message.payload, 6
+        if payload.cursor is not UNSET:
+            quotes += 2 if payload.cursor is None else 6
+        if payload.status is not UNSET:
+            quotes += 4
+        if payload.metadata is not UNSET:
+            quotes += 2 + bytes(payload.metadata).count(b'"')
+        if payload.board_id is not UNSET:
+            quotes += 4
+        return quotes
+    return 8 if isinstance(message, AuthRefresh) else 4
 
 
 def _explain(text: bytes, error: str) -> NoReturn:
@@ -113,7 +171,7 @@ def _explain(text: bytes, error: str) -> NoReturn:
     if _fields(storable) is None:
         _invalid("the message must be an object with type and payload")
     if storable != plain or _NUL in plain:
-        _invalid(_NOT_STORED)
+        _invalid(NOT_STORED)
     try:
         fields = _fields_decoder.decode(text)
         kind = msgspec.json.decode(fields.get("type", b"null"), type=str)

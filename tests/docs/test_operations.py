@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from presence_server.cli import cli
 from presence_server.metrics import Metrics
-from presence_server.protocol import budget, decode, profile
+from presence_server.protocol import budget, metadata, profile
 from presence_server.server import listening
 from presence_server.server.wiring import token_verifier
 from presence_server.settings import Settings, load_settings, setting_kinds
@@ -66,7 +66,7 @@ def test_the_limits_that_are_fixed_are_these() -> None:
     assert numbers == [
         head.MAX_HEAD_BYTES // 1024,
         head.MAX_HEADERS,
-        decode.MAX_METADATA_BYTES // 1024,
+        metadata.MAX_METADATA_BYTES // 1024,
         profile.MAX_USER_ID,
         profile.MAX_DISPLAY_NAME,
         profile.MAX_AVATAR_URL,

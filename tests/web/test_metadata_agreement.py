@@ -7,9 +7,10 @@ import random
 import subprocess
 from pathlib import Path
 
-from presence_server.protocol.decode import MAX_METADATA_BYTES, decode, read_update
+from presence_server.protocol.decode import decode, read_update
 from presence_server.protocol.errors import BadMessage
 from presence_server.protocol.messages import PresenceUpdate
+from presence_server.protocol.metadata import MAX_METADATA_BYTES
 from tests.web.test_client_library import node
 
 VERDICTS = Path(__file__).with_name("metadata_verdicts.mjs")

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from presence_server.client import Profile
-from presence_server.protocol.decode import MAX_METADATA_BYTES
 from presence_server.protocol.errors import RECONNECT, Reconnect
+from presence_server.protocol.metadata import MAX_METADATA_BYTES
 from presence_server.protocol.model import UserProfile
 from presence_server.protocol.profile import PALETTE
 
