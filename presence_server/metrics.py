@@ -19,6 +19,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from .refusals import RefusalCounter
+
 FLUSH_FRAMES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 JOIN_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -67,6 +69,7 @@ class Metrics:
         self.cache_failures = 0
         self.flush_frames = Histogram(FLUSH_FRAMES)
         self.join_seconds = Histogram(JOIN_SECONDS)
+        self.refusals = RefusalCounter()
         self._gauges: dict[str, Callable[[], float]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(_MetricsCollector(self))
@@ -104,6 +107,12 @@ class Metrics:
             yield GaugeMetricFamily(f"presence_{name}", _GAUGES[name], value=read())
         for name, help_text in _COUNTERS.items():
             yield CounterMetricFamily(f"presence_{name}", help_text, value=getattr(self, name))
+        refused = CounterMetricFamily(
+            "presence_refusals", "Clients that were turned away, by reason.", labels=["reason"]
+        )
+        for reason, count in self.refusals.counts.items():
+            refused.add_metric([reason.value], count)
+        yield refused
         for name, help_text, histogram in (
             ("flush_frames", "Frames written to each member in one flush.", self.flush_frames),
             ("join_seconds", "From the request to board:joined.", self.join_seconds),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import trio
 
 from presence_server.protocol.model import PresenceRecord, UserProfile
+from presence_server.refusals import RefusalCounter
 
 
 class Commits(enum.Enum):
@@ -68,6 +69,7 @@ class FakeMetrics:
         self.connections_refused = 0
         self.messages_received = 0
         self.bad_messages = 0
+        self.refusals = RefusalCounter()
         self.flushes: list[tuple[int, int]] = []
 
     def flush(self, deliveries: int, frames: int) -> None:

@@ -40,6 +40,7 @@ PALETTE = (
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _BOARD_ID = re.compile(r"[A-Za-z0-9_\-.:~]{1,128}")
 _UNSAFE_IN_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\\"<>^`{|}]")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -99,7 +100,7 @@ def clean_profile(
 
 def _strip_unstorable(text: str) -> str:
     """Remove NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot encode."""
-    return "".join(c for c in text if c != "\0" and not "\ud800" <= c <= "\udfff")
+    return _UNSTORABLE.sub("", text)
 
 
 def _clean_name(raw: str) -> str:

@@ -13,6 +13,7 @@ from ..metrics import Metrics
 from ..presence.service import PresenceService
 from ..protocol.messages import encode_users
 from ..protocol.model import HistoryEntry
+from ..refusals import RefusalReason
 from ..rooms.registry import Registry
 from ..settings import Settings
 from ..storage.errors import StorageError
@@ -73,13 +74,19 @@ class WebView(WebPorts):
     def authorize(self, board_id: str, token: str | None) -> Access:
         if self._verifier is None:
             return Access.ALLOWED
+        refusals = self._metrics.refusals
         if token is None:
+            refusals.note(RefusalReason.TOKEN_MISSING)
             return Access.UNAUTHORIZED
         try:
             claims = self._verifier.verify(token)
-        except InvalidToken:
+        except InvalidToken as error:
+            refusals.note(error.reason)
             return Access.UNAUTHORIZED
-        return Access.ALLOWED if claims.covers(board_id) else Access.FORBIDDEN
+        if claims.covers(board_id):
+            return Access.ALLOWED
+        refusals.note(RefusalReason.TOKEN_NOT_FOR_BOARD)
+        return Access.FORBIDDEN
 
     @override
     async def presence(self, board_id: str) -> PresenceView:

@@ -51,7 +51,7 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
     connections = Connections(
         registry,
         deadlines,
-        Anonymous() if verifier is None else TokenAuthority(verifier),
+        Anonymous() if verifier is None else TokenAuthority(verifier, metrics.refusals),
         session_limits(settings),
         metrics,
         QueueTickets(ticket_key, wall_clock_ms(), round(settings.queue.grace_s * 1000)),
@@ -85,7 +85,13 @@ def token_verifier(settings: Settings) -> TokenVerifier | None:
     auth = settings.auth
     if auth.mode == "none":
         return None
-    return TokenVerifier(auth.default_keys, auth.keys_by_kid, auth.jwt_audience, auth.jwt_issuer)
+    return TokenVerifier(
+        auth.default_keys,
+        auth.keys_by_kid,
+        auth.jwt_audience,
+        auth.jwt_issuer,
+        leeway_s=auth.leeway_s,
+    )
 
 
 def gateway_limits(settings: Settings) -> GatewayLimits:

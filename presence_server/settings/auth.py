@@ -34,6 +34,12 @@ class AuthSettings(Section):
     )
     jwt_audience: str | None = Field(None, description="Required aud claim.")
     jwt_issuer: str | None = Field(None, description="Required iss claim.")
+    leeway_s: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="Seconds that a token's iat and nbf may be ahead of this clock; exp has none.",
+    )
     jwt_keys: dict[str, SecretStr] = Field(
         {}, description="Secrets or public keys by kid, to rotate them."
     )

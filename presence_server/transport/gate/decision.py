@@ -105,8 +105,8 @@ class RequestDecider:
             if requests >= self._limits.max_connections:
                 raise full()
             return self._addresses.arrive(host, trio.current_time())
-        except Refusal:
-            self._metrics.connections_refused += 1
+        except Refusal as refusal:
+            self.note_refusal(refusal)
             raise
 
     def decide(
@@ -122,23 +122,27 @@ class RequestDecider:
         Returns:
             See :func:`decide`.
         """
-        outcome: Plain | Accepted | Refusal
         try:
             head = parse_head(head_bytes)
             self._addresses.identify(counted, head.get_all("x-forwarded-for"), trio.current_time())
         except BadRequest as error:
             return bad_request(error)
         except Refusal as refusal:
-            outcome = refusal
-        else:
-            outcome = decide(
-                self._limits,
-                head,
-                head_bytes,
-                rest,
-                connections=len(self._connections),
-                is_draining=self.is_draining,
-            )
-        if isinstance(outcome, Refusal):
-            self._metrics.connections_refused += 1
-        return outcome
+            return refusal
+        return decide(
+            self._limits,
+            head,
+            head_bytes,
+            rest,
+            connections=len(self._connections),
+            is_draining=self.is_draining,
+        )
+
+    def note_refusal(self, refusal: Refusal) -> None:
+        """Count a request, or a connection, that is refused.
+
+        Args:
+            refusal: the answer to it.
+        """
+        self._metrics.connections_refused += 1
+        self._metrics.refusals.note(refusal.reason)

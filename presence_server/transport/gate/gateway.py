@@ -95,10 +95,10 @@ class Gateway(RequestOwner):
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accept until cancelled, then close the listeners.
+        """Accept on non-blocking listeners until cancelled, then close them.
 
         Args:
-            listeners: non-blocking listening sockets.
+            listeners: the listening sockets.
             tls: the TLS side of the port; None for a plain one.
             task_status: started once the port accepts.
         """
@@ -118,11 +118,7 @@ class Gateway(RequestOwner):
         self._decider.is_draining = True
 
     def drain(self, retry_after_ms: Callable[[], int]) -> None:
-        """Refuse newcomers and close every WebSocket connection with 1012.
-
-        Args:
-            retry_after_ms: gives each client the time after which it may come back.
-        """
+        """Refuse newcomers, and close every WebSocket connection with 1012 and its time."""
         self.refuse_newcomers()
         self._connections.drain(retry_after_ms)
 
@@ -175,6 +171,10 @@ class Gateway(RequestOwner):
         self._connections.serve(outcome, request.wire, counted.key, counted.leave)
 
     @override
+    def on_refused(self, refusal: Refusal) -> None:
+        self._decider.note_refusal(refusal)
+
+    @override
     def on_request_gone(self, request: PumpRequest) -> None:
         self._request_ended()
         request.counted.leave()
@@ -223,7 +223,6 @@ class Gateway(RequestOwner):
             trio.BrokenResourceError: the peer went away during its request.
         """
         self._requests += 1
-        outcome: Plain | Accepted | Refusal | None
         try:
             found = await read_request(stream, self._handshake_timeout_s)
             outcome = self._decider.decide(counted, *found) if isinstance(found, tuple) else found
@@ -233,6 +232,7 @@ class Gateway(RequestOwner):
                 data, body_left = outcome.data, outcome.body_left
                 await self._http.serve(stream, sock, data, body_left, counted.key)
             elif isinstance(outcome, Refusal):
+                self._decider.note_refusal(outcome)
                 await refuse(stream, outcome)
         finally:
             self._request_ended()

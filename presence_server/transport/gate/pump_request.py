@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class RequestOwner(Protocol):
-    """Hears of the outcome of each request in the pump: one of these calls, once."""
+    """Hears of each request in the pump: of its head, or of its end, once."""
 
     __slots__ = ()
 
@@ -30,6 +30,9 @@ class RequestOwner(Protocol):
             head: the request head.
             rest: bytes that came after it.
         """
+
+    def on_refused(self, refusal: Refusal) -> None:
+        """A request gets this answer. ``on_request_gone`` follows."""
 
     def on_request_gone(self, request: PumpRequest) -> None:
         """The peer is gone: it left before its head was read, or it was refused."""
@@ -108,6 +111,7 @@ class PumpRequest(Endpoint, AlarmTarget):
             refusal: the answer.
         """
         self._refused = True
+        self._owner.on_refused(refusal)
         response = refusal.response()
         try:
             sent = self.wire.send(response)

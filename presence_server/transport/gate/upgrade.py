@@ -22,6 +22,8 @@ SUBPROTOCOL = "presence.v1"
 _VERSION = "13"
 _PREFIX = "/ws/"
 _BOARDS = "/ws/boards/"
+_LONGEST_PATH = len(_BOARDS) + 3 * 128
+"""The path of a board id of 128 characters, each of them escaped."""
 
 _silent = logging.getLogger("presence_server.websockets")
 # The library would log headers and payloads, and with them tokens.
@@ -93,17 +95,23 @@ def read_handshake(head: RequestHead, allowed_origins: frozenset[str]) -> Handsh
     path = urlsplit(head.target).path
     if not path.startswith(_BOARDS):
         raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "no such endpoint")
+    if len(path) > _LONGEST_PATH:
+        raise _bad_board_id()
     # Latin-1 makes one character of every byte, and an id has ASCII characters only.
     board_id = unquote_to_bytes(path.removeprefix(_BOARDS)).decode("latin-1")
     if not is_board_id(board_id):
-        raise Refusal(
-            HTTPStatus.BAD_REQUEST,
-            "INVALID_BOARD_ID",
-            "a board id is 1 to 128 characters of A-Z a-z 0-9 _ - . : ~",
-        )
+        raise _bad_board_id()
     if not origin_is_allowed(head, allowed_origins):
         raise Refusal(HTTPStatus.FORBIDDEN, "FORBIDDEN", "this origin may not connect")
     return Handshake(board_id, head, read_query(head.target))
+
+
+def _bad_board_id() -> Refusal:
+    return Refusal(
+        HTTPStatus.BAD_REQUEST,
+        "INVALID_BOARD_ID",
+        "a board id is 1 to 128 characters of A-Z a-z 0-9 _ - . : ~",
+    )
 
 
 def accept(handshake: Handshake, max_message_bytes: int, rest: bytes = b"") -> Accepted:

@@ -7,10 +7,16 @@ from http import HTTPStatus
 import msgspec
 
 from ...protocol.errors import HttpError
+from ...refusals import RefusalReason
 
 
 class Refusal(HttpError):
     """An :class:`HttpError` that the gateway writes by itself; the connection closes after it."""
+
+    @property
+    def reason(self) -> RefusalReason:
+        """The reason that it is counted under."""
+        return _REASONS.get(self.code, RefusalReason.BAD_REQUEST)
 
     def response(self) -> bytes:
         """The whole HTTP response."""
@@ -28,6 +34,15 @@ class Refusal(HttpError):
             lines.append("Upgrade: websocket")
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+
+_REASONS = {
+    "FORBIDDEN": RefusalReason.ORIGIN,
+    "TOO_MANY_CONNECTIONS": RefusalReason.LIMIT,
+    "DRAINING": RefusalReason.DRAINING,
+    "REQUEST_TIMEOUT": RefusalReason.TIMEOUT,
+}
+"""Refusals by their error code; every other one is a bad request."""
 
 
 REFUSAL_TIMEOUT_S = 2.0

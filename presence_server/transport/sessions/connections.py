@@ -136,6 +136,7 @@ class Connections:
                 self._forget,
             )
         except AccessDenied as denied:
+            self._metrics.refusals.note(denied.reason)
             link = DeniedLink(number, denied, self._forget)
         connection = Connection(accepted.protocol, wire, link, self._alarms, limits.connection)
         link.attach(connection)

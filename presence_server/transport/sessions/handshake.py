@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+import hashlib
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from websockets.server import ServerProtocol
 
-from ..http.head import RequestHead
+from ...protocol.profile import MAX_AVATAR_URL, MAX_DISPLAY_NAME, MAX_USER_ID
+from ..http.head import MAX_HEAD_BYTES, RequestHead
 
 _MAX_QUERY_FIELDS = 64
+
+_ESCAPED = 12
+"""How long a character may be in a query: four bytes of UTF-8, each of them escaped."""
+_LONGEST_VALUES = {
+    "user_id": MAX_USER_ID * _ESCAPED,
+    "display_name": MAX_DISPLAY_NAME * _ESCAPED,
+    "avatar_url": MAX_AVATAR_URL * 3,
+    "color": 32,
+    "session_id": 256,
+    "token": MAX_HEAD_BYTES,
+}
+"""The parameters that the server knows, and the length of a value that is worth decoding."""
 
 
 class Handshake(msgspec.Struct, frozen=True):
@@ -48,10 +62,12 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 def read_query(target: str) -> dict[str, str]:
-    """Read the query of a request target.
+    """Read the parameters that the server knows from the query of a request target.
 
-    Broken percent-escapes and bytes that are not UTF-8 become what ``urllib`` makes of
-    them; the profile rules clean the result.
+    The work is bounded by the length of a value before it is decoded. A display name that is
+    too long is cut, a user id that is too long keeps its beginning and a digest of the whole,
+    and any other value that is too long is left out. Broken percent-escapes and bytes that
+    are not UTF-8 become what ``urllib`` makes of them; the profile rules clean the result.
 
     Args:
         target: a path with or without a query.
@@ -59,10 +75,31 @@ def read_query(target: str) -> dict[str, str]:
     Returns:
         The first value of each name; empty if there are more than 64 fields.
     """
-    try:
-        fields = parse_qs(
-            urlsplit(target).query, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS
-        )
-    except ValueError:
+    query = target.partition("?")[2].partition("#")[0]
+    if query.count("&") >= _MAX_QUERY_FIELDS:
         return {}
-    return {name: values[0] for name, values in fields.items()}
+    found: dict[str, str] = {}
+    for field in query.split("&"):
+        name, _, raw = field.partition("=")
+        longest = _LONGEST_VALUES.get(name)
+        if longest is None or name in found:
+            continue
+        if len(raw) <= longest:
+            found[name] = _decode(raw)
+        elif name == "display_name":
+            found[name] = _decode_beginning(raw, longest)
+        elif name == "user_id":
+            digest = hashlib.sha256(raw.encode()).hexdigest()
+            found[name] = _decode_beginning(raw, longest) + digest
+    return found
+
+
+def _decode(raw: str) -> str:
+    return unquote_to_bytes(raw.replace("+", " ")).decode(errors="replace")
+
+
+def _decode_beginning(raw: str, length: int) -> str:
+    """Decode the first characters of a value, without an escape that the cut has broken."""
+    cut = raw[:length]
+    start = cut.rfind("%", length - 2)
+    return _decode(cut if start < 0 else cut[:start]).rstrip("\ufffd")

@@ -12,6 +12,7 @@ from typing_extensions import override
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.model import UserProfile
 from ...protocol.profile import clean_profile, clean_user_id
+from ...refusals import RefusalReason
 from ..http.head import RequestHead
 from .handshake import Handshake
 
@@ -36,6 +37,7 @@ class AccessDenied(PresenceError):
     Attributes:
         code: the code of the ``error`` event.
         close_code: the code of the close frame.
+        reason: the reason that it is counted under.
         retry_after_ms: when the client may try again; None says nothing about it.
     """
 
@@ -44,12 +46,14 @@ class AccessDenied(PresenceError):
         code: ErrorCode,
         close_code: CloseCode,
         message: str,
+        reason: RefusalReason,
         *,
         retry_after_ms: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.close_code = close_code
+        self.reason = reason
         self.retry_after_ms = retry_after_ms
 
 

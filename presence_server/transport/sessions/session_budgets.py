@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 from ...protocol.budget import BAD_MESSAGES_WINDOW_S, MessageBudget
 from ...protocol.errors import CloseCode, ErrorCode
+from ...refusals import RefusalReason
 from .identity import AccessDenied
 
 RESUME_COST = 10
@@ -63,6 +64,7 @@ class SessionBudgets:
                 ErrorCode.RATE_LIMITED,
                 CloseCode.RATE_LIMITED,
                 "the session was resumed too often: limits.messages_per_s",
+                RefusalReason.RESUMES,
                 retry_after_ms=budget.retry_after_ms(self._cost),
             )
         return budget

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import jwt
@@ -11,7 +12,8 @@ from typing_extensions import override
 
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.model import UserProfile
-from ...protocol.profile import clean_profile, clean_user_id
+from ...protocol.profile import MAX_USER_ID, clean_profile, clean_user_id
+from ...refusals import RefusalCounter, RefusalReason
 from ...settings.token_keys import TokenKey
 from .handshake import Handshake
 from .identity import AccessDenied, Authority, Grant
@@ -22,8 +24,6 @@ _LATEST_MS = 2**53 - 1
 
 _BEARER = "bearer."
 _REASONS: dict[type[jwt.PyJWTError], str] = {
-    jwt.ExpiredSignatureError: "the token has expired",
-    jwt.ImmatureSignatureError: "the token is not valid yet",
     jwt.InvalidAudienceError: "the token is for another audience",
     jwt.InvalidIssuerError: "the token is from another issuer",
 }
@@ -31,7 +31,15 @@ _WRONG_KEY = (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidK
 
 
 class InvalidToken(PresenceError):
-    """The token is not valid. The text is sent to its bearer."""
+    """The token is not valid. The text is sent to its bearer.
+
+    Attributes:
+        reason: the reason that it is counted under.
+    """
+
+    def __init__(self, message: str, reason: RefusalReason = RefusalReason.TOKEN_INVALID) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -53,7 +61,7 @@ class Claims(msgspec.Struct, frozen=True):
         Args:
             board_id: the board.
         """
-        return any(fnmatchcase(board_id, pattern) for pattern in self.boards)
+        return any(_matches(board_id, pattern) for pattern in self.boards)
 
 
 class _Payload(msgspec.Struct, frozen=True):
@@ -75,6 +83,9 @@ class TokenVerifier:
         keys_by_kid: the keys that tokens may name.
         audience: the required ``aud``; None accepts any.
         issuer: the required ``iss``; None accepts any.
+        leeway_s: how many seconds the issuer's clock may be ahead: it counts for ``iat`` and
+            ``nbf``, and not for ``exp``.
+        now_s: the wall clock, in seconds since the epoch.
     """
 
     def __init__(
@@ -83,12 +94,17 @@ class TokenVerifier:
         keys_by_kid: Mapping[str, TokenKey],
         audience: str | None = None,
         issuer: str | None = None,
+        *,
+        leeway_s: float = 0.0,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         # A token that names no key may be signed with any of them.
         self._default_keys = tuple(default_keys) or tuple(keys_by_kid.values())
         self._keys_by_kid = dict(keys_by_kid)
         self._audience = audience
         self._issuer = issuer
+        self._leeway_s = leeway_s
+        self._now_s = now_s
 
     def verify(self, token: str) -> Claims:
         """Check a token and read its claims.
@@ -105,12 +121,28 @@ class TokenVerifier:
             payload = self._decode(token)
         except jwt.MissingRequiredClaimError as error:
             raise InvalidToken(f"the token has no {error.claim} claim") from None
+        except jwt.ExpiredSignatureError:
+            raise InvalidToken("the token has expired", RefusalReason.TOKEN_EXPIRED) from None
         except jwt.PyJWTError as error:
             raise InvalidToken(_REASONS.get(type(error), "the token is not valid")) from None
         except (ValueError, TypeError, OverflowError, RecursionError, AttributeError):
             # The library raises these for odd JSON inside a token.
             raise InvalidToken("the token is malformed") from None
+        self._check_beginning(payload)
         return _claims(payload)
+
+    def _check_beginning(self, payload: Mapping[str, object]) -> None:
+        """Refuse a token that is not valid yet, by ``iat`` or ``nbf`` (RFC 7519 section 4.1)."""
+        latest_s = self._now_s() + self._leeway_s
+        for name in ("iat", "nbf"):
+            begins_s = payload.get(name)
+            if begins_s is None:
+                continue
+            if isinstance(begins_s, bool) or not isinstance(begins_s, int | float):
+                raise InvalidToken("a claim of the token has the wrong type")
+            # Not "begins_s > latest_s", which is false for NaN.
+            if not begins_s <= latest_s:
+                raise InvalidToken("the token is not valid yet")
 
     def _decode(self, token: str) -> Mapping[str, object]:
         header = jwt.get_unverified_header(token)
@@ -130,6 +162,9 @@ class TokenVerifier:
                         "require": ["exp", "sub"],
                         "verify_aud": self._audience is not None,
                         "verify_iss": self._issuer is not None,
+                        # The library has one leeway for these and for exp.
+                        "verify_iat": False,
+                        "verify_nbf": False,
                     },
                 )
             except _WRONG_KEY as error:
@@ -143,15 +178,22 @@ class TokenVerifier:
         return () if key is None else (key,)
 
 
+def _matches(board_id: str, pattern: str) -> bool:
+    """Whether a board's id is ``pattern``, in which ``*`` and ``?`` are the only wildcards."""
+    return fnmatchcase(board_id, pattern.replace("[", "[[]"))
+
+
 def _claims(payload: Mapping[str, object]) -> Claims:
     try:
         claims = msgspec.convert(payload, _Payload)
         expires_at_ms = int(min(claims.exp * 1000, _LATEST_MS))
     except (msgspec.ValidationError, OverflowError, ValueError):
         raise InvalidToken("a claim of the token has the wrong type") from None
-    user_id = clean_user_id(claims.sub)
-    # Two subjects must never become one user, so a subject is not cleaned.
-    if user_id is None or "\0" in claims.sub or any("\ud800" <= c <= "\udfff" for c in claims.sub):
+    # Two subjects must never become one user, so a subject is neither cleaned nor cut.
+    user_id = claims.sub
+    if len(user_id) > MAX_USER_ID:
+        raise InvalidToken(f"the sub claim is longer than {MAX_USER_ID} characters")
+    if clean_user_id(user_id) != user_id:
         raise InvalidToken("the sub claim is not the name of a user")
     profile = clean_profile(
         user_id,
@@ -171,23 +213,28 @@ class TokenAuthority(Authority):
 
     Args:
         verifier: checks the tokens.
+        refusals: counts tokens that do not renew a session.
     """
 
-    def __init__(self, verifier: TokenVerifier) -> None:
+    def __init__(self, verifier: TokenVerifier, refusals: RefusalCounter) -> None:
         self._verifier = verifier
+        self._refusals = refusals
 
     @override
     def admit(self, handshake: Handshake) -> Grant:
         token = bearer_token(handshake)
         if token is None:
-            raise AccessDenied(ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED, "a token is needed")
+            raise _unauthorized("a token is needed", RefusalReason.TOKEN_MISSING)
         try:
             claims = self._verifier.verify(token)
         except InvalidToken as error:
-            raise AccessDenied(ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED, str(error)) from None
+            raise _unauthorized(str(error), error.reason) from None
         if not claims.covers(handshake.board_id):
             raise AccessDenied(
-                ErrorCode.FORBIDDEN, CloseCode.FORBIDDEN, "the token does not cover this board"
+                ErrorCode.FORBIDDEN,
+                CloseCode.FORBIDDEN,
+                "the token does not cover this board",
+                RefusalReason.TOKEN_NOT_FOR_BOARD,
             )
         return Grant(claims.profile, claims.expires_at_ms)
 
@@ -196,12 +243,19 @@ class TokenAuthority(Authority):
         try:
             claims = self._verifier.verify(token)
         except InvalidToken as error:
+            self._refusals.note(error.reason)
             raise BadMessage(ErrorCode.UNAUTHORIZED, str(error)) from None
         if claims.profile.user_id != user_id:
+            self._refusals.note(RefusalReason.TOKEN_INVALID)
             raise BadMessage(ErrorCode.UNAUTHORIZED, "the token is another user's")
         if not claims.covers(board_id):
+            self._refusals.note(RefusalReason.TOKEN_NOT_FOR_BOARD)
             raise BadMessage(ErrorCode.FORBIDDEN, "the token does not cover this board")
         return claims.expires_at_ms
+
+
+def _unauthorized(message: str, reason: RefusalReason) -> AccessDenied:
+    return AccessDenied(ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED, message, reason)
 
 
 def bearer_token(handshake: Handshake) -> str | None:

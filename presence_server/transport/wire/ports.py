@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import Protocol
 
+from ...refusals import RefusalCounter
+
 
 class Wire(Protocol):
     """Carries one peer's bytes: a socket in the pump, or a stream.
@@ -162,3 +164,4 @@ class TransportMetrics(Protocol):
     connections_refused: int
     messages_received: int
     bad_messages: int
+    refusals: RefusalCounter

@@ -27,32 +27,6 @@ def page(*origins: str, host: str = "board.example") -> RequestHead:
     return RequestHead("GET", "/", [("host", host), *(("origin", o) for o in origins)])
 
 
-class TestQuery:
-    def test_gives_the_first_value_of_each_name(self) -> None:
-        assert read_query("/a?b=1&b=2&c=&d") == {"b": "1", "c": "", "d": ""}
-
-    def test_is_decoded(self) -> None:
-        assert read_query("/?n=%C3%89+a%2Bb") == {"n": "É a+b"}
-
-    def test_of_too_many_fields_is_passed_over(self) -> None:
-        assert read_query("/?" + "&".join(f"f{n}=1" for n in range(1000))) == {}
-
-    def test_may_be_absent(self) -> None:
-        assert read_query("/a") == {}
-
-    @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E)))
-    def test_never_raises(self, text: str) -> None:
-        read_query(f"/ws/boards/demo?{text}")
-
-    @given(st.dictionaries(st.text(min_size=1), st.text(), max_size=5))
-    def test_reads_back_what_a_client_encodes(self, query: dict[str, str]) -> None:
-        try:
-            encoded = urlencode(query)
-        except UnicodeEncodeError:
-            return  # A lone surrogate; no client can send it.
-        assert read_query(f"/?{encoded}") == query
-
-
 class TestProfile:
     def test_is_what_the_client_says(self) -> None:
         assert anonymous_profile(

@@ -12,6 +12,7 @@ from websockets.frames import Opcode
 from presence_server.protocol.errors import BadMessage, CloseCode, ErrorCode
 from presence_server.protocol.model import UserProfile
 from presence_server.protocol.profile import clean_profile
+from presence_server.refusals import RefusalReason
 from presence_server.transport.sessions.handshake import Handshake
 from presence_server.transport.sessions.identity import AccessDenied, Grant
 from tests.transport.frames import frame
@@ -26,9 +27,19 @@ class Passes:
     def admit(self, handshake: Handshake) -> Grant:
         token = handshake.query.get("token")
         if token is None:
-            raise AccessDenied(ErrorCode.UNAUTHORIZED, CloseCode.UNAUTHORIZED, "a token is needed")
+            raise AccessDenied(
+                ErrorCode.UNAUTHORIZED,
+                CloseCode.UNAUTHORIZED,
+                "a token is needed",
+                RefusalReason.TOKEN_MISSING,
+            )
         if token == "other":
-            raise AccessDenied(ErrorCode.FORBIDDEN, CloseCode.FORBIDDEN, "not this board")
+            raise AccessDenied(
+                ErrorCode.FORBIDDEN,
+                CloseCode.FORBIDDEN,
+                "not this board",
+                RefusalReason.TOKEN_NOT_FOR_BOARD,
+            )
         return Grant(self._profile(token), self._expiry(token))
 
     def renew(self, token: str, board_id: str, user_id: str) -> int:

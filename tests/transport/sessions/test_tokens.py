@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from presence_server.protocol.errors import BadMessage, CloseCode, ErrorCode
 from presence_server.protocol.model import UserProfile
-from presence_server.protocol.profile import palette_color
+from presence_server.protocol.profile import clean_user_id, palette_color
+from presence_server.refusals import RefusalCounter, RefusalReason
 from presence_server.settings.token_keys import read_key
 from presence_server.transport.http.head import RequestHead
 from presence_server.transport.sessions.handshake import Handshake, read_query
@@ -268,7 +269,7 @@ class TestBearer:
 
 
 class TestAuthority:
-    authority = TokenAuthority(verifier())
+    authority = TokenAuthority(verifier(), RefusalCounter())
 
     def test_grants_what_the_token_says(self) -> None:
         grant = self.authority.admit(handshake(authorization=f"Bearer {token(exp=4_000_000_000)}"))
@@ -316,3 +317,102 @@ class TestAuthority:
         with pytest.raises(BadMessage) as error:
             self.authority.renew(text, "demo", "ada")
         assert error.value.code is code
+
+
+def encoded(more: dict[str, object]) -> str:
+    """A token with these claims beside the usual ones."""
+    return jwt.encode(claims() | more, SECRET, "HS256")
+
+
+class TestTheIssuersClock:
+    """It may be ahead by the leeway, for ``iat`` and ``nbf``; ``exp`` has none."""
+
+    def verifier(self) -> TokenVerifier:
+        key = read_key(SECRET).restricted_to(())
+        return TokenVerifier([key], {}, leeway_s=30)
+
+    @pytest.mark.parametrize("claim", ["iat", "nbf"])
+    def test_may_be_ahead_by_the_leeway_and_no_more(self, claim: str) -> None:
+        now = time.time()
+        self.verifier().verify(encoded({claim: now + 25}))
+        with pytest.raises(InvalidToken, match="not valid yet"):
+            self.verifier().verify(encoded({claim: now + 35}))
+
+    def test_does_not_move_the_end(self) -> None:
+        with pytest.raises(InvalidToken, match="expired"):
+            self.verifier().verify(token(exp=int(time.time()) - 5))
+
+    @pytest.mark.parametrize("value", ["soon", True, [], float("nan"), float("inf")])
+    @pytest.mark.parametrize("claim", ["iat", "nbf"])
+    def test_that_makes_no_sense_is_refused(self, claim: str, value: object) -> None:
+        with pytest.raises(InvalidToken):
+            self.verifier().verify(encoded({claim: value}))
+
+
+class TestTwoIdentities:
+    """Never become one."""
+
+    def test_a_sub_of_128_characters_is_the_user_and_a_longer_one_is_refused(self) -> None:
+        assert verifier().verify(token("x" * 128)).profile.user_id == "x" * 128
+        with pytest.raises(InvalidToken, match="longer than 128"):
+            verifier().verify(token("x" * 129))
+
+    def test_a_long_sub_and_its_cut_form_are_not_the_same_user(self) -> None:
+        cut = clean_user_id("x" * 200)
+        assert cut is not None
+        assert verifier().verify(token(cut)).profile.user_id == cut
+        with pytest.raises(InvalidToken):
+            verifier().verify(token("x" * 200))
+
+    @pytest.mark.parametrize(
+        ("pattern", "board_id", "covered"),
+        [
+            ("team-[ab]", "team-a", False),
+            ("[!x]*", "demo", False),
+            ("team-?", "team-a", True),
+            ("*", "demo", True),
+            ("team-*", "team-", True),
+            ("demo", "demo", True),
+            ("DEMO", "demo", False),
+        ],
+    )
+    def test_a_pattern_has_no_wildcards_but_star_and_question_mark(
+        self, pattern: str, board_id: str, *, covered: bool
+    ) -> None:
+        assert verifier().verify(token(boards=[pattern])).covers(board_id) is covered
+
+
+class TestRefusedTokens:
+    """Each is counted, by its reason."""
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("x", RefusalReason.TOKEN_INVALID),
+            (token(exp=1), RefusalReason.TOKEN_EXPIRED),
+            (token("eve"), RefusalReason.TOKEN_INVALID),
+            (token(boards=["other"]), RefusalReason.TOKEN_NOT_FOR_BOARD),
+        ],
+    )
+    def test_in_a_renewal(self, text: str, reason: RefusalReason) -> None:
+        refusals = RefusalCounter()
+        with pytest.raises(BadMessage):
+            TokenAuthority(verifier(), refusals).renew(text, "demo", "ada")
+        assert refusals.counts[reason] == 1
+
+    @pytest.mark.parametrize(
+        ("headers", "reason"),
+        [
+            ({}, RefusalReason.TOKEN_MISSING),
+            ({"authorization": "Bearer x"}, RefusalReason.TOKEN_INVALID),
+            ({"authorization": f"Bearer {token(exp=1)}"}, RefusalReason.TOKEN_EXPIRED),
+            (
+                {"authorization": f"Bearer {token(boards=['other'])}"},
+                RefusalReason.TOKEN_NOT_FOR_BOARD,
+            ),
+        ],
+    )
+    def test_in_a_handshake(self, headers: dict[str, str], reason: RefusalReason) -> None:
+        with pytest.raises(AccessDenied) as denied:
+            TokenAuthority(verifier(), RefusalCounter()).admit(handshake(**headers))
+        assert denied.value.reason is reason
