@@ -70,10 +70,11 @@ def create_app(ports: WebPorts) -> QuartTrio:
 
 def _add_pages(app: QuartTrio) -> None:
     files = static_files.load()
+    index_page = static_files.one_level_up(files["board.html"])
 
     @app.get("/")
     async def index() -> Response:
-        return static_files.respond(files["board.html"])
+        return static_files.respond(index_page)
 
     @app.get("/boards/<any_text:board_id>")
     async def board(board_id: str) -> Response:

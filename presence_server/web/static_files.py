@@ -42,6 +42,10 @@ def load(folder: Traversable | None = None) -> dict[str, StaticFile]:
     return dict(_walk(folder or files(__package__) / "static", ""))
 
 
+def _file(body: bytes, content_type: str) -> StaticFile:
+    return StaticFile(body, content_type, etag=hashlib.sha256(body).hexdigest()[:32])
+
+
 def _walk(folder: Traversable, prefix: str) -> list[tuple[str, StaticFile]]:
     found: list[tuple[str, StaticFile]] = []
     for entry in folder.iterdir():
@@ -49,10 +53,22 @@ def _walk(folder: Traversable, prefix: str) -> list[tuple[str, StaticFile]]:
         if entry.is_dir():
             found += _walk(entry, f"{name}/")
         elif content_type := _TYPES.get(entry.name.rpartition(".")[2]):
-            body = entry.read_bytes()
-            etag = hashlib.sha256(body).hexdigest()[:32]
-            found.append((name, StaticFile(body, content_type, etag)))
+            found.append((name, _file(entry.read_bytes(), content_type)))
     return found
+
+
+def one_level_up(page: StaticFile) -> StaticFile:
+    """Make a page for the folder above the one that it was written for.
+
+    The addresses in pages are relative, so that a proxy may serve them under any path.
+
+    Args:
+        page: A page that finds the static folder at ``../static/``.
+
+    Returns:
+        The same page, which finds it at ``static/``.
+    """
+    return _file(page.body.replace(b'"../static/', b'"static/'), page.content_type)
 
 
 def respond(file: StaticFile) -> Response:

@@ -97,6 +97,29 @@ class Relay:
             far.close()
 
 
+class PrefixRelay(Relay):
+    """Serves a server below a path, as a proxy does that strips the path; all else is 404."""
+
+    def __init__(self, server_url: str, prefix: str) -> None:
+        super().__init__(server_url)
+        self._prefix = prefix.encode()
+        self.url += prefix
+
+    def _join(self, near: socket.socket, far: socket.socket) -> None:
+        # The server answers one request on a connection, so the first line is all there is.
+        line = b""
+        with contextlib.suppress(OSError):
+            while not line.endswith(b"\r\n") and (byte := near.recv(1)):
+                line += byte
+            method, _, rest = line.partition(b" ")
+            if rest.startswith(self._prefix + b"/"):
+                far.sendall(method + b" " + rest.removeprefix(self._prefix))
+            else:
+                near.sendall(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n")
+                far.shutdown(socket.SHUT_RDWR)
+        super()._join(near, far)
+
+
 def _pass_on(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, Request, expect, sync_playwright
 
 from tests.e2e.browser_kit import MortalBrowser, Person, ServerProcess, launch, serving
-from tests.e2e.relay import Relay
+from tests.e2e.relay import PrefixRelay, Relay
 from tests.keys import SECRET, token
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
@@ -333,3 +333,26 @@ def test_a_token_leaves_the_address_of_the_page_and_outlasts_a_reload(
     assert any(mine in text for text in first) is (mark == "?")
     context.close()
     ada.expect_no_complaints()
+
+
+@pytest.mark.parametrize("prefix", ["/presence", "/a/boards"])
+@pytest.mark.parametrize("page", ["/", "/boards/demo"])
+def test_the_demo_works_below_a_path(
+    serve: Serve, browser: Browser, prefix: str, page: str
+) -> None:
+    with PrefixRelay(serve().url, prefix) as proxy:
+        context = browser.new_context()
+        failed: list[str] = []
+        context.on(
+            "response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None
+        )
+        ada = Person(context, f"{proxy.url}{page}?user_id=ada&display_name=Ada")
+        ada.expect_state("live")
+        ada.expect_people("ada")
+        assert ada.page.evaluate("presence.board") == "demo"
+        assert (
+            ada.page.evaluate("getComputedStyle(document.querySelector('.top')).display") == "flex"
+        )
+        assert failed == []
+        ada.expect_no_complaints()
+        context.close()

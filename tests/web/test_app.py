@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,17 @@ class TestPages:
         assert response.status_code == 200
         assert response.content_type == "text/html; charset=utf-8"
         assert b"<presence-bar" in await response.get_data()
+
+    async def test_name_their_files_relative_to_themselves(self) -> None:
+        client = create_app(FakePorts()).test_client()
+        for path, folder in (("/", "static/"), ("/boards/demo", "../static/")):
+            html = await (await client.get(path)).get_data(as_text=True)
+            addresses = re.findall(r'(?:src|href)="([^"#]+)"', html)
+            assert len(addresses) >= 5
+            for address in addresses:
+                assert address.startswith(folder)
+                found = await client.get(f"/static/{address.removeprefix(folder)}")
+                assert found.status_code == 200
 
     @pytest.mark.parametrize("board", ["a%20b", "a/b", "x" * 129, "demo/"])
     async def test_refuse_what_is_no_board(self, board: str) -> None:

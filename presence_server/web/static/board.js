@@ -1,5 +1,7 @@
-// The demo board: /boards/{board_id}, and the board "demo" at /.
+// The demo board: /boards/{board_id}, and the board "demo" at /. A proxy may put a
+// path before both.
 
+import { serverRoot } from './presence-address.js';
 import { BOARD_HEIGHT, BOARD_WIDTH, CursorLayer } from './board-cursors.js';
 import { loadIdentity, loadStatus, saveIdentity, saveStatus, takeToken } from './board-identity.js';
 import { Screens } from './board-screens.js';
@@ -35,7 +37,7 @@ function find(selector) {
 
 /** @param {string} path */
 function boardOf(path) {
-  const match = /^\/boards\/([^/]+)/.exec(path);
+  const match = /\/boards\/([^/]+)$/.exec(path);
   try {
     return match ? decodeURIComponent(match[1]) : 'demo';
   } catch {
@@ -165,7 +167,7 @@ function watchControls() {
 }
 
 async function copyLink() {
-  const address = `${location.origin}/boards/${encodeURIComponent(board)}`;
+  const address = new URL(`boards/${encodeURIComponent(board)}`, serverRoot(location.href)).href;
   try {
     await navigator.clipboard.writeText(address);
     find('#copy').textContent = 'Link copied';

@@ -13,6 +13,20 @@ export const PROFILE_FIELDS = /** @type {const} */ (['user_id', 'display_name', 
 /** @typedef {Partial<Record<typeof PROFILE_FIELDS[number], string>>} Profile */
 
 /**
+ * Where the server is. It serves this module itself, below its root, which is not
+ * always that of the host. A copy of the module elsewhere belongs to the page's
+ * own server.
+ *
+ * @param {string} baseUrl  the page's address
+ * @param {string} [moduleUrl]  for tests
+ * @returns {string}
+ */
+export function serverRoot(baseUrl, moduleUrl = import.meta.url) {
+  const served = /^(https?:.*\/)static\/[^/]+$/.exec(moduleUrl);
+  return served ? served[1] : new URL('/', baseUrl).href;
+}
+
+/**
  * Open a board's socket.
  *
  * @param {Environment} env
@@ -35,7 +49,7 @@ export function openSocket(env, options, sessionId, token) {
  * @throws {TypeError} `server` is not an address
  */
 function socketAddress(options, baseUrl, sessionId) {
-  const url = new URL(options.server ?? '/', baseUrl);
+  const url = new URL(options.server ?? serverRoot(baseUrl), baseUrl);
   url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
   url.pathname = `${url.pathname.replace(/\/$/, '')}/ws/boards/${encodeURIComponent(options.board)}`;
   url.search = '';

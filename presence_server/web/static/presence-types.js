@@ -34,7 +34,8 @@
 /**
  * @typedef {object} ConnectOptions
  * @property {string} board
- * @property {string} [server]  http(s) or ws(s) address; default: the page's own server
+ * @property {string} [server]  http(s) or ws(s) address; default: the server that
+ *   this module came from
  * @property {string} [token]  a JWT (`auth.mode = jwt`)
  * @property {() => string | Promise<string>} [getToken]  called before each
  *   connection and before the token expires

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { serverRoot } from '../../../presence_server/web/static/presence-address.js';
 import { PresenceClient } from '../../../presence_server/web/static/presence-client.js';
 import { FakePage, FakeStorage } from './fakes.mjs';
 
@@ -25,6 +26,14 @@ test('another server, with a path before ours', () => {
   page.client.connect();
   assert.equal(page.socket.url.origin, 'ws://other.example:81');
   assert.equal(page.socket.url.pathname, '/presence/ws/boards/demo');
+});
+
+test('the server is where the module came from, with a path before it too', () => {
+  const page = 'https://app.example/notes/7';
+  assert.equal(serverRoot(page, 'https://p.example/static/presence-bar.js'), 'https://p.example/');
+  assert.equal(serverRoot(page, 'https://p.example/a/static/presence-bar.js?v=2'), 'https://p.example/a/');
+  assert.equal(serverRoot(page, 'https://cdn.example/npm/presence.js'), 'https://app.example/');
+  assert.equal(serverRoot(page, 'file:///x/static/presence-bar.js'), 'https://app.example/');
 });
 
 test('a board id the server would refuse is refused here', () => {
