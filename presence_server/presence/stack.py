@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import structlog
 import trio
 
@@ -10,12 +12,13 @@ from ..cache.memory import MemoryCache
 from ..cache.redis import RedisCache
 from ..protocol.errors import PresenceError
 from ..storage import migrate
-from ..storage.errors import StorageError, StorageUnavailable
+from ..storage.errors import OwnershipLost, StorageError, StorageUnavailable
 from ..storage.limits import EngineLimits
 from ..storage.repository import Repository
-from ..storage.url import parse_url
+from ..storage.url import Dialect, parse_url
 from .bounded_calls import BoundedCalls
 from .bridge import Bridge, check_trio_asyncio
+from .ownership import FileOwnership, LeaseOwnership, Ownership
 from .ports import Timing
 from .service import PresenceService
 
@@ -23,6 +26,8 @@ _START_DEADLINE_S = 5.0
 """A store that has not answered within this time is down, and the server starts without it."""
 _MIGRATE_DEADLINE_S = 60.0
 _CLOSE_DEADLINE_S = 3.0
+_CLAIM_AGAIN_S = 0.5
+"""How often a server that waits asks whether the owner is gone, in seconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +40,7 @@ class PresenceStack:
         repository: the store.
         cache: Redis, or memory.
         service: what the rooms call.
+        ownership: whether this server owns the store.
     """
 
     def __init__(
@@ -51,7 +57,18 @@ class PresenceStack:
         self._database_url = database_url
         self._required = database_required
         self.bridge = Bridge()
-        self.repository = Repository(parse_url(database_url), limits)
+        url = parse_url(database_url)
+        self.repository = Repository(url, limits)
+        self._calls = BoundedCalls(
+            self.bridge,
+            StorageUnavailable,
+            f"database.url: {url.shown} does not answer in time",
+        )
+        self.ownership: Ownership = (
+            FileOwnership(url)
+            if url.dialect is Dialect.SQLITE
+            else LeaseOwnership(self.repository, self._calls)
+        )
         self.cache: Cache = (
             MemoryCache(cache_ttl_s) if redis_url is None else RedisCache(redis_url, cache_ttl_s)
         )
@@ -64,14 +81,23 @@ class PresenceStack:
             cache_ttl_s=cache_ttl_s,
             retention_days=retention_days,
             timing=timing,
-            prepare=self._migrate,
+            prepare=self._prepare,
         )
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Check and migrate the store, then serve until cancelled.
+    async def run(
+        self,
+        *,
+        on_waiting: Callable[[], None] = lambda: None,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Check, migrate and own the store, then serve until cancelled.
 
         A backend that is down delays the start by a few seconds, and is used as soon as it
-        answers.
+        answers. While another server owns the store, the start waits.
+
+        Args:
+            on_waiting: called once if another server owns the store.
+            task_status: started once this server owns the store, or the store is down.
 
         Raises:
             StorageError: before ``started``: ``database.url`` cannot work.
@@ -84,8 +110,10 @@ class PresenceStack:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._run_bridge, bridge_scope)
             try:
-                await self._check()
-                await self.service.run(task_status=task_status)
+                await self._check(on_waiting)
+                async with trio.open_nursery() as serving:
+                    serving.start_soon(self.ownership.keep)
+                    await self.service.run(task_status=task_status)
             except PresenceError as error:
                 failure = error
             finally:
@@ -104,20 +132,24 @@ class PresenceStack:
         with scope:
             await self.bridge.run(task_status=task_status)
 
-    async def _check(self) -> None:
+    async def _check(self, on_waiting: Callable[[], None]) -> None:
         async with trio.open_nursery() as nursery:
             failures: list[PresenceError] = []
             nursery.start_soon(self._check_cache, failures)
-            await self._check_store(failures)
+            await self._check_store(failures, on_waiting)
         if failures:
             raise failures[0]
 
-    async def _check_store(self, failures: list[PresenceError]) -> None:
-        late = f"database.url: {self.repository.url.shown} does not answer in time"
-        calls = BoundedCalls(self.bridge, StorageUnavailable, late)
+    async def _check_store(
+        self, failures: list[PresenceError], on_waiting: Callable[[], None]
+    ) -> None:
         try:
-            await calls.call(_START_DEADLINE_S, self.repository.ping)
+            if self.repository.url.dialect is Dialect.SQLITE:
+                # The owner may be migrating or moving the file: nothing of it is touched.
+                await self._own(on_waiting)
+            await self._calls.call(_START_DEADLINE_S, self.repository.ping)
             await self._migrate()
+            await self._own(on_waiting)
             self.service.writer.prepared()
         except StorageUnavailable as error:
             if self._required:
@@ -138,6 +170,27 @@ class PresenceStack:
         except CacheError as error:
             failures.append(error)
 
+    async def _own(self, on_waiting: Callable[[], None]) -> None:
+        """Wait until this server owns the store."""
+        if await self.ownership.claim():
+            return
+        on_waiting()
+        while True:
+            await trio.sleep(_CLAIM_AGAIN_S)
+            try:
+                if await self.ownership.claim():
+                    return
+            except StorageUnavailable as error:
+                # A server that knows of an owner does not serve from memory.
+                log.debug("the owner of the database cannot be read now", error=str(error))
+
+    async def _prepare(self) -> None:
+        """Make a store ready that answers again: its tables, and this server as its owner."""
+        await self._migrate()
+        if not await self.ownership.claim():
+            self.ownership.lost.set()
+            raise OwnershipLost("another server owns the database now")
+
     async def _migrate(self) -> None:
         try:
             with trio.fail_after(_MIGRATE_DEADLINE_S):
@@ -151,12 +204,20 @@ class PresenceStack:
         # Cancelled calls still do their work, and a connection in use would not be closed.
         with trio.move_on_after(_CLOSE_DEADLINE_S):
             await self.bridge.wait_until_idle()
+        if self.repository.url.dialect is Dialect.POSTGRES:
+            await self._quietly(self.ownership.release())
         for close in (self.repository.aclose, self.cache.aclose):
-            with trio.move_on_after(_CLOSE_DEADLINE_S):
-                try:
-                    await self.bridge.call(close)
-                except Exception as error:
-                    log.debug("closing a connection failed", error=repr(error))
+            await self._quietly(self.bridge.call(close))
+        if self.repository.url.dialect is Dialect.SQLITE:
+            # Not before the file is closed.
+            await self._quietly(self.ownership.release())
+
+    async def _quietly(self, closing: Awaitable[None]) -> None:
+        with trio.move_on_after(_CLOSE_DEADLINE_S):
+            try:
+                await closing
+            except Exception as error:
+                log.debug("closing a connection failed", error=repr(error))
 
 
 def open_presence(

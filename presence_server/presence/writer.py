@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVarTuple
 import structlog
 import trio
 
-from ..storage.errors import StorageDataError, StorageError, StorageUnavailable
+from ..storage.errors import OwnershipLost, StorageDataError, StorageError, StorageUnavailable
 from ..waiting import Doorbell
 from .bounded_calls import BoundedCalls
 from .callbacks import Callbacks
@@ -66,6 +66,8 @@ class StoreWriter:
         self._doorbell = Doorbell()
         self._tried = trio.Event()
         self._flushing = False
+        self._is_fenced = False
+        """Whether the last write was refused because another server may own the store."""
         self._limit = timing.max_batch
         self._changes_due = -float("inf")
         self._next_probe = -float("inf")
@@ -102,7 +104,7 @@ class StoreWriter:
             tried.set()
 
     async def _wait_for_work(self) -> None:
-        if self.health.is_down:
+        if self.health.is_down or self._is_fenced:
             await trio.sleep(self._backoff.next())
             return
         while not self._is_due():
@@ -130,6 +132,11 @@ class StoreWriter:
             else:
                 await self._attempt(self._store.ping)
             done = True
+        except OwnershipLost as error:
+            # The next try claims the store again, or another server owns it for good.
+            log.debug("the write is refused", error=str(error))
+            self._is_fenced = True
+            self._prepared = self._prepare is None
         except StorageError as error:
             self._failed(error)
         except Exception as error:
@@ -198,6 +205,9 @@ class StoreWriter:
     def _succeeded(self, batch: list[SessionWrites], dropped: int, *, changes: bool) -> None:
         now = trio.current_time()
         self._next_probe = now + self._timing.probe_interval_s
+        if self._is_fenced:
+            self._is_fenced = False
+            self._backoff.reset()
         self.health.up()
         if changes and len(batch) < self._limit:
             self._changes_due = now + self._timing.flush_interval_s

@@ -6,6 +6,7 @@ All errors that this package raises on purpose, and the package each of them liv
     ├── BadMessage                  protocol    a client's message that is dropped
     ├── HttpError                   protocol    the answer to an HTTP request
     │   └── Refusal                 transport   ... written before any web application runs
+    │       └── StandbyAnswer       server      ... or before the server serves boards
     ├── BadRequest                  transport   bytes that are not an HTTP request
     ├── InvalidToken                transport   a token that is not accepted
     ├── AccessDenied                transport   a user who may not join the board
@@ -13,11 +14,13 @@ All errors that this package raises on purpose, and the package each of them liv
     ├── BridgeRestarted             presence    a call was lost with the asyncio loop
     ├── StorageError                storage     any failure of the database
     │   ├── StorageUnavailable      storage     ... that may pass by itself
-    │   └── StorageDataError        storage     ... because of the data
+    │   ├── StorageDataError        storage     ... because of the data
+    │   └── OwnershipLost           storage     ... because another server owns the database
     ├── CacheError                  cache       any failure of the cache
     │   └── CacheUnavailable        cache       ... that may pass by itself
     ├── SettingsError               settings    a setting that is wrong
     ├── PortUnavailable             server      the port cannot be opened for now
+    ├── TokenUnavailable            client      no token to connect with for now
     └── PresenceClosed              client      the connection ended for good
 """
 

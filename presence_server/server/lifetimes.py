@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 import secrets
-import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -20,7 +19,8 @@ from ..presence.stack import PresenceStack, open_presence
 from ..protocol.errors import PresenceError
 from ..settings import Settings
 from ..storage.errors import StorageError
-from .listening import ListeningAddress, address_of, open_listeners, tls_context
+from .listening import ListeningAddress, Port, address_of, open_listeners, tls_context
+from .standby import Standby
 from .wiring import Parts, wire_parts
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,12 @@ if that is longer."""
 LAST_ANSWERS_S = 1.0
 """Seconds in which pages are still sent after the last WebSocket is closed."""
 
+RETURN_WITHIN_MS = 300
+"""Clients of a server that lost the database come back within this time, in milliseconds."""
+
+GIVE_UP_S = 2.0
+"""Seconds for the last close frames of a server that lost the database."""
+
 FLUSH_DEADLINE_S = 1.5
 """Seconds for the last writes; the process ends within 2 s after the drain."""
 
@@ -40,52 +46,193 @@ async def serve(
     settings: Settings,
     *,
     stop: trio.Event | None = None,
+    on_status: Callable[[str], None] = lambda _text: None,
     task_status: trio.TaskStatus[ListeningAddress] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until ``stop`` is set, then drain; or until cancelled, without a drain.
 
+    While another server owns the database, the port is open and answers that this server waits.
+
     Args:
         settings: all of them.
         stop: begins the drain.
-        task_status: gets the bound :class:`ListeningAddress` once the port is open.
+        on_status: gets one line for the service manager when the server begins to wait or serve.
+        task_status: gets the bound :class:`ListeningAddress` once the server serves or waits.
 
     Raises:
         PresenceError: the server cannot start; its text is one line for the operator.
     """
     stop = trio.Event() if stop is None else stop
     tls = tls_context(settings)
-    stack = open_presence(
+    # Checked before the port is opened: a setting that cannot work is reported as such.
+    stack = open_stack(settings)
+    listeners = await open_listeners(settings)
+    status = _Status(address_of(listeners[0], tls), on_status, task_status)
+    port = Port(listeners, tls)
+    try:
+        with one_error():
+            while True:
+                await _serve_as_owner(settings, stack, port, stop, status)
+                if stop.is_set():
+                    return
+                stack = open_stack(settings)
+    finally:
+        port.close()
+
+
+def open_stack(settings: Settings) -> PresenceStack:
+    """Make the store and the cache of the settings.
+
+    Raises:
+        PresenceError: a URL cannot be one.
+    """
+    return open_presence(
         database_url=settings.database.url,
         redis_url=settings.redis.url,
         cache_ttl_s=settings.cache.ttl_s,
         retention_days=settings.database.retention_days,
         database_required=settings.database.required,
     )
-    with one_error():
-        async with trio.open_nursery() as services:
-            scope = trio.CancelScope()
-            await services.start(_run_in, scope, stack)
-            # The last writes are made after everything else was cancelled.
-            scope.shield = True
-            try:
-                await _serve_boards(settings, stack.service, tls, stop, task_status)
-            finally:
+
+
+class _Status:
+    """Tells the log, the service manager and the caller what the server does.
+
+    Args:
+        address: where the server listens.
+        on_status: gets a line for the service manager.
+        task_status: gets the address with the first line.
+    """
+
+    def __init__(
+        self,
+        address: ListeningAddress,
+        on_status: Callable[[str], None],
+        task_status: trio.TaskStatus[ListeningAddress],
+    ) -> None:
+        self._address = address
+        self._on_status = on_status
+        self._task_status = task_status
+        self._has_started = False
+
+    def waits(self) -> None:
+        """Another server owns the database."""
+        log.info("waiting for the owner of the database", url=self._address.url)
+        self._tell("waiting for the owner")
+
+    def serves(self) -> None:
+        """Boards are served from now on."""
+        log.info("listening", url=self._address.url)
+        self._tell(f"Serving {self._address.url}")
+
+    def _tell(self, line: str) -> None:
+        self._on_status(line)
+        if not self._has_started:
+            self._has_started = True
+            self._task_status.started(self._address)
+
+
+async def _serve_as_owner(
+    settings: Settings, stack: PresenceStack, port: Port, stop: trio.Event, status: _Status
+) -> None:
+    """Wait until this server owns the database, and serve until it stops or loses it."""
+    async with trio.open_nursery() as services:
+        scope = trio.CancelScope()
+        if not await _start(settings, services, scope, stack, port, stop, status):
+            return
+        # The last writes are made after everything else was cancelled.
+        scope.shield = True
+        lost = stack.ownership.lost
+        try:
+            await _serve_boards(settings, stack, scope, port, stop, status)
+        finally:
+            if not lost.is_set():
                 await _flush(stack.service)
-                scope.cancel()
+            scope.cancel()
+
+
+async def _start(
+    settings: Settings,
+    services: trio.Nursery,
+    scope: trio.CancelScope,
+    stack: PresenceStack,
+    port: Port,
+    stop: trio.Event,
+    status: _Status,
+) -> bool:
+    """Start store and cache, and answer at the port meanwhile; False if ``stop`` was set."""
+    standby = Standby(port, settings.limits.handshake_timeout_s)
+    has_started = False
+
+    def on_waiting() -> None:
+        standby.status = "waiting"
+        status.waits()
+
+    async def until_stopped() -> None:
+        await stop.wait()
+        starting.cancel_scope.cancel()
+
+    async with trio.open_nursery() as starting:
+        starting.start_soon(standby.run)
+        starting.start_soon(until_stopped)
+        await services.start(_run_in, scope, stack, on_waiting)
+        has_started = True
+        starting.cancel_scope.cancel()
+    return has_started
 
 
 async def _serve_boards(
     settings: Settings,
-    service: PresenceService,
-    tls: ssl.SSLContext | None,
+    stack: PresenceStack,
+    scope: trio.CancelScope,
+    port: Port,
     stop: trio.Event,
-    task_status: trio.TaskStatus[ListeningAddress],
+    status: _Status,
 ) -> None:
-    parts = wire_parts(settings, service, await _ticket_key(service))
+    parts = wire_parts(settings, stack.service, await _ticket_key(stack.service))
+    lost = stack.ownership.lost
     try:
-        await _serve_connections(settings, parts, tls, stop, task_status)
+        async with trio.open_nursery() as rooms:
+            await rooms.start(parts.registry.run)
+            await rooms.start(parts.recovery.run)
+            async with trio.open_nursery() as connections:
+                connections.start_soon(parts.deadlines.run)
+                if parts.pump is not None:
+                    connections.start_soon(parts.pump.run)
+                await connections.start(parts.gateway.serve, port.duplicates(), port.tls)
+                status.serves()
+                await _first_of(stop, lost)
+                if lost.is_set():
+                    # First of all nothing is written any more, to the cache in particular.
+                    scope.cancel()
+                    await _give_up(parts)
+                else:
+                    await _drain(parts, settings.server.drain_timeout_s)
+                connections.cancel_scope.cancel()
+            rooms.cancel_scope.cancel()
     finally:
-        parts.registry.save()
+        if not lost.is_set():
+            parts.registry.save()
+
+
+async def _first_of(*events: trio.Event) -> None:
+    """Return once one of the events is set."""
+    async with trio.open_nursery() as nursery:
+
+        async def wait(event: trio.Event) -> None:
+            await event.wait()
+            nursery.cancel_scope.cancel()
+
+        for event in events:
+            nursery.start_soon(wait, event)
+
+
+async def _give_up(parts: Parts) -> None:
+    """Close every connection: their sessions are at the server that owns the database now."""
+    log.error("another server owns the database", connections=parts.gateway.connections)
+    parts.gateway.drain(lambda: round(random.uniform(0, RETURN_WITHIN_MS)))  # noqa: S311
+    with trio.move_on_after(GIVE_UP_S):
+        await parts.gateway.wait_until_empty()
 
 
 async def _ticket_key(service: PresenceService) -> bytes:
@@ -94,31 +241,6 @@ async def _ticket_key(service: PresenceService) -> bytes:
         return await service.server_key("queue_ticket")
     except StorageError:
         return secrets.token_bytes(32)
-
-
-async def _serve_connections(
-    settings: Settings,
-    parts: Parts,
-    tls: ssl.SSLContext | None,
-    stop: trio.Event,
-    task_status: trio.TaskStatus[ListeningAddress],
-) -> None:
-    async with trio.open_nursery() as rooms:
-        await rooms.start(parts.registry.run)
-        await rooms.start(parts.recovery.run)
-        listeners = await open_listeners(settings)
-        async with trio.open_nursery() as connections:
-            connections.start_soon(parts.deadlines.run)
-            if parts.pump is not None:
-                connections.start_soon(parts.pump.run)
-            await connections.start(parts.gateway.serve, listeners, tls)
-            address = address_of(listeners[0], tls)
-            log.info("listening", url=address.url)
-            task_status.started(address)
-            await stop.wait()
-            await _drain(parts, settings.server.drain_timeout_s)
-            connections.cancel_scope.cancel()
-        rooms.cancel_scope.cancel()
 
 
 async def _drain(parts: Parts, timeout_s: float) -> None:
@@ -144,11 +266,12 @@ async def _drain(parts: Parts, timeout_s: float) -> None:
 async def _run_in(
     scope: trio.CancelScope,
     stack: PresenceStack,
+    on_waiting: Callable[[], None],
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     with scope:
-        await stack.run(task_status=task_status)
+        await stack.run(on_waiting=on_waiting, task_status=task_status)
 
 
 async def _flush(service: PresenceService) -> None:

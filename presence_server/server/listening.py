@@ -54,6 +54,27 @@ class ListeningAddress(NamedTuple):
         return "ws" + self.url.removeprefix("http")
 
 
+class Port(NamedTuple):
+    """The open port of a server.
+
+    Attributes:
+        listeners: non-blocking listening sockets.
+        tls: the TLS side of the port; None for a plain one.
+    """
+
+    listeners: list[socket.socket]
+    tls: ssl.SSLContext | None
+
+    def duplicates(self) -> list[socket.socket]:
+        """The same sockets by descriptors of their own, for a task that closes them."""
+        return [sock.dup() for sock in self.listeners]
+
+    def close(self) -> None:
+        """Close the port."""
+        for sock in self.listeners:
+            sock.close()
+
+
 async def open_listeners(settings: Settings) -> list[socket.socket]:
     """Open non-blocking listening sockets on ``server.host`` and ``server.port``.
 

@@ -36,6 +36,8 @@ class ServiceManager:
     def __init__(self, address: str | None = None, watchdog_s: float | None = None) -> None:
         self._address = address
         self._watchdog_s = None if address is None else watchdog_s
+        self._status = ""
+        self._is_ready = False
 
     @classmethod
     def of(cls, environ: Mapping[str, str] = os.environ) -> ServiceManager:
@@ -57,21 +59,28 @@ class ServiceManager:
         except OSError as error:
             log.warning("the service manager does not listen", message=lines, error=str(error))
 
-    async def keep_informed(self, url: str, stop: trio.Event) -> None:
+    def set_status(self, line: str) -> None:
+        """Show a line as the status, at once if ready was reported already."""
+        self._status = line
+        if self._is_ready:
+            self.tell(STATUS=line)
+
+    async def keep_informed(self, stop: trio.Event) -> None:
         """Report ready, then signs of life, then stopping once ``stop`` is set.
 
         Runs until cancelled. The signs of life come from an ordinary task: when the event
         loop hangs they end, and the service manager starts the server again.
 
         Args:
-            url: the address to show in the status.
             stop: set when the drain begins.
         """
         async with trio.open_nursery() as nursery:
-            self.tell(READY="1", STATUS=f"Serving {url}")
+            self._is_ready = True
+            self.tell(READY="1", STATUS=self._status)
             if self._watchdog_s is not None:
                 nursery.start_soon(self._show_life, self._watchdog_s / PINGS_PER_TIMEOUT)
             await stop.wait()
+            self._is_ready = False
             self.tell(STOPPING="1", STATUS="Draining")
 
     async def _show_life(self, interval_s: float) -> None:

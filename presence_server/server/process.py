@@ -60,9 +60,12 @@ async def main(settings: Settings) -> None:
             drain_s = settings.server.drain_timeout_s
             nursery.start_soon(_stop_on_signal, signals, stop, nursery.cancel_scope, drain_s)
             async with trio.open_nursery() as serving:
-                address = await serving.start(partial(serve, settings, stop=stop))
+                manager = ServiceManager.of()
+                await serving.start(
+                    partial(serve, settings, stop=stop, on_status=manager.set_status)
+                )
                 # Outside of `serving`: signs of life go on until the last write is made.
-                nursery.start_soon(ServiceManager.of().keep_informed, address.url, stop)
+                nursery.start_soon(manager.keep_informed, stop)
             nursery.cancel_scope.cancel()
 
 

@@ -45,7 +45,7 @@ class BoardSummary(Struct, frozen=True):
 class Readiness(Struct, frozen=True):
     """The answer of ``/readyz``."""
 
-    status: Literal["ready", "degraded", "starting", "draining"]
+    status: Literal["ready", "degraded", "starting", "waiting", "draining"]
     database: Literal["ok", "down"]
     cache: Literal["ok", "down"]
 

@@ -175,7 +175,7 @@ async def test_a_stopped_stack_leaves_no_sqlite_journal_behind(tmp_path: Path) -
         await nursery.start(stack.run)
         await stack.service.open_sessions()
         nursery.cancel_scope.cancel()
-    assert names(tmp_path) == ["x.db"]
+    assert names(tmp_path) == ["x.db", "x.db.lock"]
 
 
 def test_a_process_that_closes_nothing_ends_all_the_same(tmp_path: Path) -> None:

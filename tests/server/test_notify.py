@@ -78,7 +78,8 @@ async def telling(manager: ServiceManager) -> AsyncIterator[trio.Event]:
     """A server that is up; the event stops it."""
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(manager.keep_informed, "http://x", stop)
+        manager.set_status("Serving http://x")
+        nursery.start_soon(manager.keep_informed, stop)
         await trio.testing.wait_all_tasks_blocked()
         yield stop
         nursery.cancel_scope.cancel()

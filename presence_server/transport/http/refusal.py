@@ -18,9 +18,13 @@ class Refusal(HttpError):
         """The reason that it is counted under."""
         return _REASONS.get(self.code, RefusalReason.BAD_REQUEST)
 
+    def body(self) -> bytes:
+        """The JSON body."""
+        return msgspec.json.encode({"error": {"code": self.code, "message": self.message}})
+
     def response(self) -> bytes:
         """The whole HTTP response."""
-        body = msgspec.json.encode({"error": {"code": self.code, "message": self.message}})
+        body = self.body()
         lines = [
             f"HTTP/1.1 {self.status:d} {HTTPStatus(self.status).phrase}",
             "Content-Type: application/json",
