@@ -71,17 +71,13 @@ class PresenceRecord(msgspec.Struct, frozen=True):
     disconnected_at: int | None = None
 
 
-class HistoryEntry(msgspec.Struct, frozen=True):
-    """One session of a board, past or present, as the history route answers it.
+class HistoryEntry(UserProfile, frozen=True):
+    """One session of a board, past or present, as the history route answers it: with the profile.
 
     All times are milliseconds since the epoch, UTC. The session's id is left out, since it is
     its owner's secret.
     """
 
-    user_id: str
-    display_name: str
-    avatar_url: str | None
-    color: str
     status: PresenceStatus
     connected_at: int
     last_heartbeat_at: int

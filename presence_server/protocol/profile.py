@@ -17,6 +17,9 @@ MAX_USER_ID = 128
 MAX_DISPLAY_NAME = 80
 MAX_AVATAR_URL = 2048
 
+PROFILE_FIELDS = tuple(name for name in UserProfile.__struct_fields__ if name != "user_id")
+"""The fields that a client, or the issuer of a token, may choose for a user."""
+
 PALETTE = (
     "#c2410c",
     "#b45309",

@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from ..protocol.model import Cursor, HistoryEntry, PresenceRecord, PresenceStatus, UserProfile
-from ..protocol.profile import palette_color
+from ..protocol.profile import PROFILE_FIELDS, palette_color
 from .tables import presence, user_profile
 from .write_batch import OpenSession
 
@@ -15,8 +15,7 @@ _RECORD = tuple(
     sa.cast(column, sa.Text).label("metadata") if column.name == "metadata" else column
     for column in presence.c
 )
-_PROFILE_FIELDS = tuple(name for name in UserProfile.__struct_fields__ if name != "user_id")
-_PROFILE = tuple(user_profile.c[name] for name in _PROFILE_FIELDS)
+_PROFILE = tuple(user_profile.c[name] for name in PROFILE_FIELDS)
 _SESSION_FIELDS = tuple(name for name in HistoryEntry.__struct_fields__ if name in presence.c)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _WITH_PROFILE = presence.outerjoin(user_profile, presence.c.user_id == user_profile.c.user_id)
@@ -83,7 +82,7 @@ def to_history(row: sa.RowMapping) -> HistoryEntry:
 
 def _profile(row: sa.RowMapping) -> UserProfile:
     """The user's profile. A row written by others may have none; then the id is the name."""
-    values = {name: row[name] for name in _PROFILE_FIELDS}
+    values = {name: row[name] for name in PROFILE_FIELDS}
     user_id: str = row["user_id"]
     values["display_name"] = values["display_name"] or user_id
     values["color"] = values["color"] or palette_color(user_id)

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.model import UserProfile
-from ...protocol.profile import clean_profile, clean_user_id
+from ...protocol.profile import PROFILE_FIELDS, clean_profile, clean_user_id
 from ...refusals import RefusalReason
 from ..http.head import RequestHead
 from .handshake import Handshake
@@ -108,17 +108,12 @@ def anonymous_profile(handshake: Handshake) -> UserProfile:
     """
     query = handshake.query
     user_id = clean_user_id(query.get("user_id", ""))
-    display_name = query.get("display_name")
+    given = {field: query.get(field) for field in PROFILE_FIELDS}
     if user_id is None:
         tail = "".join(secrets.choice(_GUEST_ALPHABET) for _ in range(8))
         user_id = f"guest-{tail}"
-        display_name = display_name or f"Guest {tail[:4]}"
-    return clean_profile(
-        user_id,
-        display_name=display_name,
-        avatar_url=query.get("avatar_url"),
-        color=query.get("color"),
-    )
+        given["display_name"] = given["display_name"] or f"Guest {tail[:4]}"
+    return clean_profile(user_id, **given)
 
 
 def origin_is_allowed(head: RequestHead, allowed: frozenset[str]) -> bool:

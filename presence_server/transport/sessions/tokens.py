@@ -12,7 +12,12 @@ from typing_extensions import override
 
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.model import UserProfile
-from ...protocol.profile import MAX_USER_ID, clean_profile, clean_user_id
+from ...protocol.profile import (
+    MAX_USER_ID,
+    PROFILE_FIELDS,
+    clean_profile,
+    clean_user_id,
+)
 from ...refusals import RefusalCounter, RefusalReason
 from ...settings.token_keys import TokenKey
 from .handshake import Handshake
@@ -64,15 +69,16 @@ class Claims(msgspec.Struct, frozen=True):
         return any(_matches(board_id, pattern) for pattern in self.boards)
 
 
+_CLAIM_OF = {"display_name": "name", "avatar_url": "picture"}
+"""The claims of OpenID Connect for fields of the profile; the others have the field's name."""
+
+
 class _Payload(msgspec.Struct, frozen=True):
-    """The claims as they come. Those of the profile are cleaned later; none is an error."""
+    """The claims that make a token invalid if they have the wrong type."""
 
     sub: str
     exp: int | float
     boards: list[str] = []
-    name: object = None
-    picture: object = None
-    color: object = None
 
 
 class TokenVerifier:
@@ -195,12 +201,8 @@ def _claims(payload: Mapping[str, object]) -> Claims:
         raise InvalidToken(f"the sub claim is longer than {MAX_USER_ID} characters")
     if clean_user_id(user_id) != user_id:
         raise InvalidToken("the sub claim is not the name of a user")
-    profile = clean_profile(
-        user_id,
-        display_name=_text(claims.name),
-        avatar_url=_text(claims.picture),
-        color=_text(claims.color),
-    )
+    given = {field: _text(payload.get(_CLAIM_OF.get(field, field))) for field in PROFILE_FIELDS}
+    profile = clean_profile(user_id, **given)
     return Claims(profile, expires_at_ms, claims.boards)
 
 
