@@ -65,5 +65,5 @@ class RefusalCounter:
         count, now = self.counts[reason], self._clock()
         logged_at, logged_count = self._logged.get(reason, (None, 0))
         if logged_at is None or now - logged_at >= LINE_INTERVAL_S:
-            log.warning("clients refused", reason=reason.value, count=count - logged_count)
+            log.info("clients refused", reason=reason.value, count=count - logged_count)
             self._logged[reason] = now, count

@@ -93,7 +93,8 @@ AMBIGUOUS = [
     request("GET\t/ HTTP/1.1"),
     request(" GET / HTTP/1.1"),
     request("GET / HTTP/1.1\rX: y"),
-    request("GET http://x/ HTTP/1.1"),
+    request("GET http://x@y/ HTTP/1.1"),
+    request("POST / HTTP/1.0", "Transfer-Encoding: chunked"),
     request("OPTIONS * HTTP/1.1"),
     request("CONNECT x:443 HTTP/1.1"),
 ]
@@ -101,6 +102,10 @@ AMBIGUOUS = [
 # A whole request, and another one behind it that a pool of connections might mix up.
 PAIRS = [
     (request("GET /healthz HTTP/1.1"), 200),
+    (request("GET /healthz HTTP/1.0"), 200),
+    (request("GET /healthz HTTP/1.0", "Connection: keep-alive"), 200),
+    (request("GET http://board.example/healthz HTTP/1.1"), 200),
+    (request("POST http://board.example/healthz HTTP/1.1", "Content-Length: 3", body=b"abc"), 405),
     (request("GET /healthz HTTP/1.1", "Connection: keep-alive"), 200),
     (request("POST /healthz HTTP/1.1", "Content-Length: 3", body=b"abc"), 405),
     (request("POST /healthz HTTP/1.1", "Content-Length: 0"), 405),

@@ -52,7 +52,8 @@ def plain(head: RequestHead, head_bytes: bytes, rest: bytes) -> Plain:
     """
     length = int(head.get("content-length") or 0)
     body = rest[:length]
-    return Plain(head_bytes + body, length - len(body))
+    data = head.encode() if head.is_changed else head_bytes
+    return Plain(data + body, length - len(body))
 
 
 def is_plain(head: RequestHead) -> bool:
@@ -67,12 +68,13 @@ def is_plain(head: RequestHead) -> bool:
             (411): the end of a body must be known before it is read.
     """
     is_socket_path = head.target.startswith(_PREFIX)
+    has_upgrade = head.get("upgrade") is not None
+    if is_socket_path and (not has_upgrade or head.version == "HTTP/1.0"):
+        raise Refusal(
+            HTTPStatus.UPGRADE_REQUIRED, "UPGRADE_REQUIRED", "this is a WebSocket endpoint"
+        )
     # Hypercorn changes to HTTP/2 for an Upgrade header alone, without a Connection header.
-    if head.upgrade is None and head.get("upgrade") is None:
-        if is_socket_path:
-            raise Refusal(
-                HTTPStatus.UPGRADE_REQUIRED, "UPGRADE_REQUIRED", "this is a WebSocket endpoint"
-            )
+    if not has_upgrade:
         if head.get("transfer-encoding") is not None:
             raise Refusal(HTTPStatus.LENGTH_REQUIRED, "LENGTH_REQUIRED", "no chunked bodies here")
         return True

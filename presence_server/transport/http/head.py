@@ -1,4 +1,4 @@
-"""The request head, read strictly: a request that is not plainly HTTP/1.1 is refused.
+"""The request head, read strictly: a request that is not plainly HTTP/1.1 or 1.0 is refused.
 
 WebSockets and HTTP share a port, so this server must agree with every proxy in front of it
 on the end of a request. Anything that two readers might read differently is an error
@@ -22,6 +22,9 @@ _MAX_LENGTH_DIGITS = 18
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(rb"/[\x21-\x7e]*")
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)((?:[/?][\x21-\x7e]*)?)")
+"""A target with a host, as a client of a proxy sends it (RFC 9112 section 3.2.2)."""
+_VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
 _HOST = re.compile(rf"(?:\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::\d{{1,5}})?")
@@ -29,7 +32,7 @@ _HOST = re.compile(rf"(?:\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::\d{{1
 
 
 class BadRequest(PresenceError):
-    """The bytes are not the head of an HTTP/1.1 request that we serve; the text says why."""
+    """The bytes are not the head of a request that we serve; the text says why."""
 
 
 class RequestHead(msgspec.Struct, frozen=True):
@@ -39,11 +42,16 @@ class RequestHead(msgspec.Struct, frozen=True):
         method: such as GET.
         target: the path and the query.
         headers: names, in lower case, and values, in order.
+        version: HTTP/1.1 or HTTP/1.0.
+        is_changed: whether it differs from the bytes that came, so that others must read
+            :meth:`encode` instead.
     """
 
     method: str
     target: str
     headers: Sequence[tuple[str, str]]
+    version: str = "HTTP/1.1"
+    is_changed: bool = False
 
     def get(self, name: str) -> str | None:
         """Return the first value of a header; None if there is none.
@@ -63,12 +71,23 @@ class RequestHead(msgspec.Struct, frozen=True):
 
     @property
     def upgrade(self) -> str | None:
-        """The protocol that the client asks for, in lower case; None if it asks for none."""
+        """The protocol that the client asks for, in lower case; None if it asks for none.
+
+        HTTP/1.0 has no upgrades (RFC 9110 section 7.8).
+        """
+        if self.version != "HTTP/1.1":
+            return None
         tokens = ",".join(self.get_all("connection")).lower().split(",")
         value = self.get("upgrade")
         if value is None or "upgrade" not in (token.strip() for token in tokens):
             return None
         return value.strip().lower()
+
+    def encode(self) -> bytes:
+        """The bytes of this head, with its empty line."""
+        lines = [f"{self.method} {self.target} {self.version}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 def may_become_head(data: bytes) -> bool:
@@ -81,7 +100,7 @@ def may_become_head(data: bytes) -> bool:
     """
     line, found, _ = data.partition(b"\r\n")
     if found:
-        return line.endswith(b" HTTP/1.1")
+        return line.endswith(_VERSIONS)
     return not line or line[:1].isalpha()
 
 
@@ -112,7 +131,7 @@ class HeadReader:
             raise EOFError
         data = self._data + data
         if not may_become_head(data):
-            raise BadRequest("not an HTTP/1.1 request")
+            raise BadRequest("not an HTTP/1.1 or HTTP/1.0 request")
         head, found, rest = data.partition(b"\r\n\r\n")
         if len(head) + len(found) > MAX_HEAD_BYTES:
             raise BadRequest(f"the request head is longer than {MAX_HEAD_BYTES} bytes")
@@ -129,22 +148,30 @@ def parse_head(data: bytes) -> RequestHead:
         data: the head with its empty line.
 
     Raises:
-        BadRequest: it is not HTTP/1.1, or two readers might read it differently.
+        BadRequest: it is not HTTP/1.1 or 1.0, or two readers might read it differently.
     """
     if data.count(b"\r\n") > MAX_HEADERS + 2:
         raise BadRequest(f"the request has more than {MAX_HEADERS} headers")
     lines = data.removesuffix(b"\r\n\r\n").split(b"\r\n")
-    method, target = _request_line(lines[0])
+    method, target, host, version = _request_line(lines[0])
     headers = [_header(line) for line in lines[1:]]
-    head = RequestHead(method, target, headers)
-    hosts = head.get_all("host")
-    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+    hosts = [value for name, value in headers if name == "host"]
+    if version == "HTTP/1.0" and not hosts:
+        host = host or "localhost"  # It had no Host header yet.
+        hosts = [host]
+    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0] if host is None else host):
         raise BadRequest("exactly one Host header is needed, with a name or an address")
+    if host is not None:
+        # The host of the target counts, whatever the header says.
+        headers = [("host", host), *((name, value) for name, value in headers if name != "host")]
+    head = RequestHead(method, target, headers, version, host is not None)
     lengths, encodings = head.get_all("content-length"), head.get_all("transfer-encoding")
     if len(lengths) > 1 or len(encodings) > 1 or (lengths and encodings):
         raise BadRequest("the length of the body is ambiguous")
     if lengths and not _is_length(lengths[0]):
         raise BadRequest("Content-Length is not a number")
+    if encodings and version == "HTTP/1.0":
+        raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
     if encodings and encodings[0].lower() != "chunked":
         raise BadRequest("Transfer-Encoding is not chunked")
     return head
@@ -154,16 +181,22 @@ def _is_length(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _MAX_LENGTH_DIGITS
 
 
-def _request_line(line: bytes) -> tuple[str, str]:
+def _request_line(line: bytes) -> tuple[str, str, str | None, str]:
+    """Read method, target, the host in the target (None without one) and version."""
     parts = line.split(b" ")
-    if len(parts) != 3 or parts[2] != b"HTTP/1.1":
-        raise BadRequest("not an HTTP/1.1 request")
-    method, target = parts[0], parts[1]
+    if len(parts) != 3 or parts[2] not in _VERSIONS:
+        raise BadRequest("not an HTTP/1.1 or HTTP/1.0 request")
+    method, target, version = parts
+    host = None
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is not None:
+        host = absolute[1].decode("latin-1")
+        target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
     if not _TOKEN.fullmatch(method) or method == b"CONNECT":
         raise BadRequest("the method is not served")
     if not _TARGET.fullmatch(target):
         raise BadRequest("the target is not a path")
-    return method.decode("ascii"), target.decode("ascii")
+    return method.decode("ascii"), target.decode("ascii"), host, version.decode("ascii")
 
 
 def _header(line: bytes) -> tuple[str, str]:

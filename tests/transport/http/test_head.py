@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +36,8 @@ def test_a_plain_request_is_taken_apart() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "GET / HTTP/1.0",
+        "GET / HTTP/0.9",
+        "GET / HTTP/1.2",
         "GET / HTTP/2.0",
         "PRI * HTTP/2.0",
         "GET /",
@@ -44,7 +46,10 @@ def test_a_plain_request_is_taken_apart() -> None:
         " GET / HTTP/1.1",
         "GET\t/\tHTTP/1.1",
         "GET /a b HTTP/1.1",
-        "GET http://x/ HTTP/1.1",
+        "GET ftp://x/ HTTP/1.1",
+        "GET http:/x HTTP/1.1",
+        "GET http://x/\x7f HTTP/1.1",
+        "GET x:80 HTTP/1.1",
         "GET //\x7f HTTP/1.1",
         "GET /\xe9 HTTP/1.1",
         "GET * HTTP/1.1",
@@ -210,7 +215,8 @@ def test_a_well_formed_head_is_read_back(headers: list[tuple[str, str]]) -> None
         (b"GET / HTTP/1.1\r", True),
         (GOOD, True),
         (b"PRI * HTTP/2.0\r\n", False),
-        (b"GET / HTTP/1.0\r\n", False),
+        (b"GET / HTTP/1.0\r\n", True),
+        (b"GET / HTTP/0.9\r\n", False),
         (b"\x16\x03\x01", False),
         (b"\r\nGET / HTTP/1.1\r\n", False),
         (b" GET", False),
@@ -264,3 +270,51 @@ def test_any_pieces_are_a_head_or_a_bad_request(pieces: list[bytes]) -> None:
         if found is not None:
             assert found[0].endswith(b"\r\n\r\n")
             return
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "host"),
+    [
+        ("http://board.example/a?b=c", "/a?b=c", "board.example"),
+        ("HTTPS://board.example:8443/", "/", "board.example:8443"),
+        ("http://board.example", "/", "board.example"),
+        ("http://[::1]:80?b", "/?b", "[::1]:80"),
+    ],
+)
+def test_a_target_with_a_host_is_a_path_on_that_host(target: str, path: str, host: str) -> None:
+    head = parse_head(f"GET {target} HTTP/1.1\r\nHost: other\r\nX: y\r\n\r\n".encode())
+    assert (head.target, head.get_all("host"), head.is_changed) == (path, [host], True)
+    assert head.encode() == f"GET {path} HTTP/1.1\r\nhost: {host}\r\nx: y\r\n\r\n".encode()
+    assert parse_head(head.encode()) == msgspec.structs.replace(head, is_changed=False)
+
+
+@pytest.mark.parametrize("host", ["", "a@b", "a b", "x:y", "a" * 64])
+def test_a_target_with_a_bad_host_is_refused(host: str) -> None:
+    with pytest.raises(BadRequest):
+        parse_head(f"GET http://{host}/ HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+
+
+def test_a_target_with_a_host_still_needs_the_header_in_http_1_1() -> None:
+    with pytest.raises(BadRequest):
+        parse_head(b"GET http://x/ HTTP/1.1\r\n\r\n")
+
+
+class TestHttp10:
+    def test_needs_no_host(self) -> None:
+        head = parse_head(b"GET /a HTTP/1.0\r\n\r\n")
+        assert (head.version, head.get("host"), head.is_changed) == ("HTTP/1.0", "localhost", True)
+
+    def test_with_a_host_is_as_it_came(self) -> None:
+        head = parse_head(b"GET /a HTTP/1.0\r\nHost: x\r\n\r\n")
+        assert (head.version, head.get("host"), head.is_changed) == ("HTTP/1.0", "x", False)
+
+    def test_has_no_upgrade(self) -> None:
+        head = parse_head(
+            b"GET / HTTP/1.0\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        )
+        assert head.upgrade is None
+
+    @pytest.mark.parametrize("line", ["Transfer-Encoding: chunked", "Host: x\r\nHost: y"])
+    def test_is_read_as_strictly(self, line: str) -> None:
+        with pytest.raises(BadRequest):
+            parse_head(f"POST / HTTP/1.0\r\n{line}\r\n\r\n".encode())
