@@ -25,6 +25,9 @@ FLUSH_FRAMES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 JOIN_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
+QUEUE_SECONDS = (0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
+
+
 class Histogram:
     """Observations counted in buckets; each costs one addition to a list.
 
@@ -70,6 +73,7 @@ class Metrics:
         self.flush_frames = Histogram(FLUSH_FRAMES)
         self.join_seconds = Histogram(JOIN_SECONDS)
         self.refusals = RefusalCounter()
+        self.queue_seconds = Histogram(QUEUE_SECONDS)
         self._gauges: dict[str, Callable[[], float]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(_MetricsCollector(self))
@@ -94,8 +98,12 @@ class Metrics:
         self.flush_frames.observe(frames)
 
     def joined(self, seconds: float) -> None:
-        """Count a connection that got ``board:joined`` so many seconds after its request."""
+        """Count a connection that got ``board:joined`` so many seconds after its seat was free."""
         self.join_seconds.observe(seconds)
+
+    def waited(self, seconds: float) -> None:
+        """Count a connection that got a seat so many seconds after it came into the queue."""
+        self.queue_seconds.observe(seconds)
 
     def text(self) -> bytes:
         """All numbers in the Prometheus text format."""
@@ -115,7 +123,12 @@ class Metrics:
         yield refused
         for name, help_text, histogram in (
             ("flush_frames", "Frames written to each member in one flush.", self.flush_frames),
-            ("join_seconds", "From the request to board:joined.", self.join_seconds),
+            (
+                "join_seconds",
+                "From the request, or the end of the queue, to board:joined.",
+                self.join_seconds,
+            ),
+            ("queue_seconds", "From board:queued to a free seat.", self.queue_seconds),
         ):
             yield HistogramMetricFamily(
                 f"presence_{name}",

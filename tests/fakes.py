@@ -77,3 +77,6 @@ class FakeMetrics:
 
     def joined(self, seconds: float) -> None:
         pass
+
+    def waited(self, seconds: float) -> None:
+        pass

@@ -8,7 +8,7 @@ import trio
 
 from ..core.effects import AddMember, Bind, Broadcast, Close, RemoveMember, Send
 from ..protocol.frames import text_frame
-from ..protocol.messages import ServerMessage, encode
+from ..protocol.messages import BoardQueued, ServerMessage, encode
 from .fanout import Fanout
 from .ports import Peer, RoomMetrics
 
@@ -23,13 +23,15 @@ class Members:
         metrics: the numbers of all rooms.
     """
 
-    __slots__ = ("_asked_at", "_fanout", "_metrics", "_peers")
+    __slots__ = ("_asked_at", "_fanout", "_metrics", "_peers", "_queued")
 
     def __init__(self, metrics: RoomMetrics) -> None:
         self._metrics = metrics
         self._peers: dict[int, Peer] = {}
         self._asked_at: dict[int, float] = {}
-        """When each connection that has not joined yet asked for a session."""
+        """When each connection that has not joined yet asked for a session, or got a seat."""
+        self._queued: set[int] = set()
+        """The connections that wait for a seat."""
         self._fanout = Fanout()
 
     def __len__(self) -> int:
@@ -49,6 +51,7 @@ class Members:
         """A connection is gone: nothing more is written to it."""
         self._peers.pop(connection_id, None)
         self._asked_at.pop(connection_id, None)
+        self._queued.discard(connection_id)
         self._fanout.remove(connection_id)
 
     def tell(self, connection_id: int, message: ServerMessage) -> None:
@@ -64,15 +67,15 @@ class Members:
             case Broadcast():
                 self._fanout.broadcast(text_frame(encode(effect.message)))
             case Send():
+                if type(effect.message) is BoardQueued:
+                    self._queued.add(effect.connection)
                 self.tell(effect.connection, effect.message)
             case AddMember():
                 self._join(effect.connection, now)
             case RemoveMember():
                 self._fanout.remove(effect.connection)
             case Bind():
-                peer = self._peers.get(effect.connection)
-                if peer is not None:
-                    peer.bind(effect.session_id)
+                self._bind(effect, now)
             case Close():
                 peer = self._peers.get(effect.connection)
                 self.forget(effect.connection)
@@ -93,6 +96,17 @@ class Members:
         self._peers.clear()
         for peer in peers:
             peer.close(code)
+
+    def _bind(self, effect: Bind, now: float) -> None:
+        peer = self._peers.get(effect.connection)
+        if peer is None:
+            return
+        peer.bind(effect.session_id)
+        if effect.connection in self._queued:
+            # The room binds a connection of the queue once more when it gets a seat.
+            self._queued.discard(effect.connection)
+            self._metrics.waited(now - self._asked_at.get(effect.connection, now))
+            self._asked_at[effect.connection] = now
 
     def _join(self, connection_id: int, now: float) -> None:
         peer = self._peers.get(connection_id)

@@ -53,4 +53,7 @@ class RoomMetrics(Protocol):
         """Count a flush: ``frames`` were written in ``deliveries`` deliveries."""
 
     def joined(self, seconds: float) -> None:
-        """Note that a connection got ``board:joined`` so many seconds after it asked."""
+        """Note that a connection got ``board:joined`` so many seconds after its seat was free."""
+
+    def waited(self, seconds: float) -> None:
+        """Note that a connection got a seat so many seconds after it came into the queue."""

@@ -38,6 +38,13 @@ AT_ONCE_S = 0.5
 """Seconds after a second signal for the last writes to a store that answers."""
 
 
+_SIGNALS = [signal.SIGTERM, signal.SIGINT]
+_SIGHUP: int | None = getattr(signal, "SIGHUP", None)
+"""None on platforms without it."""
+if _SIGHUP is not None:
+    _SIGNALS.append(signal.SIGHUP)
+
+
 async def main(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
 
@@ -54,7 +61,7 @@ async def main(settings: Settings) -> None:
     _switch_threads_sooner()
     _raise_descriptor_limit(settings.limits.max_connections)
     # Before anything else, or an interrupt could land in the middle of a transition.
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, one_error():
+    with trio.open_signal_receiver(*_SIGNALS) as signals, one_error():
         stop = trio.Event()
         async with trio.open_nursery() as nursery:
             drain_s = settings.server.drain_timeout_s
@@ -99,6 +106,9 @@ async def _stop_on_signal(
     signals: AsyncIterator[int], stop: trio.Event, scope: trio.CancelScope, drain_s: float
 ) -> None:
     async for number in without_echoes(signals):
+        if number == _SIGHUP:
+            log.info("SIGHUP is ignored: restart the server to change its settings")
+            continue
         log.info("signal", name=signal.Signals(number).name)
         if stop.is_set():
             scope.cancel()

@@ -128,6 +128,10 @@ class WebView(WebPorts):
         return True
 
     @override
+    def refused(self, reason: RefusalReason) -> None:
+        self._metrics.refusals.note(reason)
+
+    @override
     def ready(self) -> Readiness:
         # The port opens when the server is ready, so nobody can see "starting".
         database, cache = self._service.database_status, self._service.cache_status

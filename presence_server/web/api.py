@@ -6,11 +6,14 @@ import hmac
 from typing import Annotated
 
 import msgspec
+import trio
 from quart import Blueprint, Response, request
 
 from ..protocol.errors import HttpError
 from ..protocol.profile import is_board_id
+from ..refusals import RefusalReason
 from .answers import json_response
+from .guesses import GuessLimiter
 from .ports import Access, Unavailable, WebPorts
 
 DEFAULT_HISTORY = 100
@@ -67,14 +70,19 @@ def create_api(ports: WebPorts) -> Blueprint:
 
 
 def _add_admin_routes(api: Blueprint, ports: WebPorts, admin_token: str) -> None:
+    guesses = GuessLimiter()
+
+    def require_admin() -> None:
+        _require_admin(admin_token, ports, guesses)
+
     @api.get("/boards")
     async def boards() -> Response:
-        _require_admin(admin_token)
+        require_admin()
         return json_response(ports.boards())
 
     @api.get("/boards/<any_text:board_id>/history")
     async def history(board_id: str) -> Response:
-        _require_admin(admin_token)
+        require_admin()
         _require_board_id(board_id)
         since = _whole_number("since", None, 0, MAX_SINCE_MS)
         limit = _whole_number("limit", DEFAULT_HISTORY, 1, MAX_HISTORY)
@@ -86,7 +94,7 @@ def _add_admin_routes(api: Blueprint, ports: WebPorts, admin_token: str) -> None
 
     @api.delete("/boards/<any_text:board_id>/users/<any_text:user_id>")
     async def kick(board_id: str, user_id: str) -> Response:
-        _require_admin(admin_token)
+        require_admin()
         _require_board_id(board_id)
         if not ports.kick(board_id, user_id):
             raise HttpError(404, "NOT_FOUND", "the user is not on the board")
@@ -101,11 +109,24 @@ def _token() -> str | None:
     return request.args.get("token")
 
 
-def _require_admin(expected: str) -> None:
+def _require_admin(expected: str, ports: WebPorts, guesses: GuessLimiter) -> None:
+    """Let the bearer of the admin token pass; an address may guess it a few times a second.
+
+    Raises:
+        HttpError: the token is missing or wrong, or its address guessed too often.
+    """
+    address, now = request.remote_addr or "", trio.current_time()
+    wait_s = guesses.wait_s(address, now)
+    if wait_s > 0:
+        ports.refused(RefusalReason.ADMIN_GUESSES)
+        raise HttpError(429, "RATE_LIMITED", "too many wrong tokens", retry_after_s=wait_s)
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
     # In constant time, and even if the scheme is wrong.
     same = hmac.compare_digest(shown.strip().encode(), expected.encode())
     if not (same and scheme.lower() == "bearer"):
+        ports.refused(RefusalReason.ADMIN_TOKEN)
+        if shown:
+            guesses.note(address, now)
         raise HttpError(401, "UNAUTHORIZED", "this needs the admin token", _CHALLENGE)
 
 

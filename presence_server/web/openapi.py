@@ -92,6 +92,7 @@ def _query(name: str, meaning: str, schema: Schema) -> Schema:
 _BAD_REQUEST = {400: "The board id or a parameter is not valid."}
 _ADMIN = {
     401: "The admin token is missing or wrong.",
+    429: "The address has sent too many wrong tokens.",
     404: "The server has no admin token, and so no such route; or the user is not there.",
 }
 _PAGE = "text/html"

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ..protocol.errors import PresenceError
 from ..protocol.model import HistoryEntry
+from ..refusals import RefusalReason
 
 
 class Unavailable(PresenceError):
@@ -81,6 +82,9 @@ class WebPorts(Protocol):
 
     def kick(self, board_id: str, user_id: str) -> bool:
         """Remove a user from a board; False if the user is not there."""
+
+    def refused(self, reason: RefusalReason) -> None:
+        """Count a request that was refused."""
 
     def ready(self) -> Readiness:
         """Whether the server accepts connections, and whether its stores answer."""

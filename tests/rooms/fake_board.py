@@ -57,12 +57,16 @@ class FakeMetrics:
     def __init__(self) -> None:
         self.flushes: list[tuple[int, int]] = []
         self.joins: list[float] = []
+        self.waits: list[float] = []
 
     def flush(self, deliveries: int, frames: int) -> None:
         self.flushes.append((deliveries, frames))
 
     def joined(self, seconds: float) -> None:
         self.joins.append(seconds)
+
+    def waited(self, seconds: float) -> None:
+        self.waits.append(seconds)
 
 
 class FakePeer:

@@ -78,6 +78,23 @@ async def test_a_freed_seat_goes_to_the_head_of_the_queue_at_once(
         assert positions == [2, 1]
 
 
+async def test_the_time_of_a_join_begins_with_the_seat_and_the_queue_has_a_time_of_its_own(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with running(FakeBoard(board_limits(capacity=1), commits_at_once=False)) as board:
+        seated = board.connect("ada")
+        board.store.commit()
+        first = board.connect("bob")
+        await trio.sleep(90)
+        board.part(seated, Parting.LEFT)
+        await settle()
+        await trio.sleep(0.125)
+        board.store.commit()
+        assert "board:joined" in first.names()
+        assert board.metrics.joins == [0.0, 0.125]
+        assert board.metrics.waits == [90.0]
+
+
 async def test_a_join_waits_for_its_row_but_not_for_ever(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

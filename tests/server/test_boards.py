@@ -10,7 +10,9 @@ import pytest
 import trio
 
 from presence_server.server import ListeningAddress
+from presence_server.web.guesses import GUESSES_AT_ONCE
 from tests.server.kit import ADMIN_TOKEN, Client, running_server, visiting
+from tests.server.raw import ask, plain
 
 pytestmark = pytest.mark.e2e
 
@@ -207,6 +209,27 @@ async def test_an_administrator_removes_a_user(tmp_path: Path) -> None:
         assert json.loads(body) == [
             {"board_id": "demo", "count": 1, "connected": 1, "queue_length": 0}
         ]
+
+
+async def test_each_address_behind_a_proxy_has_its_own_guesses_of_the_admin_token(
+    tmp_path: Path,
+) -> None:
+    async def status_for(visitor: str, token: str) -> int:
+        head = (f"Authorization: Bearer {token}", f"X-Forwarded-For: {visitor}")
+        return (await ask(address, plain("GET /api/boards HTTP/1.1", *head))).status
+
+    async with running_server(
+        tmp_path, auth__admin_token=ADMIN_TOKEN, server__trusted_proxies=("127.0.0.1",)
+    ) as address:
+        guesses = [await status_for("192.0.2.1", f"guess {n}") for n in range(50)]
+        assert guesses[:GUESSES_AT_ONCE] == [401] * GUESSES_AT_ONCE
+        # The others met an empty bucket, but for one a second.
+        assert guesses.count(429) > 25
+        assert await status_for("192.0.2.2", ADMIN_TOKEN) == 200
+        text = (await ask(address, plain("GET /metrics HTTP/1.1"))).body.decode()
+        for reason, status in (("admin_token", 401), ("admin_guesses", 429)):
+            count = guesses.count(status)
+            assert f'presence_refusals_total{{reason="{reason}"}} {count}.0' in text
 
 
 async def test_metrics_count_what_happens(tmp_path: Path) -> None:

@@ -64,6 +64,18 @@ async def deaf_peer(address: ListeningAddress) -> AsyncIterator[RawClient]:
         yield visitor
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="POSIX only")
+async def test_sighup_is_ignored_with_a_line_and_the_server_goes_on(tmp_path: Path) -> None:
+    async with server_process(database__url=database_url(tmp_path)) as server:
+        await server.signal(signal.SIGHUP)
+        answer = await ask(server.address, plain("GET /healthz HTTP/1.1"))
+        assert answer.status == 200
+        await server.signal(signal.SIGTERM)
+        assert await server.exit_code() == 0
+        assert_quiet(server)
+    assert [line for line in server.log if "SIGHUP is ignored" in line]
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_a_signal_sends_everybody_away_to_come_back_later(
     tmp_path: Path, number: signal.Signals

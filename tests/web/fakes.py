@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from presence_server.protocol.model import HistoryEntry, PresenceStatus
+from presence_server.refusals import RefusalReason
 from presence_server.web.ports import (
     Access,
     BoardSummary,
@@ -29,6 +30,7 @@ class FakePorts:
     present: set[tuple[str, str]] = field(default_factory=set)
     asked: list[tuple[object, ...]] = field(default_factory=list)
     fault: Exception | None = None
+    refusals: list[RefusalReason] = field(default_factory=list)
 
     def authorize(self, board_id: str, token: str | None) -> Access:
         self.asked.append(("authorize", board_id, token))
@@ -52,6 +54,9 @@ class FakePorts:
 
     def kick(self, board_id: str, user_id: str) -> bool:
         return (board_id, user_id) in self.present
+
+    def refused(self, reason: RefusalReason) -> None:
+        self.refusals.append(reason)
 
     def ready(self) -> Readiness:
         return self.readiness

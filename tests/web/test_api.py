@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from quart import typing as quart_typing
+from trio.testing import MockClock
 from werkzeug.datastructures import Headers
 
+from presence_server.refusals import RefusalReason
 from presence_server.web.app import create_app
+from presence_server.web.guesses import GUESSES_AT_ONCE
 from presence_server.web.ports import Access
 from tests.web.fakes import FakePorts
 
@@ -178,3 +182,31 @@ class TestErrors:
         assert "INTERNAL" in body
         assert "hunter2" not in body
         assert "request failed" in capsys.readouterr().out
+
+
+class TestGuessesOfTheAdminToken:
+    async def test_are_refused_after_a_few_even_if_one_is_right_and_are_counted(
+        self, autojump_clock: MockClock
+    ) -> None:
+        ports = FakePorts(admin_token="s3cret")
+        client = client_of(ports)
+        wrong = Headers({"Authorization": "Bearer guess"})
+        for _ in range(GUESSES_AT_ONCE):
+            assert (await client.get("/api/boards", headers=wrong)).status_code == 401
+        for headers in (wrong, ADMIN):
+            response = await client.get("/api/boards", headers=headers)
+            assert response.status_code == 429
+            assert response.headers["Retry-After"] == "1"
+        assert ports.refusals == [
+            *[RefusalReason.ADMIN_TOKEN] * GUESSES_AT_ONCE,
+            *[RefusalReason.ADMIN_GUESSES] * 2,
+        ]
+        await trio.sleep(1)
+        assert (await client.get("/api/boards", headers=ADMIN)).status_code == 200
+
+    async def test_are_not_those_who_show_none_or_the_right_one(self) -> None:
+        ports = FakePorts(admin_token="s3cret")
+        client = client_of(ports)
+        for _ in range(4 * GUESSES_AT_ONCE):
+            assert (await client.get("/api/boards")).status_code == 401
+            assert (await client.get("/api/boards", headers=ADMIN)).status_code == 200

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import structlog
@@ -124,6 +125,27 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         await self._stream.aclose()
 
 
+class _WithAddress:
+    """The application, with the address that limits count as the client of each request.
+
+    Behind a proxy the peer of the connection is the proxy.
+    """
+
+    def __init__(self, app: ASGIFramework, address: str | None) -> None:
+        self._app = app
+        self._address = address
+
+    async def __call__(
+        self,
+        scope: dict[str, object],
+        receive: Callable[..., Awaitable[object]],
+        send: Callable[..., Awaitable[None]],
+    ) -> None:
+        if self._address is not None and scope["type"] == "http":
+            scope["client"] = (self._address, 0)
+        await self._app(scope, receive, send)  # type: ignore[arg-type]
+
+
 class HttpServer:
     """Serves one ASGI application.
 
@@ -132,7 +154,7 @@ class HttpServer:
     """
 
     def __init__(self, app: ASGIFramework) -> None:
-        self._app = ASGIWrapper(app)
+        self._app = app
         self._context = WorkerContext(None)
         self._limiter = FairLimiter(MAX_CONCURRENT, MAX_PER_ADDRESS)
         self._config = Config()
@@ -187,7 +209,7 @@ class HttpServer:
         replay = ReplayStream(stream, sock, head, body_left)
         try:
             async with self._limiter.place(address, replay, WAIT_TIMEOUT_S):
-                await self._answer(replay)
+                await self._answer(replay, address)
         except trio.TooSlowError:
             pass  # The end of the connection tells a client that has waited for so long.
         except Exception:
@@ -195,12 +217,13 @@ class HttpServer:
         finally:
             await trio.aclose_forcefully(replay)
 
-    async def _answer(self, replay: ReplayStream) -> None:
+    async def _answer(self, replay: ReplayStream, address: str | None) -> None:
+        app = ASGIWrapper(cast("ASGIFramework", _WithAddress(self._app, address)))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_close_when_cancelled, replay)
             # Hypercorn names the class that it meets most; any stream with a socket will do.
             compatible = cast("trio.SSLStream[trio.SocketStream]", replay)
-            await TCPServer(self._app, self._config, self._context, {}, compatible)
+            await TCPServer(app, self._config, self._context, {}, compatible)
             nursery.cancel_scope.cancel()
 
 
