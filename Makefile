@@ -47,6 +47,32 @@ endif
 test-quick: $(STAMP) ## Run the tests without browsers, with fewer Hypothesis examples
 	$(BIN)/pytest --hypothesis-profile=quick -m 'not browser and not bench' $(ARGS)
 
+# What the single file is made from; the rest of the repository does not touch it.
+INPUTS := $(shell find presence_server migrations config deploy/packaging deploy/*.service \
+	pyproject.toml -type f ! -name '*.pyc')
+BUILT := build/binary/.built
+
+$(BUILT): $(STAMP) $(INPUTS)
+	$(BIN)/python deploy/packaging/build.py
+	@touch $@
+
+.PHONY: binary
+binary: $(BUILT) ## Build dist/presence-server, one file that needs no Python
+
+.PHONY: packages
+packages: $(BUILT) ## Build the .deb and the .tar.gz, which hold the program as a folder
+	build/binary/venv/bin/python deploy/packaging/package.py
+
+.PHONY: dist
+dist: $(STAMP) ## Build the wheel and the sdist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+		$(BIN)/python -m build --no-isolation --outdir dist .
+
+.PHONY: test-binary
+test-binary: packages ## Run the tests of the single file and the packages, against them
+	sh .ci/test-needs
+	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal tests/binary $(ARGS)
+
 .PHONY: bench
 bench: $(STAMP) ## Measure this server and its peers, side by side (the peers are installed first)
 	@$(BIN)/python -m benchmarks.peers.install

@@ -166,7 +166,9 @@ def publish(work: Path, dist: Path, about: Mapping[str, str]) -> None:
     target.unlink(missing_ok=True)
     shutil.copy2(built, target)
     floor = floor_of(work / "dist" / "folder")
+    # For package.py.
     (work / "glibc").write_text(f"{floor}\n")
+    (work / "epoch").write_text(about["epoch"])
     size_mb = target.stat().st_size / 1e6
     print(f"{target}: {size_mb:.1f} MB, {platform.machine()}, commit {about['commit']}")
     print(f"needs glibc {floor} or newer")
@@ -174,8 +176,10 @@ def publish(work: Path, dist: Path, about: Mapping[str, str]) -> None:
 
 
 def commit() -> str:
-    """The first 12 characters of the commit's name, or ``unknown``."""
-    return git("rev-parse", "--short=12", "HEAD") or "unknown"
+    """The first 12 characters of the commit's name, with a plus if files differ from it."""
+    inputs = ("presence_server", "migrations", "config", "deploy", "pyproject.toml")
+    changed = "+" if git("status", "--porcelain", "--", *inputs) else ""
+    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + changed
 
 
 def commit_time() -> int:

@@ -1,0 +1,57 @@
+"""The built programs, and people without rights who run them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.binary.kit import FILE, FOLDER, Program, empty_home, stranger
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test here: ``make test-binary`` builds what they need first."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.binary)
+
+
+@pytest.fixture(scope="session")
+def places() -> Iterator[Path]:
+    """A folder that everybody may read, with a copy of the file and of the folder."""
+    with empty_home(None) as folder:
+        shutil.copy(FILE, folder / "presence-server")
+        shutil.copytree(FOLDER, folder / "folder", symlinks=True)
+        yield folder
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty folder."""
+    with empty_home(stranger()) as folder:
+        yield folder
+
+
+@pytest.fixture
+def single(places: Path, home: Path) -> Program:
+    """The single file."""
+    return Program(places / "presence-server", home, stranger())
+
+
+@pytest.fixture(params=["file", "folder"])
+def program(request: pytest.FixtureRequest, places: Path, home: Path) -> Program:
+    """Each of the two forms."""
+    paths = {"file": places / "presence-server", "folder": places / "folder" / "presence-server"}
+    return Program(paths[request.param], home, stranger())
+
+
+@pytest.fixture
+def root_rights() -> None:
+    """Skips the test for those who are not root; on CI it fails."""
+    if os.geteuid() != 0:
+        if os.environ.get("CI") == "true":
+            pytest.fail("needs root: sudo make test-binary", pytrace=False)
+        pytest.skip("needs root")
