@@ -11,8 +11,8 @@ import click
 
 from presence_server.cli import cli
 
-PROGRAM = "SERVER_UNDER_TEST"
-"""The variable that names a program to test in place of this checkout's package."""
+PROGRAM = os.environ.get("SERVER_UNDER_TEST") and Path(os.environ["SERVER_UNDER_TEST"]).absolute()
+"""The program to test in place of this checkout's package, if the variable names one."""
 
 
 def server_command(*words: str) -> list[str]:
@@ -20,10 +20,8 @@ def server_command(*words: str) -> list[str]:
 
     ``make test-binary`` runs the tests of this checkout against the single file by it.
     """
-    program = os.environ.get(PROGRAM)
-    if program is None:
-        return [sys.executable, "-m", "presence_server", *words]
-    return [str(Path(program).absolute()), *words]
+    start = [str(PROGRAM)] if PROGRAM else [sys.executable, "-m", "presence_server"]
+    return [*start, *words]
 
 
 def server_pid(started: int) -> int:
@@ -33,7 +31,7 @@ def server_pid(started: int) -> int:
         started: the process id of a command that has begun to serve.
     """
     children = Path(f"/proc/{started}/task/{started}/children")
-    if PROGRAM in os.environ and (found := children.read_text().split()):
+    if PROGRAM and (found := children.read_text().split()):
         return int(found[0])
     return started
 
