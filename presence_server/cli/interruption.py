@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from ..frozen import end_at_next_signal
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -35,8 +37,7 @@ async def _until_signal(work: Callable[[], Awaitable[None]]) -> int:
             async def wait_for_signal() -> None:
                 nonlocal status
                 status = 128 + await anext(signals)
-                for number in _SIGNALS:
-                    signal.signal(number, signal.SIG_DFL)
+                end_at_next_signal(*_SIGNALS)
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(wait_for_signal)

@@ -8,10 +8,11 @@ Nothing here imports another part of the server, and ``start`` runs before all o
 """
 
 from .form import Form, launcher_pid, program_path, running_form, unpacked_folder
-from .signals import without_echoes
+from .signals import end_at_next_signal, without_echoes
 
 __all__ = [
     "Form",
+    "end_at_next_signal",
     "launcher_pid",
     "program_path",
     "running_form",

@@ -7,7 +7,11 @@ child the second copy is an echo, not the impatience of a person.
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import AsyncIterator
+from types import FrameType
 
 import trio
 
@@ -35,3 +39,26 @@ async def without_echoes(signals: AsyncIterator[int]) -> AsyncIterator[int]:
             continue
         counted_at[number] = now
         yield number
+
+
+def end_at_next_signal(*numbers: int) -> None:
+    """Let the next of these signals end the process, unless it is an echo.
+
+    Call it in the main thread, when the first of the signals has arrived.
+
+    Args:
+        numbers: of the signals.
+    """
+    if running_form() is not Form.FILE:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+        return
+    echoes_until = time.monotonic() + ECHO_WINDOW_S
+
+    def end_unless_echo(number: int, _frame: FrameType | None) -> None:
+        if time.monotonic() >= echoes_until:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    for number in numbers:
+        signal.signal(number, end_unless_echo)

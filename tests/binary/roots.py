@@ -133,7 +133,7 @@ def _copy(paths: Iterable[str], folder: Path) -> None:
 
 
 def _record(packages: Sequence[str], folder: Path) -> None:
-    """dpkg's database of the packages, and the users that a fresh system has."""
+    """Dpkg's database of the packages, and the users that a fresh system has."""
     database = folder / "var" / "lib" / "dpkg"
     (database / "info").mkdir(parents=True, exist_ok=True)
     (database / "updates").mkdir(exist_ok=True)

@@ -120,7 +120,7 @@ def test_what_a_killed_server_left_is_removed_by_the_next_start(single: Program)
 
 
 def test_a_fault_is_written_when_python_is_asked_to(single: Program) -> None:
-    """systemd's watchdog sends SIGABRT, to the launcher."""
+    """Systemd's watchdog sends SIGABRT, to the launcher."""
     with single.serving(PYTHONFAULTHANDLER="1") as server:
         server.process.send_signal(signal.SIGABRT)
         assert server.exit_code() == -signal.SIGABRT
