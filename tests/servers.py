@@ -128,6 +128,8 @@ class PostgresServer(Process):
         self.port = free_port()
         self.fsync = False
         """Off: tests kill processes, not the machine."""
+        self.extra: list[str] = []
+        """More settings, as ``name=value``; they count from the next start on."""
         self._binaries = binaries
         options = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
         subprocess.run(
@@ -140,7 +142,7 @@ class PostgresServer(Process):
 
     def command(self) -> Sequence[str | Path]:
         fsync = f"fsync={'on' if self.fsync else 'off'}"
-        settings = ("listen_addresses=127.0.0.1", "max_connections=60", fsync)
+        settings = ("listen_addresses=127.0.0.1", "max_connections=60", fsync, *self.extra)
         options = [part for setting in settings for part in ("-c", setting)]
         data = self.folder / "data"
         where = ["-D", str(data), "-p", str(self.port), "-k", str(self.folder)]

@@ -133,6 +133,12 @@ class PresenceStack:
             await self.bridge.run(task_status=task_status)
 
     async def _check(self, on_waiting: Callable[[], None]) -> None:
+        for parameter in self.repository.url.unused:
+            log.warning(
+                "a parameter of database.url is not used",
+                parameter=parameter.name,
+                reason=parameter.reason,
+            )
         async with trio.open_nursery() as nursery:
             failures: list[PresenceError] = []
             nursery.start_soon(self._check_cache, failures)

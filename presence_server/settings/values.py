@@ -40,19 +40,25 @@ Grace = Annotated[float, Field(ge=0, le=YEAR_S)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
-def url_of(*schemes: str) -> AfterValidator:
-    """A validator that accepts URLs of these schemes; ``postgresql+driver`` counts, too."""
+def url_of(*schemes: str, one_host: bool = True) -> AfterValidator:
+    """A validator that accepts URLs of these schemes; ``postgresql+driver`` counts, too.
+
+    Args:
+        schemes: in small letters.
+        one_host: whether the URL names one host. ``urlsplit`` refuses a list of hosts; the reader
+            of such a URL checks the rest.
+    """
 
     def check(url: str) -> str:
         # Readers of URLs drop some of these silently, and break at others.
         if any(ord(character) < 0x20 or ord(character) == 0x7F for character in url):
             raise ValueError("must hold no control characters")
+        scheme, separator, _ = url.partition("://")
         try:
-            parts = urlsplit(url)
-            scheme, _ = parts.scheme.partition("+")[0], parts.port
+            _ = urlsplit(url).port if one_host else None
         except ValueError:
-            scheme = ""
-        if scheme not in schemes or "://" not in url:
+            separator = ""
+        if not separator or scheme.lower().partition("+")[0] not in schemes:
             # The text leaves the URL out: it may hold a password.
             raise ValueError(f"must be a URL of the kind {', '.join(f'{s}://' for s in schemes)}")
         return url
@@ -60,7 +66,7 @@ def url_of(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-DatabaseUrl = Annotated[str, url_of("sqlite", "postgresql", "postgres")]
+DatabaseUrl = Annotated[str, url_of("sqlite", "postgresql", "postgres", one_host=False)]
 RedisUrl = Annotated[str, url_of("redis", "rediss", "unix")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import ssl
 from collections.abc import Iterator
 
 import asyncpg
@@ -45,6 +46,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _known(cause: BaseException, url: StoreUrl) -> StorageError | None:
+    if isinstance(cause, StorageError):
+        return cause
     if isinstance(cause, asyncpg.PostgresError):
         return _postgres(cause, url)
     if isinstance(cause, sqlite3.Error):
@@ -55,8 +58,13 @@ def _known(cause: BaseException, url: StoreUrl) -> StorageError | None:
         return StorageUnavailable(f"database.url: {url.shown} does not answer in time")
     if isinstance(cause, OSError):
         return _os_error(cause, url)
-    if isinstance(cause, asyncpg.InterfaceError) and "dsn" in str(cause).lower():
-        return StorageError(f"database.url: not a PostgreSQL URL: {_line(cause)}")
+    if isinstance(cause, asyncpg.TargetServerAttributeNotMatched):
+        return StorageUnavailable(f"database.url: no host of {url.shown} takes writes now")
+    if isinstance(cause, asyncpg.ClientConfigurationError) or (
+        isinstance(cause, asyncpg.InterfaceError) and "authentication" in str(cause)
+    ):
+        # The driver cannot do what the URL or the server asks for; trying again changes nothing.
+        return StorageError(f"database.url: {url.shown} cannot be used: {_line(cause)}")
     return None
 
 
@@ -66,21 +74,47 @@ def _os_error(cause: OSError, url: StoreUrl) -> StorageError:
             f"database.url: cannot write {url.path}: {cause.strerror or cause}; "
             "use a folder this user may write to"
         )
+    trouble = _tls_trouble(cause)
+    if trouble is not None:
+        return StorageError(f"database.url: {trouble} ({url.shown}: {_line(cause)})")
     return StorageUnavailable(
         f"database.url: cannot reach {url.shown}: {_line(cause)}; "
         "check the host and port, and that PostgreSQL runs there"
     )
 
 
+def _tls_trouble(cause: OSError) -> str | None:
+    """What is wrong with the parameters about TLS; None if they are not the reason."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return (
+            "sslrootcert: the certificate of the database is not trusted; name the file of its "
+            "roots, or the host as the certificate does"
+        )
+    if isinstance(cause, ssl.SSLError) and "CERTIFICATE" in str(cause.reason or ""):
+        return "sslcert: the database refuses this server's certificate"
+    if isinstance(cause, ConnectionError) and "rejected SSL upgrade" in str(cause):
+        return "sslmode: the database speaks no TLS; switch it on there, or use sslmode=disable"
+    return None
+
+
+def _refuses_parameter(state: str, line: str) -> bool:
+    """Whether PostgreSQL or a pooler refuses a parameter of the URL. No row causes these."""
+    return state == "22023" or (state in ("42704", "55P02", "08P01") and " parameter" in line)
+
+
 def _postgres(cause: asyncpg.PostgresError, url: StoreUrl) -> StorageError:
     state = str(cause.sqlstate or "")
     line = _line(cause)
+    if _refuses_parameter(state, line):
+        return StorageError(f"database.url: a parameter is refused: {line}; take it out")
+    if state == "08P01" and line.startswith("no such database"):
+        return StorageError(f"database.url: the pooler says: {line}; name a database it knows")
     if state.startswith(_DATA_CLASSES):
         return StorageDataError(f"value refused: {line}")
     if state.startswith("28"):
-        return StorageError(
-            f"database.url: {url.shown} refuses the login: {line}; check user and password"
-        )
+        tls = "SSL off" in line or "no encryption" in line
+        cure = "add ?sslmode=require" if tls else "check user and password"
+        return StorageError(f"database.url: {url.shown} refuses the login: {line}; {cure}")
     if state == "3D000":
         return StorageError(
             f"database.url: {line}; create it (createdb) or name an existing database"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from .errors import StorageError
+from .postgres_tls import tls_context
+from .postgres_url import PostgresTarget, UnusedParameter, parse_postgres
 
 _SQLITE = "sqlite:///"
 
@@ -26,26 +27,29 @@ class StoreUrl(Struct, frozen=True):
     Attributes:
         dialect: the database.
         path: the file of a SQLite store, else None.
-        dsn: the URL that asyncpg reads, None for SQLite.
+        postgres: where and how to connect to PostgreSQL, None for SQLite.
         shown: the URL without its password, for messages.
+        unused: the parameters that are left out.
     """
 
     dialect: Dialect
     path: Path | None
-    dsn: str | None
+    postgres: PostgresTarget | None
     shown: str
+    unused: tuple[UnusedParameter, ...] = ()
 
 
 def parse_url(url: str) -> StoreUrl:
-    """Read ``database.url``.
+    """Read ``database.url``, and the certificates that it names.
 
     Raises:
-        StorageError: it is not the URL of a store; the text names the setting.
+        StorageError: it cannot be the URL of a store; the text names the setting, and the
+            parameter of the URL if one is the reason.
     """
     scheme = url.partition(":")[0].lower()
     if scheme in ("sqlite", "sqlite+aiosqlite"):
         return _parse_sqlite(url)
-    if scheme in ("postgresql", "postgres", "postgresql+asyncpg"):
+    if scheme.partition("+")[0] in ("postgresql", "postgres"):
         return _parse_postgres(url)
     raise StorageError(
         f"database.url: {_short(scheme)!r} is not a store this server knows; "
@@ -56,36 +60,30 @@ def parse_url(url: str) -> StoreUrl:
 def _parse_sqlite(url: str) -> StoreUrl:
     rest = url.partition(":")[2]
     path = rest.removeprefix("///")
-    if not rest.startswith("///") or not path or path.startswith(":memory:") or "?" in path:
+    if "?" in path:
+        name = _short(path.partition("?")[2].partition("=")[0])
+        raise StorageError(
+            f"database.url: {name}: a URL of SQLite has no parameters; "
+            "use sqlite:///relative/path.db or sqlite:////absolute/path.db"
+        )
+    if not rest.startswith("///") or not path or path.startswith(":memory:"):
         raise StorageError(
             f"database.url: {_short(url)!r} names no file; "
             "use sqlite:///relative/path.db or sqlite:////absolute/path.db"
         )
-    return StoreUrl(dialect=Dialect.SQLITE, path=Path(path), dsn=None, shown=_SQLITE + path)
+    return StoreUrl(dialect=Dialect.SQLITE, path=Path(path), postgres=None, shown=_SQLITE + path)
 
 
 def _parse_postgres(url: str) -> StoreUrl:
-    dsn = "postgresql:" + url.partition(":")[2]
-    user = dsn.removeprefix("postgresql://").partition("@")[0]
-    if "@" in dsn and any(mark in user for mark in "/?#"):
-        # These characters end the login for every reader of URLs, and the rest would be logged.
-        raise StorageError("database.url: write / ? # in a user or password as %2F %3F %23")
-    try:
-        parts = urlsplit(dsn)
-        _ = parts.port
-        host = parts.hostname
-    except ValueError:
-        raise StorageError(
-            "database.url: not a URL; use postgresql://user:password@host:port/database"
-        ) from None
-    if not dsn.startswith("postgresql://") or not (host or "host=" in parts.query):
-        raise StorageError(
-            "database.url: names no host; use postgresql://user:password@host:port/database"
-        )
-    netloc = parts.netloc.rpartition("@")[2]
-    username = f"{parts.username}@" if parts.username else ""
-    shown = f"postgresql://{username}{netloc}{parts.path}"
-    return StoreUrl(dialect=Dialect.POSTGRES, path=None, dsn=dsn, shown=shown)
+    parsed = parse_postgres(url)
+    tls_context(parsed.target.tls)  # Its files are tried before anything is opened.
+    return StoreUrl(
+        dialect=Dialect.POSTGRES,
+        path=None,
+        postgres=parsed.target,
+        shown=parsed.shown,
+        unused=parsed.unused,
+    )
 
 
 def _short(text: str) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+import trio
+
 from presence_server.presence import PresenceStack, Timing, open_presence
+from presence_server.protocol.errors import PresenceError
 from presence_server.settings import Settings
 from presence_server.storage.limits import EngineLimits
 
@@ -27,3 +31,24 @@ def open_stack(
         timing=timing,
         limits=limits,
     )
+
+
+async def refusal(
+    database_url: str, redis_url: str | None = None, *, required: bool = False
+) -> PresenceError:
+    """What a start that fails says, in one line."""
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            with pytest.raises(PresenceError) as caught:
+                await nursery.start(open_stack(database_url, redis_url, required=required).run)
+            nursery.cancel_scope.cancel()
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+async def starts(database_url: str, *, required: bool = False) -> None:
+    """Start and stop."""
+    stack = open_stack(database_url, required=required)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(stack.run)
+        nursery.cancel_scope.cancel()

@@ -15,10 +15,9 @@ import trio
 
 import presence_server
 from presence_server.cache.base import CacheError
-from presence_server.protocol.errors import PresenceError
 from presence_server.storage import migrate
 from presence_server.storage.errors import StorageError, StorageUnavailable
-from tests.presence.kit import open_stack
+from tests.presence.kit import open_stack, refusal, starts
 from tests.servers import (
     BREAKS_CONNECTIONS,
     PostgresServer,
@@ -33,29 +32,8 @@ __all__ = ["collected"]
 pytestmark = BREAKS_CONNECTIONS
 
 
-async def refusal(
-    database_url: str, redis_url: str | None = None, *, required: bool = False
-) -> PresenceError:
-    """What a start that fails says, in one line."""
-    stack = open_stack(database_url, redis_url, required=required)
-    with trio.fail_after(20):
-        async with trio.open_nursery() as nursery:
-            with pytest.raises(PresenceError) as caught:
-                await nursery.start(stack.run)
-            nursery.cancel_scope.cancel()
-    assert "\n" not in str(caught.value)
-    return caught.value
-
-
 def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
-
-
-async def starts(database_url: str) -> None:
-    stack = open_stack(database_url)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(stack.run)
-        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.postgres

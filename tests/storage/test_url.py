@@ -21,11 +21,18 @@ def test_sqlite_urls_name_a_file(url: str, path: str) -> None:
     assert (store.dialect, store.path) == (Dialect.SQLITE, Path(path))
 
 
-@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
-def test_postgres_urls_are_handed_to_the_driver_whole(scheme: str) -> None:
-    store = parse_url(f"{scheme}://me:secret@db:5433/x?sslmode=require")
-    assert store.dialect is Dialect.POSTGRES
-    assert store.dsn == "postgresql://me:secret@db:5433/x?sslmode=require"
+@pytest.mark.parametrize(
+    "scheme", ["postgresql", "postgres", "postgresql+asyncpg", "postgresql+psycopg2"]
+)
+def test_the_scheme_of_postgres_may_name_any_driver(scheme: str) -> None:
+    assert parse_url(f"{scheme}://me:secret@db:5433/x").dialect is Dialect.POSTGRES
+
+
+@pytest.mark.parametrize("parameter", ["mode=ro", "cache=shared", "timeout=5"])
+def test_a_parameter_of_sqlite_is_refused_by_name(parameter: str) -> None:
+    name = parameter.partition("=")[0]
+    with pytest.raises(StorageError, match=rf"^database\.url: {name}: [^\n]*$"):
+        parse_url(f"sqlite:///x.db?{parameter}")
 
 
 def test_a_password_is_never_shown() -> None:
