@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import trio
 
-from presence_server.protocol.model import PresenceRecord, UserProfile
+from presence_server.protocol.model import PresenceRecord
+from presence_server.protocol.profile import UserProfile
 from presence_server.refusals import RefusalCounter
 
 

@@ -11,7 +11,7 @@ from presence_server.server.wiring import gateway_limits, session_limits
 from presence_server.settings import Settings
 from presence_server.transport.gate.addresses import AddressLimits
 from presence_server.transport.sessions.room_entry import RoomEntryLimits
-from presence_server.transport.wire.limits import ConnectionLimits
+from presence_server.transport.wire.connection_limits import ConnectionLimits
 
 _DEFAULTS = Settings.of({})
 _GATEWAY, _SESSION = gateway_limits(_DEFAULTS), session_limits(_DEFAULTS)

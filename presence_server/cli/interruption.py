@@ -44,7 +44,7 @@ async def _until_signal(work: Callable[[], Awaitable[None]]) -> int:
             try:
                 await work()
             except Exception as error:
-                # Not out of the nursery, which would put it into a group.
+                # Raised outside the nursery: Trio would put it into an exception group.
                 failure = error
             nursery.cancel_scope.cancel()
     if failure is not None:

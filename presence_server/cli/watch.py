@@ -55,7 +55,7 @@ def watch(
             user_id=who,
             display_name=name,
             token=token,
-            # Read again for each connection: whoever mints tokens may have replaced it.
+            # The file is read again for each connection: its token may have been replaced.
             get_token=read_token if token_file else None,
         ) as client:
             await follow(client, sys.stdout)

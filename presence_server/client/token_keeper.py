@@ -34,7 +34,7 @@ MIN_WAIT_S = 1.0
 FRESH_TOKENS = 5
 """So many different tokens may be refused in a row; then the refusal is final."""
 SAME_TOKEN = 20
-"""So often may the same token be refused again, which its source may keep for a while."""
+"""How often the same token may be refused: its source may return an old one for a while."""
 
 
 class TokenUnavailable(PresenceError):

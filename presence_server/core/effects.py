@@ -9,7 +9,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ..protocol.messages import ServerMessage, UserObject
-from ..protocol.model import PresenceRecord, UserProfile
+from ..protocol.model import PresenceRecord
+from ..protocol.profile import UserProfile
 
 
 class Send(Struct, frozen=True):

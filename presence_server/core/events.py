@@ -10,7 +10,8 @@ import enum
 
 from msgspec import Struct
 
-from ..protocol.model import PresenceRecord, Update, UserProfile
+from ..protocol.model import PresenceRecord, Update
+from ..protocol.profile import UserProfile
 
 
 class Parting(enum.Enum):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..protocol.errors import CloseCode, retry_reason
-from ..protocol.model import BoardLimits, LeaveReason, PresenceRecord, UserProfile
+from ..protocol.model import BoardLimits, LeaveReason, PresenceRecord
+from ..protocol.profile import UserProfile
 from . import announce, queueing
 from .effects import AddMember, Bind, Broadcast, Close, CloseRow, InsertRow, RemoveMember, Send
 from .events import Connect

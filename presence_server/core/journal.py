@@ -46,7 +46,7 @@ class Journal:
 
         That is no later than one interval after ``now``.
         """
-        # Whatever changes every row of a user changes the list, too.
+        # A change to every row of a user also changes the board's list.
         if self._list_changed or self._changed:
             return now + SAVE_INTERVAL_S
         if self._heard or self._moved:

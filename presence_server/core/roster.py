@@ -42,14 +42,8 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from ..protocol.messages import NO_METADATA, UserObject
-from ..protocol.model import (
-    BoardLimits,
-    Cursor,
-    PresenceRecord,
-    PresenceStatus,
-    Update,
-    UserProfile,
-)
+from ..protocol.model import BoardLimits, Cursor, PresenceRecord, PresenceStatus, Update
+from ..protocol.profile import UserProfile
 
 _RANK = {PresenceStatus.ONLINE: 0, PresenceStatus.IDLE: 1, PresenceStatus.AWAY: 2}
 _BY_RANK = (PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY)

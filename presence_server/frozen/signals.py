@@ -1,8 +1,8 @@
 """The single file receives one signal twice; the server must count it once.
 
 The launcher passes every signal on to its child. Ctrl-C reaches both, since a terminal
-signals the whole process group, and so does systemd with ``KillMode=control-group``. For the
-child the second copy is an echo, not the impatience of a person.
+signals the whole process group, and so does systemd with ``KillMode=control-group``. The
+child ignores the second copy: the user did not send a second signal.
 """
 
 from __future__ import annotations

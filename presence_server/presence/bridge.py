@@ -86,7 +86,7 @@ class _Generation:
         """
         error = context.get("exception")
         if context.get("future") is not None or context.get("task") is not None:
-            log.debug("an asyncio task failed and nobody asked", error=repr(error))
+            log.debug("an asyncio task failed and was never awaited", error=repr(error))
             return
         if self.error is None:
             self.error = (

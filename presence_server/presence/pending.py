@@ -15,7 +15,8 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from ..protocol.model import PresenceRecord, UserProfile
+from ..protocol.model import PresenceRecord
+from ..protocol.profile import UserProfile
 from ..storage.write_batch import (
     STATE_FIELDS,
     Closing,

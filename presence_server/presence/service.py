@@ -11,7 +11,8 @@ import structlog
 import trio
 
 from ..cache.base import Cache
-from ..protocol.model import HistoryEntry, PresenceRecord, UserProfile
+from ..protocol.model import HistoryEntry, PresenceRecord
+from ..protocol.profile import UserProfile
 from ..storage.errors import StorageError, StorageUnavailable
 from .bounded_calls import BoundedCalls
 from .bridge import Caller

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 class StoreWriter:
     """Writes what :class:`.pending.PendingWrites` gathers.
 
-    Whoever adds a write to it calls :meth:`joined` or :meth:`changed`.
+    After adding a write to it, call :meth:`joined` or :meth:`changed`.
 
     Args:
         pending: what waits to be written.

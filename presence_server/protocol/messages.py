@@ -10,7 +10,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from .errors import ErrorCode
-from .model import Cursor, LeaveReason, PresenceStatus, UserProfile
+from .model import Cursor, LeaveReason, PresenceStatus
+from .profile import UserProfile
 
 NO_METADATA = Raw(b"null")
 

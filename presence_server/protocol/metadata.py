@@ -1,6 +1,6 @@
 """The rules of a user's metadata: its size, its depth, and what its JSON may hold.
 
-Whatever passes here is kept as bytes and never decoded again. So everything that could trouble a
+Accepted metadata is kept as bytes and never decoded again. So everything that could trouble a
 later reader (the store, another client) is refused here, and at a cost that the size bounds.
 """
 

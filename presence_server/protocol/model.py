@@ -1,4 +1,4 @@
-"""The values that all other packages share: profiles, updates, records and limits."""
+"""The values that all other packages share: statuses, updates, records and limits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import enum
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from .profile import UserProfile
 
 
 class PresenceStatus(enum.StrEnum):
@@ -23,15 +25,6 @@ class LeaveReason(enum.StrEnum):
     TIMEOUT = "timeout"
     RECLAIMED = "reclaimed"
     KICKED = "kicked"
-
-
-class UserProfile(msgspec.Struct, frozen=True, gc=False):
-    """Who a user is on a board; :mod:`.profile` has cleaned each field."""
-
-    user_id: str
-    display_name: str
-    avatar_url: str | None
-    color: str
 
 
 class Cursor(msgspec.Struct, frozen=True, gc=False):

@@ -1,4 +1,4 @@
-"""The rules of a profile's fields (protocol section 1).
+"""The profile of a user, and the rules of its fields (protocol section 1).
 
 A field that breaks its rule is cleaned or replaced by its default. It is never an error: a
 presence bar must not lose a user to a bad avatar.
@@ -11,11 +11,21 @@ import re
 import unicodedata
 from urllib.parse import urlsplit
 
-from .model import UserProfile
+import msgspec
 
 MAX_USER_ID = 128
 MAX_DISPLAY_NAME = 80
 MAX_AVATAR_URL = 2048
+
+
+class UserProfile(msgspec.Struct, frozen=True, gc=False):
+    """Who a user is on a board; :func:`clean_profile` has cleaned each field."""
+
+    user_id: str
+    display_name: str
+    avatar_url: str | None
+    color: str
+
 
 PROFILE_FIELDS = tuple(name for name in UserProfile.__struct_fields__ if name != "user_id")
 """The fields that a client, or the issuer of a token, may choose for a user."""

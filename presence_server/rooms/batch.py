@@ -12,7 +12,7 @@ from ..waiting import Doorbell
 from .ticks import Ticks
 
 MAX_PATIENCE_S = 0.25
-"""How long frames that may wait for a quiet moment wait for it at most."""
+"""The longest delay of a frame that waits until input goes quiet."""
 
 _SLICE_S = 0.005
 """After this long the flush of patient rooms lets other tasks run."""
@@ -122,7 +122,7 @@ class Batch:
                     began = trio.current_time()
 
     def _ring(self) -> None:
-        with self:  # Its end does it.
+        with self:  # Leaving the block flushes.
             pass
 
     def _flush(self) -> None:

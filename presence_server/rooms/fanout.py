@@ -62,7 +62,7 @@ class Fanout:
         """Write the frames that wait.
 
         Returns:
-            The number of deliveries, and of how many frames.
+            The number of deliveries, and the number of frames.
         """
         ahead, self._ahead = self._ahead, 0
         pending, self._pending = self._pending, []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ..protocol.model import PresenceRecord, UserProfile
+from ..protocol.model import PresenceRecord
+from ..protocol.profile import UserProfile
 
 
 class Peer(Protocol):

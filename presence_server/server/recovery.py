@@ -9,7 +9,8 @@ import trio
 
 from ..core.events import Restore
 from ..presence.service import PresenceService
-from ..protocol.model import PresenceRecord, UserProfile
+from ..protocol.model import PresenceRecord
+from ..protocol.profile import UserProfile
 from ..rooms.registry import Registry
 from ..storage.errors import StorageError
 

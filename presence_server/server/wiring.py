@@ -22,8 +22,8 @@ from ..transport.sessions.identity import Anonymous
 from ..transport.sessions.queue_tickets import QueueTickets
 from ..transport.sessions.room_entry import RoomEntryLimits
 from ..transport.sessions.tokens import TokenAuthority, TokenVerifier
+from ..transport.wire.connection_limits import ConnectionLimits
 from ..transport.wire.deadlines import Deadlines
-from ..transport.wire.limits import ConnectionLimits
 from ..transport.wire.pump import Pump, pump_is_available
 from ..web.app import create_app
 from .recovery import Recovery

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import sqlalchemy as sa
 
-from ..protocol.model import Cursor, HistoryEntry, PresenceRecord, PresenceStatus, UserProfile
-from ..protocol.profile import PROFILE_FIELDS, palette_color
+from ..protocol.model import Cursor, HistoryEntry, PresenceRecord, PresenceStatus
+from ..protocol.profile import PROFILE_FIELDS, UserProfile, palette_color
 from .tables import presence, user_profile
 from .write_batch import OpenSession
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ..protocol.model import PresenceRecord, UserProfile
+from ..protocol.model import PresenceRecord
+from ..protocol.profile import UserProfile
 
 STATE_FIELDS = ("status", "cursor", "metadata", "last_heartbeat_at")
 """The fields of a :class:`PresenceRecord` that change while its session is open.

@@ -58,9 +58,8 @@ from presence_server.protocol.model import (
     PresenceRecord,
     PresenceStatus,
     Update,
-    UserProfile,
 )
-from presence_server.protocol.profile import clean_profile
+from presence_server.protocol.profile import UserProfile, clean_profile
 
 BOARD = "board-1"
 EPOCH_MS = 1_700_000_000_000

@@ -9,7 +9,8 @@ import trio
 from msgspec.structs import replace
 
 from presence_server.cache.base import CacheUnavailable
-from presence_server.protocol.model import HistoryEntry, PresenceRecord, PresenceStatus, UserProfile
+from presence_server.protocol.model import HistoryEntry, PresenceRecord, PresenceStatus
+from presence_server.protocol.profile import UserProfile
 from presence_server.storage.errors import StorageDataError, StorageUnavailable
 from presence_server.storage.write_batch import OpenSession, WriteBatch
 

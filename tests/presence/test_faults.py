@@ -17,7 +17,8 @@ import trio
 from msgspec.structs import replace
 
 from presence_server.presence import PresenceStack, Timing
-from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
+from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus
+from presence_server.protocol.profile import UserProfile
 from presence_server.storage.limits import EngineLimits
 from tests.presence.kit import open_stack
 from tests.servers import (

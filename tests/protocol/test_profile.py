@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presence_server.protocol.model import UserProfile
 from presence_server.protocol.profile import (
     PALETTE,
+    UserProfile,
     clean_profile,
     clean_user_id,
     is_board_id,

@@ -9,8 +9,8 @@ import trio.testing
 
 from presence_server.core.events import Connect, Parted, Parting
 from presence_server.protocol.messages import ServerMessage, decode_server
-from presence_server.protocol.model import BoardLimits, PresenceRecord, Update, UserProfile
-from presence_server.protocol.profile import clean_profile
+from presence_server.protocol.model import BoardLimits, PresenceRecord, Update
+from presence_server.protocol.profile import UserProfile, clean_profile
 from presence_server.rooms.registry import Registry
 from tests.limits import board_limits
 

@@ -9,7 +9,8 @@ import trio
 import trio.testing
 
 from presence_server.presence.service import PresenceService
-from presence_server.protocol.model import PresenceRecord, UserProfile
+from presence_server.protocol.model import PresenceRecord
+from presence_server.protocol.profile import UserProfile
 from presence_server.rooms.registry import Registry
 from presence_server.server.recovery import RETRY_S, Recovery
 from presence_server.storage.errors import StorageUnavailable

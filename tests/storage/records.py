@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
+from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus
+from presence_server.protocol.profile import UserProfile
 from presence_server.storage.write_batch import ProfileSeen
 
 T0 = 1_700_000_000_123

@@ -4,7 +4,8 @@ import pytest
 import structlog.testing
 
 from presence_server.presence.bridge import Bridge
-from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus, UserProfile
+from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus
+from presence_server.protocol.profile import UserProfile
 from presence_server.storage.errors import StorageDataError
 from presence_server.storage.repository import Repository
 from presence_server.storage.write_batch import Closing, Heartbeat, WriteBatch

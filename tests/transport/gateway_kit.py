@@ -21,8 +21,8 @@ from presence_server.transport.sessions.connections import Connections, SessionL
 from presence_server.transport.sessions.identity import Anonymous, Authority
 from presence_server.transport.sessions.queue_tickets import QueueTickets
 from presence_server.transport.sessions.room_entry import RoomEntryLimits
+from presence_server.transport.wire.connection_limits import ConnectionLimits
 from presence_server.transport.wire.deadlines import Deadlines
-from presence_server.transport.wire.limits import ConnectionLimits
 from presence_server.transport.wire.pump import Pump
 from tests.fakes import FakeMetrics, FakeStore
 from tests.limits import address_limits, board_limits, connection_limits, room_entry_limits

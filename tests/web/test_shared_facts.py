@@ -8,8 +8,7 @@ from pathlib import Path
 from presence_server.client import Profile
 from presence_server.protocol.errors import RECONNECT, Reconnect
 from presence_server.protocol.metadata import MAX_METADATA_BYTES
-from presence_server.protocol.model import UserProfile
-from presence_server.protocol.profile import PALETTE
+from presence_server.protocol.profile import PALETTE, UserProfile
 
 STATIC = Path(__file__).parents[2] / "presence_server/web/static"
 RULE_NAMES = {

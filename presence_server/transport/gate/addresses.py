@@ -69,8 +69,8 @@ class CountedConnection:
 class AddressCounter:
     """Counts open connections by address, and new ones by a token bucket for each address.
 
-    An address without connections and with a full bucket is forgotten. Each new address
-    looks at two others for that, so memory follows the addresses of late.
+    An address without connections and with a full bucket is forgotten. Adding an
+    address checks two old ones, so memory follows the number of recent addresses.
 
     Args:
         limits: the bounds of one address.

@@ -11,7 +11,7 @@ import trio
 from ...protocol.errors import CloseCode, retry_reason
 from ...rooms.registry import Registry
 from ..wire.connection import Connection
-from ..wire.limits import ConnectionLimits
+from ..wire.connection_limits import ConnectionLimits
 from ..wire.ports import ConnectionAlarms, TransportMetrics, Wire
 from .denied_link import DeniedLink
 from .handshake import Accepted

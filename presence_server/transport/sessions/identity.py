@@ -10,8 +10,7 @@ import msgspec
 from typing_extensions import override
 
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
-from ...protocol.model import UserProfile
-from ...protocol.profile import PROFILE_FIELDS, clean_profile, clean_user_id
+from ...protocol.profile import PROFILE_FIELDS, UserProfile, clean_profile, clean_user_id
 from ...refusals import RefusalReason
 from ..http.head import RequestHead
 from .handshake import Handshake

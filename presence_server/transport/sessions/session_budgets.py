@@ -10,7 +10,7 @@ from ...refusals import RefusalReason
 from .identity import AccessDenied
 
 RESUME_COST = 10
-"""How many messages a resume costs as much as: it is answered with a snapshot of the board."""
+"""A resume costs as much as this many messages: the server answers it with a snapshot."""
 
 
 class _Kept:

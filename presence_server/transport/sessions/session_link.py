@@ -26,7 +26,7 @@ from ...protocol.messages import (
     PresenceUpdate,
     ServerMessage,
 )
-from ...protocol.model import UserProfile
+from ...protocol.profile import UserProfile
 from ...rooms.room_task import RoomTask
 from ..wire.connection import Connection
 from ..wire.ports import Handler
@@ -119,7 +119,7 @@ class SessionLink(Handler):
 
         Args:
             room: the room.
-            event: the question; the room answers by ``bind`` or ``close``.
+            event: the request; the room answers by ``bind`` or ``close``.
         """
         self._room = room
         room.connect(self, event)
@@ -182,20 +182,20 @@ class SessionLink(Handler):
         now = trio.current_time()
         self._metrics.messages_received += 1
         verdict = self._budget.spend(now)
-        if verdict is not Verdict.ACCEPT:
+        if verdict is _ACCEPT:
+            text = "binary frames (Yjs) are not supported"
+            self._on_bad_message(BadMessage(ErrorCode.INVALID_MESSAGE, text), now)
+        else:
             self._refuse(verdict)
-            return
-        text = "binary frames (Yjs) are not supported"
-        self._on_bad_message(BadMessage(ErrorCode.INVALID_MESSAGE, text), now)
 
     @override
     def on_control(self) -> bool:
         verdict = self._budget.spend(trio.current_time())
-        if verdict is not Verdict.ACCEPT:
+        if verdict is _ACCEPT:
+            self._is_alive()
+        else:
             self._refuse(verdict)
-            return False
-        self._is_alive()
-        return True
+        return verdict is _ACCEPT
 
     @override
     def on_fragment(self) -> None:
@@ -223,14 +223,20 @@ class SessionLink(Handler):
         del self.connection, self.write
         self._room = None
 
-    def on_token_expired(self) -> None:
-        """Close with 4401: the token has ended, and no newer one came."""
+    def expel(self, event: str, error: Error, code: CloseCode) -> None:
+        """Send an error, end the session, and close the connection.
+
+        Args:
+            event: the log line.
+            error: sent before the close frame.
+            code: the close code.
+        """
         if self._over:
             return
-        log.info("closed for an expired token", board=self._board_id, session=self._session_id)
-        self._send(Error(ErrorPayload(ErrorCode.UNAUTHORIZED, "the token has expired")))
+        log.info(event, board=self._board_id, session=self._session_id)
+        self._send(error)
         self._part(Parting.LEFT)
-        self.close(CloseCode.UNAUTHORIZED)
+        self.close(code)
 
     def crash(self, error: Exception) -> None:
         """Close this connection, and no other, after a bug; ``error`` is logged."""
@@ -265,12 +271,11 @@ class SessionLink(Handler):
 
     def _on_bad_message(self, error: BadMessage, now: float) -> None:
         self._metrics.bad_messages += 1
-        self._send(Error(ErrorPayload(error.code, error.message)))
+        answer = Error(ErrorPayload(error.code, error.message))
         if self._budget.bad_message(now):
-            log.info("closed for bad messages", board=self._board_id, session=self._session_id)
-            self._part(Parting.LEFT)
-            self.close(CloseCode.PROTOCOL_VIOLATIONS)
+            self.expel("closed for bad messages", answer, CloseCode.PROTOCOL_VIOLATIONS)
         else:
+            self._send(answer)
             self._is_alive()  # Any message is a sign of life.
 
     def _is_alive(self) -> None:
@@ -286,7 +291,7 @@ class SessionLink(Handler):
         text = "more messages than limits.messages_per_s"
         self._send(Error(ErrorPayload(ErrorCode.RATE_LIMITED, text, retry_after_ms)))
         if not is_abuse:
-            self._is_alive()  # Any message is a sign of life.
+            self._is_alive()
             return
         log.info("closed for flooding", board=self._board_id, session=self._session_id)
         self._part(Parting.DROPPED)

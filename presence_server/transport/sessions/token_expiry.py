@@ -1,4 +1,4 @@
-"""The end of a token during a session."""
+"""The end of a token during a session: the session ends with 4401."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from typing import Protocol
 import trio
 from typing_extensions import override
 
+from ...protocol.errors import CloseCode, ErrorCode
+from ...protocol.messages import Error, ErrorPayload
 from ..wire.ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms
 
 
 class TokenHolder(Protocol):
     """The session whose token may end."""
 
-    def on_token_expired(self) -> None:
-        """The token has ended, and no newer one came."""
+    def expel(self, event: str, error: Error, code: CloseCode) -> None:
+        """Send an error, end the session, and close the connection.
+
+        Args:
+            event: the log line.
+            error: sent before the close frame.
+            code: the close code.
+        """
 
     def crash(self, error: Exception) -> None:
         """Close this connection, and no other, after a bug."""
@@ -28,7 +36,7 @@ class TokenExpiry(AlarmTarget):
         expires_at_ms: when the token ends, in milliseconds since the epoch.
         alarms: the deadlines of all connections.
         now_ms: the wall clock, in milliseconds since the epoch.
-        holder: hears of the end.
+        holder: the session that ends with its token.
     """
 
     __slots__ = ("__weakref__", "_alarms", "_expires_at_ms", "_holder", "_now_ms")
@@ -64,7 +72,8 @@ class TokenExpiry(AlarmTarget):
         if self._now_ms() < self._expires_at_ms:
             self.renew(self._expires_at_ms)  # A newer token came, or the clock was set back.
         else:
-            self._holder.on_token_expired()
+            error = Error(ErrorPayload(ErrorCode.UNAUTHORIZED, "the token has expired"))
+            self._holder.expel("closed for an expired token", error, CloseCode.UNAUTHORIZED)
 
     @override
     def crash(self, error: Exception) -> None:

@@ -11,10 +11,10 @@ import msgspec
 from typing_extensions import override
 
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
-from ...protocol.model import UserProfile
 from ...protocol.profile import (
     MAX_USER_ID,
     PROFILE_FIELDS,
+    UserProfile,
     clean_profile,
     clean_user_id,
 )

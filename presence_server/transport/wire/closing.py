@@ -12,7 +12,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from ...protocol.errors import CloseCode
-from .limits import ConnectionLimits
+from .connection_limits import ConnectionLimits
 from .outbox import Outbox
 from .ports import ConnectionAlarm, ConnectionAlarms, Handler, Wire
 from .sending import NOTHING, Sender

@@ -13,7 +13,7 @@ from websockets.server import ServerProtocol
 from ...protocol.errors import CloseCode
 from ...protocol.frames import PING_FRAME
 from .closing import Closing
-from .limits import ConnectionLimits
+from .connection_limits import ConnectionLimits
 from .pinging import Pinging, Step
 from .ports import ConnectionAlarm, ConnectionAlarms, Handler, Wire
 from .receiving import Receiver

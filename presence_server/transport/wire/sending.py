@@ -6,9 +6,10 @@ import abc
 
 import trio
 
-from .limits import ConnectionLimits
+from .connection_limits import ConnectionLimits
 from .outbox import Outbox
 from .ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms, Wire
+from .slow_reader import has_too_much_waiting, must_read_by
 from .stage import Stage
 
 _OPEN = Stage.OPEN
@@ -78,7 +79,7 @@ class Sender(AlarmTarget):
             self._outbox = outbox = Outbox()
             outbox.append(data, sent)
             self._progress_at = now = trio.current_time()
-            self._alarms.arm(self, ConnectionAlarm.WRITE, now + self._limits.write_timeout_s)
+            self._alarms.arm(self, ConnectionAlarm.WRITE, must_read_by(now, self._limits))
             self._wire.want_write()
             self._check_size(outbox)
 
@@ -109,7 +110,7 @@ class Sender(AlarmTarget):
             self._check_size(outbox)
 
     def _check_size(self, outbox: Outbox) -> None:
-        if outbox.size > self._limits.outbox_bytes:
+        if has_too_much_waiting(outbox.size, self._limits):
             self._on_too_slow(outbox)
 
     def _check_progress(self, now: float) -> None:
@@ -117,7 +118,7 @@ class Sender(AlarmTarget):
         outbox = self._outbox
         if outbox is None or self.stage is not _OPEN or self.is_broken:
             return  # Closing has a deadline of its own.
-        deadline = self._progress_at + self._limits.write_timeout_s
+        deadline = must_read_by(self._progress_at, self._limits)
         if now >= deadline:
             self._on_too_slow(outbox)
         else:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presence_server.protocol.model import UserProfile
-from presence_server.protocol.profile import clean_profile
+from presence_server.protocol.profile import UserProfile, clean_profile
 from presence_server.transport.http.head import RequestHead
 from presence_server.transport.sessions.handshake import Handshake, read_query
 from presence_server.transport.sessions.identity import anonymous_profile, origin_is_allowed

@@ -10,8 +10,7 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.protocol.errors import BadMessage, CloseCode, ErrorCode
-from presence_server.protocol.model import UserProfile
-from presence_server.protocol.profile import clean_profile
+from presence_server.protocol.profile import UserProfile, clean_profile
 from presence_server.refusals import RefusalReason
 from presence_server.transport.sessions.handshake import Handshake
 from presence_server.transport.sessions.identity import AccessDenied, Grant
