@@ -32,7 +32,7 @@ from ..wire.connection import Connection
 from ..wire.ports import Handler
 from .identity import Grant
 from .link_context import LinkContext
-from .token_expiry import TokenExpiry
+from .token_expiry import TokenExpiry, TokenHolder
 
 log = structlog.get_logger(__name__)
 is_debugging = partial(logging.getLogger(__name__).isEnabledFor, logging.DEBUG)
@@ -50,7 +50,7 @@ _PARTING: dict[int | None, Parting] = {
 """How a session ends by the peer's close code; any other code, or none, is a drop."""
 
 
-class SessionLink(Handler):
+class SessionLink(Handler, TokenHolder):
     """Ties a connection to a session of a room, which knows it as a peer.
 
     Args:
@@ -223,14 +223,8 @@ class SessionLink(Handler):
         del self.connection, self.write
         self._room = None
 
+    @override
     def expel(self, event: str, error: Error, code: CloseCode) -> None:
-        """Send an error, end the session, and close the connection.
-
-        Args:
-            event: the log line.
-            error: sent before the close frame.
-            code: the close code.
-        """
         if self._over:
             return
         log.info(event, board=self._board_id, session=self._session_id)
@@ -238,8 +232,8 @@ class SessionLink(Handler):
         self._part(Parting.LEFT)
         self.close(code)
 
+    @override
     def crash(self, error: Exception) -> None:
-        """Close this connection, and no other, after a bug; ``error`` is logged."""
         self.connection.crash(error)
 
     def _on_message(self, data: bytes, now: float) -> None:

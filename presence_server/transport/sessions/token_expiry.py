@@ -16,6 +16,8 @@ from ..wire.ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms
 class TokenHolder(Protocol):
     """The session whose token may end."""
 
+    __slots__ = ()
+
     def expel(self, event: str, error: Error, code: CloseCode) -> None:
         """Send an error, end the session, and close the connection.
 
@@ -26,7 +28,7 @@ class TokenHolder(Protocol):
         """
 
     def crash(self, error: Exception) -> None:
-        """Close this connection, and no other, after a bug."""
+        """Close this connection, and no other, after a bug; ``error`` is logged."""
 
 
 class TokenExpiry(AlarmTarget):
