@@ -214,7 +214,7 @@ export class PresenceClient extends EventTarget {
 
   /** @param {any} payload */
   #joined(payload) {
-    this.#connection.settled(payload.session_id, payload.heartbeat_interval_s * 1000);
+    this.#connection.settled(payload.session_id, payload.self, payload.heartbeat_interval_s * 1000);
     this.#connection.tokens.accepted();
     this.#userId = payload.self.user_id;
     this.#activity.thresholds(payload.idle_after_s * 1000, payload.away_after_s * 1000);
@@ -232,7 +232,7 @@ export class PresenceClient extends EventTarget {
   /** @param {any} payload */
   #queued(payload) {
     const entered = this.state !== 'queued';
-    this.#connection.settled(payload.session_id, entered ? payload.heartbeat_interval_s * 1000 : null);
+    this.#connection.settled(payload.session_id, { user_id: payload.user_id }, entered ? payload.heartbeat_interval_s * 1000 : null);
     if (entered) this.#connection.tokens.accepted();
     this.#userId = payload.user_id;
     this.#clearUsers();

@@ -6,9 +6,10 @@ import { backoffMs, planAfterClose, START_OVER_WITH_TOKEN } from './presence-clo
 import { Timer } from './presence-environment.js';
 import { Liveness } from './presence-liveness.js';
 import { PageWatcher } from './presence-page.js';
-import { SessionStore } from './presence-session.js';
+import { Session } from './presence-session.js';
 import { TokenKeeper } from './presence-token.js';
 
+/** @typedef {import('./presence-address.js').Profile} Profile */
 /** @typedef {import('./presence-environment.js').Environment} Environment */
 /** @typedef {import('./presence-clock.js').ServerClock} ServerClock */
 /** @typedef {import('./presence-types.js').Options} Options */
@@ -41,7 +42,7 @@ export class Connection {
   #options;
   #env;
   #handlers;
-  #sessions;
+  #session;
   #liveness;
   #retryTimer;
   #answerTimer;
@@ -54,8 +55,6 @@ export class Connection {
   leaving = false;
   /** @type {WebSocket | null} */
   #socket = null;
-  /** @type {string | null} */
-  #sessionId = null;
   /** The wait that the server asked for last. @type {number | null} */
   #retryAfterMs = null;
   #waitIsServers = false;
@@ -74,7 +73,7 @@ export class Connection {
     this.#options = options;
     this.#env = env;
     this.#handlers = handlers;
-    this.#sessions = new SessionStore(env, options.board);
+    this.#session = new Session(env, options);
     this.tokens = new TokenKeeper(env, options, clock, () => this.#renewToken());
     this.#liveness = new Liveness(env, () => this.#beat(), () => this.#drop());
     this.#retryTimer = new Timer(env, () => this.#open());
@@ -83,7 +82,7 @@ export class Connection {
     this.#page = new PageWatcher(env, {
       online: () => this.#wake(0),
       offline: () => this.#liveness.probe(),
-      leaving: () => this.#sessions.release(this.#sessionId),
+      leaving: () => this.#session.release(),
       restored: () => this.#restored(),
       visible: () => this.#wake(QUIET_MS),
     });
@@ -97,7 +96,7 @@ export class Connection {
   start() {
     this.leaving = false;
     this.#attempt = 0;
-    this.#sessionId = this.#sessions.claim() ?? this.#sessionId;
+    this.#session.claim();
     this.running = true;
     this.#page.start();
     this.#handlers.status({ state: 'connecting' });
@@ -111,7 +110,7 @@ export class Connection {
     this.#leaveTimer.start(LEAVE_WITHIN_MS);
     if (this.#socket?.readyState === OPEN) this.send('board:leave', {});
     // A detached session holds its seat until it times out: resume it to give it up.
-    else if (this.#socket === null && this.#sessionId !== null) this.#open();
+    else if (this.#socket === null && this.#session.id !== null) this.#open();
     else if (this.#socket === null) this.#finish(1000, 'left');
   }
 
@@ -119,11 +118,12 @@ export class Connection {
    * The session is on the board, or in the queue.
    *
    * @param {string} sessionId
+   * @param {Profile} self  who the server says the user is
    * @param {number | null} heartbeatMs  null: go on as before
    */
-  settled(sessionId, heartbeatMs) {
+  settled(sessionId, self, heartbeatMs) {
     this.#answerTimer.stop();
-    this.#sessionId = sessionId;
+    this.#session.named(sessionId, self);
     if (this.#settledAt === Infinity) this.#settledAt = this.#env.now();
     if (heartbeatMs !== null) this.#liveness.start(heartbeatMs);
   }
@@ -165,7 +165,7 @@ export class Connection {
     this.#settledAt = Infinity;
     if (this.tokens.dynamic && !(await this.#freshToken(opening))) return;
     try {
-      this.#listen(openSocket(this.#env, this.#options, this.#sessionId, this.tokens.token));
+      this.#listen(openSocket(this.#env, { ...this.#options, ...this.#session.guest }, this.#session.id, this.tokens.token));
     } catch (error) {
       this.#finish(DROPPED, String(error)); // a bad address or token stays bad
     }
@@ -245,7 +245,7 @@ export class Connection {
     }
     const cured = code === UNAUTHORIZED && this.tokens.mayCure();
     const plan = cured ? START_OVER_WITH_TOKEN : planAfterClose(code, reason, this.#retryAfterMs);
-    if (!plan.keepSession) this.#sessionId = null;
+    if (!plan.keepSession) this.#session.id = null;
     if (!plan.reconnect) {
       this.#finish(code, reason);
       return;
@@ -277,7 +277,7 @@ export class Connection {
     const socket = this.#socket;
     this.#detach();
     if (this.leaving) {
-      this.#sessionId = null;
+      this.#session.forget();
       socket?.close(1000);
     }
     this.#opening += 1;
@@ -292,7 +292,7 @@ export class Connection {
 
   /** Back from the back/forward cache, where browsers close sockets. */
   #restored() {
-    this.#sessionId = this.#sessions.claim() ?? this.#sessionId;
+    this.#session.claim();
     if (this.#socket !== null && this.#socket.readyState > OPEN) this.#closed(DROPPED, '');
     this.#wake(0);
   }

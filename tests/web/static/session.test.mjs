@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { serverRoot } from '../../../presence_server/web/static/presence-address.js';
 import { PresenceClient } from '../../../presence_server/web/static/presence-client.js';
-import { FakePage, FakeStorage } from './fakes.mjs';
+import { FakePage, FakeStorage, user } from './fakes.mjs';
 
 const sessionOf = (page) => page.socket.url.searchParams.get('session_id');
 
@@ -174,4 +174,72 @@ test('rejoining after a leave is a new session', () => {
   page.client.connect();
   assert.equal(sessionOf(page), null);
   assert.equal(page.client.state, 'connecting');
+});
+
+// --- guests -----------------------------------------------------------------------
+
+const GUEST = user('guest-ab12cd34', { display_name: 'Guest ab12' });
+const identityOf = (page) => {
+  const { searchParams } = page.socket.url;
+  return [searchParams.get('user_id'), searchParams.get('display_name'), searchParams.get('session_id')];
+};
+const guestPage = (storage) => new FakePage({ user_id: undefined }, storage);
+
+test('a guest resumes as the guest that the server made, after a drop and over a reload', () => {
+  const page = guestPage();
+  page.client.connect();
+  assert.deepEqual(identityOf(page), [null, null, null]);
+  page.admit({ self: GUEST });
+  page.socket.drop();
+  page.window.dispatchEvent(new Event('online'));
+  assert.deepEqual(identityOf(page), ['guest-ab12cd34', 'Guest ab12', 's1']);
+  page.admit({ self: GUEST, resumed: true });
+  page.hide();
+  const after = guestPage(page.storage);
+  after.client.connect();
+  assert.deepEqual(identityOf(after), ['guest-ab12cd34', 'Guest ab12', 's1']);
+});
+
+test('a guest in the queue takes up the place again', () => {
+  const page = guestPage();
+  page.client.connect();
+  page.socket.open();
+  page.socket.receive('board:queued', {
+    session_id: 'q', position: 1, queue_length: 1, capacity: 1, user_id: 'guest-ab12cd34', heartbeat_interval_s: 30,
+  });
+  page.socket.drop();
+  page.window.dispatchEvent(new Event('online'));
+  assert.deepEqual(identityOf(page), ['guest-ab12cd34', null, 'q']);
+});
+
+test('a guest whose session is gone is still the same guest; after a leave a new one', () => {
+  const page = guestPage();
+  page.client.connect();
+  page.admit({ self: GUEST });
+  page.socket.drop(4408);
+  page.window.dispatchEvent(new Event('online'));
+  assert.deepEqual(identityOf(page), ['guest-ab12cd34', 'Guest ab12', null]);
+  page.admit({ self: GUEST });
+  page.client.leave();
+  page.socket.drop(1000);
+  page.client.connect();
+  assert.deepEqual(identityOf(page), [null, null, null]);
+});
+
+test('a duplicated tab of a guest is another guest', () => {
+  const page = guestPage();
+  page.client.connect();
+  page.admit({ self: GUEST });
+  const duplicate = guestPage(page.storage.copy());
+  duplicate.client.connect();
+  assert.deepEqual(identityOf(duplicate), [null, null, null]);
+});
+
+test('who has a user_id or a token is named by it, not by what the server says', () => {
+  for (const options of [{ user_id: 'ada' }, { user_id: undefined, token: 'a.b.c' }]) {
+    const page = new FakePage(options).join({ self: user('somebody') });
+    page.socket.drop();
+    page.window.dispatchEvent(new Event('online'));
+    assert.equal(page.socket.url.searchParams.get('user_id'), options.user_id ?? null);
+  }
 });
