@@ -1,6 +1,5 @@
 // The address of a board's socket; its query says who the user is.
 
-/** @typedef {import('./presence-environment.js').Environment} Environment */
 /** @typedef {import('./presence-types.js').Options} Options */
 
 /**
@@ -27,28 +26,15 @@ export function serverRoot(baseUrl, moduleUrl = import.meta.url) {
 }
 
 /**
- * Open a board's socket.
+ * The address of a board's socket.
  *
- * @param {Environment} env
- * @param {Options} options
- * @param {string | null} sessionId  the session to resume
- * @param {string | null} token  browsers can send one as a subprotocol only
- * @returns {WebSocket}
- * @throws {TypeError | DOMException} a bad address, or a token with other characters than a JWT's
- */
-export function openSocket(env, options, sessionId, token) {
-  const protocols = token ? ['presence.v1', `bearer.${token}`] : ['presence.v1'];
-  return new env.WebSocket(socketAddress(options, env.baseUrl, sessionId), protocols);
-}
-
-/**
  * @param {Options} options
  * @param {string} baseUrl  what a relative `server` is relative to
  * @param {string | null} sessionId  the session to resume
  * @returns {string}
  * @throws {TypeError} `server` is not an address
  */
-function socketAddress(options, baseUrl, sessionId) {
+export function socketAddress(options, baseUrl, sessionId) {
   const url = new URL(options.server ?? serverRoot(baseUrl), baseUrl);
   url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
   url.pathname = `${url.pathname.replace(/\/$/, '')}/ws/boards/${encodeURIComponent(options.board)}`;

@@ -3,22 +3,23 @@
 
 import { ActivityTracker } from './presence-activity.js';
 import { validWait } from './presence-close.js';
+import { BinaryPlane } from './presence-binary.js';
 import { ServerClock } from './presence-clock.js';
 import { Connection } from './presence-connection.js';
 import { browserEnvironment } from './presence-environment.js';
+import { Leaving } from './presence-leaving.js';
 import { Outgoing } from './presence-outgoing.js';
 import { BoardReplica, readEvent } from './presence-replica.js';
-import { checkBoard, checkCursor, checkMetadata, checkProfile, checkStatus } from './presence-values.js';
+import { changeProfile, checkBoard, checkCursor, checkMetadata, checkProfile, checkStatus } from './presence-values.js';
 
 /** @typedef {import('./presence-replica.js').User} User */
 /** @typedef {import('./presence-replica.js').UsersChange} UsersChange */
+/** @typedef {import('./presence-address.js').Profile} Profile */
 /** @typedef {import('./presence-types.js').Options} Options */
 /** @typedef {import('./presence-types.js').State} State */
 /** @typedef {import('./presence-types.js').Status} Status */
 
 const CONGESTED_BYTES = 64 * 1024;
-/** The server closes after 20 bad messages, and without Yjs it takes binary frames for bad. */
-const UNANSWERED_BINARY = 8;
 
 /**
  * A user on a board.
@@ -33,6 +34,8 @@ const UNANSWERED_BINARY = 8;
  */
 export class PresenceClient extends EventTarget {
   #board;
+  /** @type {Options} */
+  #target;
   #replica = new BoardReplica();
   #activity;
   #clock;
@@ -42,10 +45,8 @@ export class PresenceClient extends EventTarget {
   #userId = null;
   /** @type {Status} */
   #status = { state: 'new' };
-  /** @type {(() => void)[]} */
-  #whenClosed = [];
-  /** Binary frames sent before the server sent one. */
-  #unansweredBinary = 0;
+  #leaving = new Leaving();
+  #binary = new BinaryPlane();
 
   /**
    * @param {Options} options
@@ -55,7 +56,7 @@ export class PresenceClient extends EventTarget {
     super();
     this.#board = checkBoard(options.board);
     const { server, token, getToken } = options;
-    const target = { board: this.#board, server, token, getToken, ...checkProfile(options) };
+    this.#target = { board: this.#board, server, token, getToken, ...checkProfile(options) };
     const env = { ...browserEnvironment(), ...options.environment };
     this.#clock = new ServerClock(env);
     this.#activity = new ActivityTracker(env, (status) => this.#outgoing.status(status));
@@ -64,7 +65,7 @@ export class PresenceClient extends EventTarget {
       self: () => this.self,
       ask: () => this.#connection.ask(),
     });
-    this.#connection = new Connection(target, env, this.#clock, {
+    this.#connection = new Connection(this.#target, env, this.#clock, {
       frame: (data) => this.#receive(data),
       status: (status) => this.#become(status),
       detached: () => this.#outgoing.closed(),
@@ -108,8 +109,15 @@ export class PresenceClient extends EventTarget {
     return (this.#userId !== null && this.users.get(this.#userId)) || null;
   }
 
-  /** Join the board, and stay. It has no effect on a client that already does. */
+  /**
+   * Join the board, and stay. It has no effect on a client that already does; one
+   * that is about to leave stays, or comes back when it has left.
+   */
   connect() {
+    if (this.#connection.leaving && this.#connection.running) {
+      if (this.#connection.stay()) this.#leaving.settle();
+      else this.#leaving.comesBack = true;
+    }
     if (this.#connection.running) return;
     this.#activity.start();
     this.#connection.start();
@@ -118,15 +126,32 @@ export class PresenceClient extends EventTarget {
   /**
    * Leave the board for good; the seat is free at once.
    *
-   * @returns {Promise<void>} settled when the state is `closed`
+   * @returns {Promise<void>} settled when the state is `closed`, or `connect()` was called
    */
   leave() {
     if (!this.#connection.running) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#whenClosed.push(resolve);
-      if (!this.#connection.leaving) this.#outgoing.leaving();
-      this.#connection.leave();
-    });
+    const over = this.#leaving.over();
+    if (!this.#connection.leaving) this.#outgoing.leaving();
+    this.#connection.leave();
+    return over;
+  }
+
+  /**
+   * Be somebody else, or look different. The server keeps a profile while its user
+   * is on the board, so that a change is a leave and a new join.
+   *
+   * @param {Profile} profile  all of it
+   * @throws {TypeError} a user id that the server would refuse
+   */
+  setProfile(profile) {
+    if (!changeProfile(this.#target, profile) || !this.#connection.running) return;
+    this.leave();
+    this.connect();
+  }
+
+  /** @param {string} token  a new JWT, for this session and the connections to come */
+  setToken(token) {
+    this.#connection.renew(token);
   }
 
   /**
@@ -172,9 +197,8 @@ export class PresenceClient extends EventTarget {
    * @returns {boolean} false while not on the board, or when the server does not answer any
    */
   sendBinary(data) {
-    if (this.state !== 'joined' || this.#unansweredBinary >= UNANSWERED_BINARY) return false;
-    if (!this.#connection.sendBinary(data)) return false;
-    this.#unansweredBinary += 1;
+    if (this.state !== 'joined' || !this.#binary.maySend || !this.#connection.sendBinary(data)) return false;
+    this.#binary.sent();
     this.#activity.reported();
     return true;
   }
@@ -184,7 +208,7 @@ export class PresenceClient extends EventTarget {
   /** @param {string | ArrayBuffer} data */
   #receive(data) {
     if (typeof data !== 'string') {
-      this.#unansweredBinary = -Infinity;
+      this.#binary.answered();
       this.#emit('binary', { data });
       return;
     }
@@ -244,18 +268,8 @@ export class PresenceClient extends EventTarget {
   #failed(payload) {
     const retryAfterMs = validWait(payload.retry_after_ms);
     if (retryAfterMs !== null) this.#connection.retryAfter(retryAfterMs);
-    switch (payload.code) {
-      case 'RATE_LIMITED':
-        this.#outgoing.limited(retryAfterMs ?? 1000);
-        break;
-      case 'INVALID_MESSAGE':
-      case 'MESSAGE_TOO_BIG':
-        this.#outgoing.refused();
-        break;
-      case 'UNAUTHORIZED':
-        this.#connection.tokens.refused();
-        break;
-    }
+    this.#outgoing.failed(payload.code, retryAfterMs);
+    if (payload.code === 'UNAUTHORIZED') this.#connection.tokens.refused();
     this.#emit('error', payload);
   }
 
@@ -283,7 +297,7 @@ export class PresenceClient extends EventTarget {
       this.#outgoing.left();
     }
     this.#emit('state', status);
-    if (status.state === 'closed') for (const tell of this.#whenClosed.splice(0)) tell();
+    if (status.state === 'closed' && this.#leaving.settle()) this.connect();
   }
 
   #clearUsers() {

@@ -1,12 +1,13 @@
 // Keeps one session's socket: opens it, notices when it is dead, and reconnects
 // as the close code asks (specification, section 6).
 
-import { openSocket } from './presence-address.js';
-import { backoffMs, planAfterClose, START_OVER_WITH_TOKEN } from './presence-close.js';
+import { planAfterClose, START_OVER_WITH_TOKEN } from './presence-close.js';
 import { Timer } from './presence-environment.js';
 import { Liveness } from './presence-liveness.js';
 import { PageWatcher } from './presence-page.js';
+import { Retry } from './presence-retry.js';
 import { Session } from './presence-session.js';
+import { BoardSocket } from './presence-socket.js';
 import { TokenKeeper } from './presence-token.js';
 
 /** @typedef {import('./presence-address.js').Profile} Profile */
@@ -35,7 +36,6 @@ const UNAUTHORIZED = 4401;
 // Only browsers may send 1001, and 1000 is a clean leave. The server takes a code
 // that it does not know for a drop.
 const CLOSE_AS_DROP = 4000;
-const OPEN = 1;
 
 /** One session's connection to the server. */
 export class Connection {
@@ -44,7 +44,7 @@ export class Connection {
   #handlers;
   #session;
   #liveness;
-  #retryTimer;
+  #retry;
   #answerTimer;
   #leaveTimer;
   #page;
@@ -53,12 +53,11 @@ export class Connection {
   /** Whether there is, or will be again, a socket. */
   running = false;
   leaving = false;
-  /** @type {WebSocket | null} */
+  #leaveIsSent = false;
+  /** @type {BoardSocket | null} */
   #socket = null;
   /** The wait that the server asked for last. @type {number | null} */
   #retryAfterMs = null;
-  #waitIsServers = false;
-  #attempt = 0;
   #settledAt = Infinity;
   /** Tells an attempt whether it is still the latest. */
   #opening = 0;
@@ -76,7 +75,7 @@ export class Connection {
     this.#session = new Session(env, options);
     this.tokens = new TokenKeeper(env, options, clock, () => this.#renewToken());
     this.#liveness = new Liveness(env, () => this.#beat(), () => this.#drop());
-    this.#retryTimer = new Timer(env, () => this.#open());
+    this.#retry = new Retry(env, () => this.#open());
     this.#answerTimer = new Timer(env, () => this.#drop());
     this.#leaveTimer = new Timer(env, () => this.#finish(1000, 'left'));
     this.#page = new PageWatcher(env, {
@@ -90,12 +89,13 @@ export class Connection {
 
   /** Bytes the browser could not write yet. */
   get backlog() {
-    return this.#socket?.bufferedAmount ?? 0;
+    return this.#socket?.backlog ?? 0;
   }
 
   start() {
     this.leaving = false;
-    this.#attempt = 0;
+    this.#leaveIsSent = false;
+    this.#retry.reset();
     this.#session.claim();
     this.running = true;
     this.#page.start();
@@ -108,10 +108,28 @@ export class Connection {
     if (!this.running || this.leaving) return;
     this.leaving = true;
     this.#leaveTimer.start(LEAVE_WITHIN_MS);
-    if (this.#socket?.readyState === OPEN) this.send('board:leave', {});
+    if (this.#socket?.isOpen) this.#sendLeave();
     // A detached session holds its seat until it times out: resume it to give it up.
     else if (this.#socket === null && this.#session.id !== null) this.#open();
     else if (this.#socket === null) this.#finish(1000, 'left');
+  }
+
+  /**
+   * Do not leave after all.
+   *
+   * @returns {boolean} false when the server has been told already
+   */
+  stay() {
+    if (this.#leaveIsSent) return false;
+    this.leaving = false;
+    this.#leaveTimer.stop();
+    return true;
+  }
+
+  /** @param {string} token  sent at once if there is a session, and with later connections */
+  renew(token) {
+    this.tokens.replace(token);
+    if (this.#settledAt < Infinity) this.send('auth:refresh', { token });
   }
 
   /**
@@ -143,7 +161,7 @@ export class Connection {
    * @param {object} payload
    */
   send(type, payload) {
-    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify({ type, payload }));
+    this.#socket?.send(JSON.stringify({ type, payload }));
   }
 
   /**
@@ -151,21 +169,27 @@ export class Connection {
    * @returns {boolean} whether there was a socket to take it
    */
   sendBinary(data) {
-    if (this.#socket?.readyState !== OPEN) return false;
-    this.#socket.send(/** @type {ArrayBuffer} */ (data));
-    return true;
+    return this.#socket?.send(data) ?? false;
   }
 
   // --- opening --------------------------------------------------------------
 
   async #open() {
     const opening = ++this.#opening;
-    this.#retryTimer.stop();
+    this.#retry.stop();
     this.#retryAfterMs = null;
     this.#settledAt = Infinity;
     if (this.tokens.dynamic && !(await this.#freshToken(opening))) return;
     try {
-      this.#listen(openSocket(this.#env, { ...this.#options, ...this.#session.guest }, this.#session.id, this.tokens.token));
+      this.#socket = new BoardSocket(this.#env, this.#options, this.#session, this.tokens.token, {
+        open: () => this.leaving && this.#sendLeave(),
+        frame: (data) => {
+          this.#liveness.heard();
+          this.#handlers.frame(data);
+        },
+        closed: (code, reason) => this.#closed(code, reason),
+      });
+      this.#answerTimer.start(CONNECT_WITHIN_MS);
     } catch (error) {
       this.#finish(DROPPED, String(error)); // a bad address or token stays bad
     }
@@ -187,25 +211,6 @@ export class Connection {
     }
   }
 
-  /** @param {WebSocket} socket */
-  #listen(socket) {
-    this.#socket = socket;
-    socket.binaryType = 'arraybuffer';
-    const current = () => this.#socket === socket;
-    socket.onopen = () => {
-      if (current() && this.leaving) this.send('board:leave', {});
-    };
-    socket.onmessage = (event) => {
-      if (!current()) return;
-      this.#liveness.heard();
-      this.#handlers.frame(event.data);
-    };
-    socket.onclose = (event) => {
-      if (current()) this.#closed(event.code, event.reason);
-    };
-    this.#answerTimer.start(CONNECT_WITHIN_MS);
-  }
-
   async #renewToken() {
     const opening = this.#opening;
     try {
@@ -218,6 +223,11 @@ export class Connection {
     }
   }
 
+  #sendLeave() {
+    this.#leaveIsSent = true;
+    this.send('board:leave', {});
+  }
+
   #beat() {
     this.send('heartbeat', {});
     this.#handlers.asked();
@@ -227,9 +237,7 @@ export class Connection {
 
   /** The server does not answer on this socket; try a new one. */
   #drop() {
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close(CLOSE_AS_DROP, 'no answer');
+    this.#socket?.close(CLOSE_AS_DROP);
     this.#closed(DROPPED, 'no answer');
   }
 
@@ -250,17 +258,14 @@ export class Connection {
       this.#finish(code, reason);
       return;
     }
-    if (this.#env.now() - this.#settledAt >= STABLE_AFTER_MS) this.#attempt = 0;
-    this.#waitIsServers = plan.waitMs !== null;
-    const delayMs = plan.waitMs ?? backoffMs(this.#attempt, this.#env.random);
-    this.#attempt += 1;
-    this.#retryTimer.start(delayMs);
-    const retryAt = this.#env.wallNow() + delayMs;
-    const state = plan.full ? 'full' : 'reconnecting';
-    this.#handlers.status({ state, code, retryAt, retryInMs: delayMs });
+    const wasStable = this.#env.now() - this.#settledAt >= STABLE_AFTER_MS;
+    const retryInMs = this.#retry.plan(plan.waitMs, wasStable);
+    const retryAt = this.#env.wallNow() + retryInMs;
+    this.#handlers.status({ state: plan.full ? 'full' : 'reconnecting', code, retryAt, retryInMs });
   }
 
   #detach() {
+    this.#socket?.close();
     this.#socket = null;
     this.#answerTimer.stop();
     this.#liveness.stop();
@@ -281,7 +286,7 @@ export class Connection {
       socket?.close(1000);
     }
     this.#opening += 1;
-    this.#retryTimer.stop();
+    this.#retry.stop();
     this.#leaveTimer.stop();
     this.#page.stop();
     this.running = false;
@@ -293,7 +298,7 @@ export class Connection {
   /** Back from the back/forward cache, where browsers close sockets. */
   #restored() {
     this.#session.claim();
-    if (this.#socket !== null && this.#socket.readyState > OPEN) this.#closed(DROPPED, '');
+    if (this.#socket?.isDead) this.#closed(DROPPED, '');
     this.#wake(0);
   }
 
@@ -304,10 +309,7 @@ export class Connection {
    * @param {number} quietMs  ask only after a silence this long
    */
   #wake(quietMs) {
-    if (this.#retryTimer.running && !this.#waitIsServers) {
-      this.#attempt = 0;
-      this.#open();
-    }
+    if (this.#retry.hurry()) this.#open();
     this.#liveness.probe(quietMs);
   }
 }

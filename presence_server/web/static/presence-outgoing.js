@@ -32,6 +32,7 @@ const CONFIRM_AFTER_MS = 1_000;
 /** The server reports that it drops messages at most once a second, and after that is silent. */
 const SILENT_DROPS_MS = 1_500;
 const DEFAULT_INTERVAL_MS = 50;
+const DEFAULT_RETRY_AFTER_MS = 1_000;
 
 /** Sends the newest value of each field, and keeps it until the server has it. */
 export class Outgoing {
@@ -153,22 +154,25 @@ export class Outgoing {
   }
 
   /**
-   * The server drops what this client sends: wait, and send it again.
+   * The server sent an error.
    *
-   * @param {number} delayMs
+   * @param {unknown} code
+   * @param {number | null} retryAfterMs  what it asks to wait
    */
-  limited(delayMs) {
+  failed(code, retryAfterMs) {
+    if (code === 'RATE_LIMITED') this.#limited(retryAfterMs ?? DEFAULT_RETRY_AFTER_MS);
+    // What the server calls bad is not sent again.
+    if (code === 'INVALID_MESSAGE' || code === 'MESSAGE_TOO_BIG') this.#unconfirmed.clear();
+  }
+
+  /** @param {number} delayMs */
+  #limited(delayMs) {
     const now = this.#env.now();
     this.#doubtfulUntil = now + SILENT_DROPS_MS;
     this.#nextAt = Math.max(this.#nextAt, now + delayMs);
     this.#sendTimer.stop();
     this.#sendAgain(() => true);
     this.#flush();
-  }
-
-  /** The server calls something bad that this client has sent: do not send it again. */
-  refused() {
-    this.#unconfirmed.clear();
   }
 
   /** @param {Update} update */

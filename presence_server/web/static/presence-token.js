@@ -50,6 +50,11 @@ export class TokenKeeper {
     return this.#getToken !== null;
   }
 
+  /** @param {string} token  what the application has instead of the old one */
+  replace(token) {
+    this.#token = token;
+  }
+
   /** The token to connect with when it is not dynamic. */
   get token() {
     return this.#token;
@@ -137,11 +142,19 @@ export class TokenKeeper {
  * @returns {number | null} milliseconds since the epoch
  */
 export function expiryOf(token) {
+  const { exp } = claimsOf(token);
+  return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : null;
+}
+
+/**
+ * @param {string} token
+ * @returns {{exp?: unknown, sub?: unknown}} nothing for what is not a JWT
+ */
+export function claimsOf(token) {
   try {
     const body = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
-    const { exp } = JSON.parse(atob(body));
-    return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : null;
+    return JSON.parse(atob(body)) ?? {};
   } catch {
-    return null;
+    return {};
   }
 }

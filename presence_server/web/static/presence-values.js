@@ -106,6 +106,19 @@ export function checkProfile(profile) {
 }
 
 /**
+ * @param {Profile} target  has the old one, and gets the new one
+ * @param {Profile} profile
+ * @returns {boolean} whether that is a change
+ * @throws {TypeError} a `user_id` that is too long
+ */
+export function changeProfile(target, profile) {
+  const checked = checkProfile(profile);
+  const changed = PROFILE_FIELDS.filter((name) => checked[name] !== target[name]);
+  for (const name of changed) target[name] = checked[name];
+  return changed.length > 0;
+}
+
+/**
  * @param {unknown} value  of JSON
  * @returns {number} 0 for a value that holds no others
  */

@@ -176,6 +176,73 @@ test('rejoining after a leave is a new session', () => {
   assert.equal(page.client.state, 'connecting');
 });
 
+// --- leaving, and thinking better of it ---------------------------------------------
+
+test('connect, leave, connect before the socket is open: one socket, and no leave', async () => {
+  const page = new FakePage();
+  page.client.connect();
+  const left = page.client.leave();
+  page.client.connect();
+  await left;
+  page.admit();
+  assert.deepEqual(page.states(), ['connecting', 'joined']);
+  assert.equal(page.sockets.length, 1);
+  assert.deepEqual(page.socket.of('board:leave'), []);
+  page.clock.advance(10_000);
+  assert.equal(page.client.state, 'joined');
+});
+
+test('connect after a leave that is said already: joins again when it has left', async () => {
+  const page = new FakePage().join();
+  const left = page.client.leave();
+  page.client.connect();
+  page.socket.drop(1000);
+  await left;
+  assert.deepEqual(page.states(), ['connecting', 'joined', 'closed', 'connecting']);
+  page.admit();
+  assert.equal(page.client.state, 'joined');
+});
+
+test('leave, connect, leave: leaves', async () => {
+  const page = new FakePage().join();
+  const both = [page.client.leave()];
+  page.client.connect();
+  both.push(page.client.leave());
+  page.socket.drop(1000);
+  await Promise.all(both);
+  assert.equal(page.client.state, 'closed');
+  assert.equal(page.sockets.length, 1);
+});
+
+test('leave, connect while detached: resumes', () => {
+  const page = new FakePage().join();
+  page.socket.drop();
+  page.client.leave();
+  page.client.connect();
+  page.admit({ resumed: true });
+  assert.equal(page.client.state, 'joined');
+  assert.deepEqual(page.socket.of('board:leave'), []);
+});
+
+test('a new profile is a leave and a join under it; the same one is nothing', () => {
+  const page = new FakePage({ display_name: 'Ada' }).join();
+  page.client.setProfile({ user_id: 'ada', display_name: 'Ada' });
+  assert.deepEqual(page.socket.sent, []);
+  page.client.setProfile({ user_id: 'ada', display_name: 'Ada L.' });
+  assert.equal(page.socket.of('board:leave').length, 1);
+  page.socket.drop(1000);
+  assert.equal(page.socket.url.searchParams.get('display_name'), 'Ada L.');
+});
+
+test('a new token goes out at once, and with the next connection', () => {
+  const page = new FakePage({ token: 'a.b.c' }).join();
+  page.client.setToken('d.e.f');
+  assert.deepEqual(page.socket.of('auth:refresh'), [{ token: 'd.e.f' }]);
+  page.socket.drop();
+  page.window.dispatchEvent(new Event('online'));
+  assert.equal(page.socket.protocols[1], 'bearer.d.e.f');
+});
+
 // --- guests -----------------------------------------------------------------------
 
 const GUEST = user('guest-ab12cd34', { display_name: 'Guest ab12' });
