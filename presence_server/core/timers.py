@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -46,6 +47,16 @@ class Timers(Generic[K]):
     def disarm(self, key: K) -> None:
         """Forget the alarm of ``key``."""
         self._armed.pop(key, None)
+
+    def delay(self, seconds: float, *, without: Callable[[K], bool] = lambda _: False) -> None:
+        """Ring every alarm so much later, except those of keys that ``without`` is true for."""
+        armed = self._armed
+        self._armed = {key: at if without(key) else at + seconds for key, at in self._armed.items()}
+        self._heap = [
+            (self._armed[key], order, key) for at, order, key in self._heap if armed.get(key) == at
+        ]
+        heapq.heapify(self._heap)
+        self.next()
 
     def next(self) -> float:
         """The time of the next alarm; infinity if none is set."""

@@ -196,6 +196,7 @@ async def _serve_boards(
             await rooms.start(parts.registry.run)
             await rooms.start(parts.recovery.run)
             async with trio.open_nursery() as connections:
+                connections.start_soon(parts.stalls.run)
                 connections.start_soon(parts.deadlines.run)
                 if parts.pump is not None:
                     connections.start_soon(parts.pump.run)

@@ -14,6 +14,7 @@ import structlog
 import trio
 from typing_extensions import override
 
+from ..stalls import StallWatch
 from ..transport.gate.stream_request import read_request, refuse
 from ..transport.http.head import BadRequest, parse_head
 from ..transport.http.refusal import RETRY_S, Refusal, bad_request
@@ -91,7 +92,7 @@ class Standby:
             await trio.aclose_forcefully(stream)
 
     async def _answer(self, stream: trio.abc.Stream) -> None:
-        found = await read_request(stream, self._handshake_timeout_s)
+        found = await read_request(stream, self._handshake_timeout_s, StallWatch())
         if isinstance(found, tuple):
             try:
                 found = self._answer_to(parse_head(found[0]).target.partition("?")[0])

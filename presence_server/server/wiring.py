@@ -13,6 +13,7 @@ from ..metrics import Metrics
 from ..presence.service import PresenceService, wall_clock_ms
 from ..rooms.registry import Registry
 from ..settings import Settings
+from ..stalls import StallWatch
 from ..transport.gate.addresses import AddressLimits
 from ..transport.gate.decision import DecisionLimits
 from ..transport.gate.gateway import Gateway, GatewayLimits
@@ -35,6 +36,7 @@ class Parts(Struct, frozen=True):
 
     registry: Registry
     recovery: Recovery
+    stalls: StallWatch
     deadlines: Deadlines
     pump: Pump | None
     gateway: Gateway
@@ -44,7 +46,8 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
     """Connect rooms, transport and web to a presence service."""
     metrics = Metrics()
     registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms)
-    deadlines = Deadlines(registry.batch)
+    stalls = StallWatch()
+    deadlines = Deadlines(registry.batch, stalls)
     pump = Pump(registry.batch) if pump_is_available() else None
     verifier = token_verifier(settings)
     ports = WebView(settings, registry, service, metrics, verifier)
@@ -64,6 +67,7 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
         HttpServer(cast("ASGIFramework", create_app(ports))),
         gateway_limits(settings),
         metrics,
+        stalls,
     )
     ports.is_draining = lambda: gateway.is_draining
     metrics.observe(
@@ -77,7 +81,7 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
         tasks=lambda: trio.lowlevel.current_statistics().tasks_living,
         timers=lambda: deadlines.alarms + sum(task.room.alarms for task in registry),
     )
-    return Parts(registry, Recovery(registry, service), deadlines, pump, gateway)
+    return Parts(registry, Recovery(registry, service), stalls, deadlines, pump, gateway)
 
 
 def token_verifier(settings: Settings) -> TokenVerifier | None:

@@ -112,3 +112,14 @@ def test_whoever_looks_by_the_earliest_misses_no_alarm(moves: list[tuple[int, st
             timers.pop_due(6)
         before = timers.earliest
         assert before <= timers.next()
+
+
+def test_a_delay_moves_all_alarms_but_those_that_are_named() -> None:
+    timers: Timers[str] = Timers()
+    for key, at in (("a", 1), ("b", 2), ("c", 3), ("b", 1.5)):
+        timers.arm(key, at)
+    timers.delay(10, without=lambda key: key == "c")
+    assert timers.earliest == timers.next() == 3
+    assert [timers.pop_due(now) for now in (3, 10, 11, 11.5, 100)] == ["c", None, "a", "b", None]
+    timers.delay(10)
+    assert timers.next() == math.inf

@@ -6,11 +6,12 @@ import pytest
 import trio
 
 from presence_server.rooms.batch import Batch
+from presence_server.stalls import StallWatch
 from presence_server.transport.wire.deadlines import Deadlines
 
 
 @pytest.fixture
 async def deadlines(nursery: trio.Nursery) -> Deadlines:
-    clock = Deadlines(Batch())
+    clock = Deadlines(Batch(), StallWatch())
     nursery.start_soon(clock.run)
     return clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from presence_server.protocol.errors import CloseCode
 from presence_server.rooms.batch import Batch
+from presence_server.stalls import StallWatch
 from presence_server.transport.gate.upgrade import accept
 from presence_server.transport.http.head import parse_head
 from presence_server.transport.sessions.handshake import Handshake
@@ -118,7 +119,7 @@ class ConnectionUnderTest:
     ) -> None:
         self.wire = FakeWire()
         self.handler = FakeHandler()
-        self.deadlines = deadlines or Deadlines(Batch())
+        self.deadlines = deadlines or Deadlines(Batch(), StallWatch())
         bounds = connection_limits(**limits)
         handshake = Handshake("demo", parse_head(HEAD), {})
         upgrade = accept(handshake, bounds.max_message_bytes)

@@ -13,6 +13,7 @@ from websockets.frames import Opcode
 
 from presence_server.protocol.model import BoardLimits
 from presence_server.rooms.registry import Registry
+from presence_server.stalls import StallWatch
 from presence_server.transport.gate.addresses import AddressCounter, AddressLimits
 from presence_server.transport.gate.decision import DecisionLimits
 from presence_server.transport.gate.gateway import Gateway, GatewayLimits
@@ -63,7 +64,8 @@ class GatewayUnderTest:
         self.registry = Registry(
             board or board_limits(), self.store, self.metrics, lambda: EPOCH_MS
         )
-        self.deadlines = Deadlines(self.registry.batch)
+        self.stalls = StallWatch()
+        self.deadlines = Deadlines(self.registry.batch, self.stalls)
         self.pump = None if pump is None else pump(self.registry.batch)
         connection = connection or connection_limits()
         self.limits = GatewayLimits(
@@ -81,7 +83,13 @@ class GatewayUnderTest:
             now_ms,
         )
         self.gateway = Gateway(
-            self.connections, self.deadlines, self.pump, HttpServer(web), self.limits, self.metrics
+            self.connections,
+            self.deadlines,
+            self.pump,
+            HttpServer(web),
+            self.limits,
+            self.metrics,
+            self.stalls,
         )
 
     @asynccontextmanager
@@ -90,6 +98,7 @@ class GatewayUnderTest:
         async with trio.open_nursery() as nursery:
             await nursery.start(self.registry.run)
             nursery.start_soon(self.deadlines.run)
+            nursery.start_soon(self.stalls.run)
             if self.pump is not None:
                 nursery.start_soon(self.pump.run)
             try:

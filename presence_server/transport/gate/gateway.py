@@ -13,6 +13,7 @@ import structlog
 import trio
 from typing_extensions import override
 
+from ...stalls import StallWatch
 from ..http.hypercorn_server import HttpServer
 from ..http.refusal import Refusal
 from ..sessions.connections import Connections
@@ -54,6 +55,7 @@ class Gateway(RequestOwner):
         http: serves every request that is not an upgrade.
         limits: the bounds of the port.
         metrics: the transport's numbers.
+        stalls: tells of moments in which nothing could be heard.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class Gateway(RequestOwner):
         http: HttpServer,
         limits: GatewayLimits,
         metrics: TransportMetrics,
+        stalls: StallWatch,
     ) -> None:
         self._connections = connections
         self._alarms = alarms
         self._pump = pump
         self._http = http
+        self._stalls = stalls
         self._handshake_timeout_s = limits.handshake_timeout_s
         self._decider = RequestDecider(
             limits.decision, AddressCounter(limits.addresses), connections, metrics
@@ -224,7 +228,7 @@ class Gateway(RequestOwner):
         """
         self._requests += 1
         try:
-            found = await read_request(stream, self._handshake_timeout_s)
+            found = await read_request(stream, self._handshake_timeout_s, self._stalls)
             outcome = self._decider.decide(counted, *found) if isinstance(found, tuple) else found
             if isinstance(outcome, Plain) and sock is None:
                 outcome = Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "WebSockets only")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import trio
 
+from ...stalls import StallWatch
 from ..http.head import MAX_HEAD_BYTES, BadRequest, HeadReader
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request, too_slow
 
 
 async def read_request(
-    stream: trio.abc.Stream, timeout_s: float
+    stream: trio.abc.Stream, timeout_s: float, stalls: StallWatch
 ) -> tuple[bytes, bytes] | Refusal | None:
     """Read one request head.
 
     Args:
         stream: carries it.
         timeout_s: seconds in which the whole head must come.
+        stalls: tells of moments that do not count, since nothing could be heard.
 
     Returns:
         The head and the bytes that came after it; the answer to something that is not a
@@ -25,18 +27,32 @@ async def read_request(
         trio.BrokenResourceError: the peer is gone.
     """
     reader = HeadReader()
-    found = None
+    found: tuple[bytes, bytes] | Refusal | None = too_slow()
+
+    async def read() -> None:
+        nonlocal found
+        found = await _read(stream, reader)
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await stalls.sleep_heard(timeout_s)
+        nursery.cancel_scope.cancel()
+    return found
+
+
+async def _read(
+    stream: trio.abc.Stream, reader: HeadReader
+) -> tuple[bytes, bytes] | Refusal | None:
     try:
-        with trio.fail_after(timeout_s):
-            while found is None:
-                found = reader.feed(bytes(await stream.receive_some(MAX_HEAD_BYTES)))
-    except trio.TooSlowError:
-        return too_slow()
+        while True:
+            found = reader.feed(bytes(await stream.receive_some(MAX_HEAD_BYTES)))
+            if found is not None:
+                return found
     except BadRequest as error:
         return bad_request(error)
     except EOFError:
         return None
-    return found
 
 
 async def refuse(stream: trio.abc.Stream, refusal: Refusal) -> None:

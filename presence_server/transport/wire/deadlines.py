@@ -7,6 +7,7 @@ import trio
 
 from ...core.timers import Timers
 from ...rooms.batch import Batch
+from ...stalls import StallWatch
 from ...waiting import AlarmClock
 from .ports import AlarmTarget, ConnectionAlarm
 
@@ -20,10 +21,13 @@ class Deadlines:
 
     Args:
         batch: opened around the alarms that ring together, so that rooms flush once.
+        stalls: tells of moments in which nothing could be heard; alarms ring later by those.
     """
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, stalls: StallWatch) -> None:
         self._batch = batch
+        self._stalls = stalls
+        stalls.listen(self._delay)
         # The heap holds numbers, not targets: a removed alarm stays in it for a while, and
         # would keep its target in memory as long.
         self._timers: Timers[tuple[int, ConnectionAlarm]] = Timers()
@@ -49,16 +53,25 @@ class Deadlines:
             for alarm in _ALARMS:
                 self._timers.disarm((number, alarm))
 
+    def _delay(self, seconds: float) -> None:
+        self._timers.delay(seconds, without=_is_by_the_wall_clock)
+
     async def run(self) -> None:
         """Ring until cancelled."""
         while True:
             self._clock.set(self._timers.next())
             await self._clock.wait()
+            self._stalls.check()
             now = trio.current_time()
             with self._batch:
                 while (due := self._timers.pop_due(now)) is not None:
                     number, alarm = due
                     _ring(self._targets[number], alarm, now)
+
+
+def _is_by_the_wall_clock(key: tuple[int, ConnectionAlarm]) -> bool:
+    """Whether an alarm rings at a time that somebody else has set, whatever is heard."""
+    return key[1] is ConnectionAlarm.TOKEN
 
 
 def _ring(target: AlarmTarget, alarm: ConnectionAlarm, now: float) -> None:

@@ -103,6 +103,21 @@ async def test_half_a_head_and_then_silence_times_out(autojump_clock: Clock, dat
         assert trio.current_time() >= begin + 7
 
 
+async def test_half_a_head_before_a_stall_of_the_server_has_its_time_after_it(
+    autojump_clock: Clock,
+) -> None:
+    kit = GatewayUnderTest(handshake_timeout_s=7)
+    async with kit.open() as nursery:
+        client = await connect(kit, nursery)
+        request = upgrade_request()
+        await client.send(request[:20])
+        await trio.sleep(3)
+        autojump_clock.jump(600)
+        await trio.sleep(3)
+        await client.send(request[20:])
+        assert await client.read_until(b"\r\n\r\n")
+
+
 async def test_a_head_in_drips_has_the_same_time_in_all(autojump_clock: Clock) -> None:
     kit = GatewayUnderTest(handshake_timeout_s=7)
     async with kit.open() as nursery:

@@ -12,6 +12,7 @@ from websockets.frames import Opcode
 
 from presence_server.protocol.errors import CloseCode
 from presence_server.rooms.batch import Batch
+from presence_server.stalls import StallWatch
 from presence_server.transport.wire.closing import CLOSE_TIMEOUT_S, LINGER_S
 from presence_server.transport.wire.deadlines import Deadlines
 from tests.transport.fake_wire import ConnectionUnderTest
@@ -232,7 +233,7 @@ class TestAMessageThatNeverEnds:
         self, autojump_clock: trio.testing.MockClock, first: bytes, more: bytes
     ) -> None:
         async with trio.open_nursery() as nursery:
-            deadlines = Deadlines(Batch())
+            deadlines = Deadlines(Batch(), StallWatch())
             nursery.start_soon(deadlines.run)
             held = ConnectionUnderTest(deadlines, message_timeout_s=10)
             held.connection.receive(first)
@@ -251,7 +252,7 @@ class TestAMessageThatNeverEnds:
         self, autojump_clock: trio.testing.MockClock
     ) -> None:
         async with trio.open_nursery() as nursery:
-            deadlines = Deadlines(Batch())
+            deadlines = Deadlines(Batch(), StallWatch())
             nursery.start_soon(deadlines.run)
             held = ConnectionUnderTest(deadlines, message_timeout_s=10, ping_interval_s=99)
             for _ in range(4):
