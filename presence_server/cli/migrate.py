@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -27,16 +28,25 @@ def up(database: str | None, config_path: Path | None) -> None:
 
 @migrate.command()
 @click.argument("revision", default="-1")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @database_option
 @config_option
-def down(revision: str, database: str | None, config_path: Path | None) -> None:
+def down(revision: str, yes: bool, database: str | None, config_path: Path | None) -> None:
     """Go back to REVISION, or by one; "base" drops all tables.
 
-    Data in the newer tables is lost.
+    Data in the newer tables is lost. Asks first; refuses while a server uses the database.
     """
     from ..storage.migrate import downgrade
+    from ..storage.url import parse_url
 
-    status = downgrade(_url(database, config_path), revision)
+    url = _url(database, config_path)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("this may delete every session and its history; add --yes")
+        shown = parse_url(url).shown
+        question = f"Go back to {revision} in {shown}? Sessions and history may be lost."
+        click.confirm(question, abort=True)
+    status = downgrade(url, revision)
     click.echo(f"at revision {status.current}" if status.current else "no tables left")
 
 

@@ -74,10 +74,10 @@ class FileOwnership(Ownership):
 
     @property
     def path(self) -> Path:
-        """The file that is locked. Two links to one database share it."""
-        assert self._url.path is not None
-        database = self._url.path.resolve()
-        return database.with_name(f"{database.name}.lock")
+        """The file that is locked."""
+        path = self._url.lock_path
+        assert path is not None
+        return path
 
     @override
     async def claim(self) -> bool:

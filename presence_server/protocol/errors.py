@@ -15,7 +15,8 @@ All errors that this package raises on purpose, and the package each of them liv
     ├── StorageError                storage     any failure of the database
     │   ├── StorageUnavailable      storage     ... that may pass by itself
     │   ├── StorageDataError        storage     ... because of the data
-    │   └── OwnershipLost           storage     ... because another server owns the database
+    │   ├── OwnershipLost           storage     ... because another server owns the database
+    │   └── StoreInUse              storage     ... because a server owns the database
     ├── CacheError                  cache       any failure of the cache
     │   └── CacheUnavailable        cache       ... that may pass by itself
     ├── SettingsError               settings    a setting that is wrong

@@ -30,6 +30,7 @@ from .errors import StorageError
 from .limits import EngineLimits
 from .postgres_connect import SQLALCHEMY_ARGUMENTS, postgres_creator
 from .tables import SCHEMA
+from .unowned import check_row_unowned, file_unowned
 from .url import Dialect, StoreUrl, parse_url
 
 T = TypeVar("T")
@@ -87,12 +88,14 @@ def downgrade(url: str, revision: str = "base") -> MigrationStatus:
         revision: where to; ``base`` removes every table, with all rows.
 
     Raises:
+        StoreInUse: a server owns the store.
         StorageError: there is no such revision, or as :func:`upgrade`.
     """
     store = parse_url(url)
 
     def work(connection: Connection) -> MigrationStatus:
         _lock(connection, store)
+        check_row_unowned(connection, store)
         if _check(connection, store).current is not None:
             try:
                 command.downgrade(_config(connection), revision)
@@ -105,7 +108,8 @@ def downgrade(url: str, revision: str = "base") -> MigrationStatus:
             _remove_traces(connection, store)
         return status
 
-    return _run(store, work)
+    with file_unowned(store):
+        return _run(store, work)
 
 
 def status(url: str) -> MigrationStatus:

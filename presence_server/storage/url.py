@@ -38,6 +38,17 @@ class StoreUrl(Struct, frozen=True):
     shown: str
     unused: tuple[UnusedParameter, ...] = ()
 
+    @property
+    def lock_path(self) -> Path | None:
+        """The file that the owner of a SQLite store locks; None for PostgreSQL.
+
+        Two links to one database share it.
+        """
+        if self.path is None:
+            return None
+        database = self.path.resolve()
+        return database.with_name(f"{database.name}.lock")
+
 
 def parse_url(url: str) -> StoreUrl:
     """Read ``database.url``, and the certificates that it names.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import platform
@@ -210,8 +211,43 @@ class TestMigrate:
         assert run(["migrate", "up", *database]) == 0
         assert run(["migrate", "status", *database]) == 0
         assert capsys.readouterr().out.endswith(": up to date\n")
-        assert run(["migrate", "down", "base", *database]) == 0
+        assert run(["migrate", "down", "base", "--yes", *database]) == 0
         assert capsys.readouterr().out == "no tables left\n"
+
+    def test_goes_down_only_after_a_yes(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        class Terminal(io.StringIO):
+            def isatty(self) -> bool:
+                return True
+
+        database = ["--database", f"sqlite:///{tmp_path}/presence.db"]
+        assert run(["migrate", "up", *database]) == 0
+        monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+        assert run(["migrate", "down", "base", *database]) == 2
+        assert "add --yes" in capsys.readouterr().err
+        for answer, tables in (("n\n", True), ("", True), ("y\n", False)):
+            monkeypatch.setattr("sys.stdin", Terminal(answer))
+            code = run(["migrate", "down", "base", *database])
+            assert code == (130 if tables else 0)
+            assert run(["migrate", "status", *database]) == (0 if tables else 1)
+
+    def test_goes_down_only_while_no_server_uses_the_database(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        database = ["--database", f"sqlite:///{tmp_path}/presence.db"]
+        assert run(["migrate", "up", *database]) == 0
+        with (tmp_path / "presence.db.lock").open("w") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX)
+            assert run(["migrate", "down", "base", "--yes", *database]) == 75
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "a server uses" in line
+        assert "stop it first" in line
+        assert run(["migrate", "status", *database]) == 0
+        assert run(["migrate", "down", "base", "--yes", *database]) == 0
 
     def test_says_what_is_wrong_with_the_store(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["migrate", "up", "--database", "sqlite:////dev/null/x.db"]) == 2
