@@ -130,14 +130,21 @@ class PostgresServer(Process):
         """Off: tests kill processes, not the machine."""
         self.extra: list[str] = []
         """More settings, as ``name=value``; they count from the next start on."""
-        self._binaries = binaries
+        self.binaries = binaries
+        self._make_data()
+
+    def _make_data(self) -> None:
         options = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+        self._run("initdb", *options)
+
+    def _run(self, program: str, *options: str) -> None:
+        """Run a program that makes the folder of data."""
         subprocess.run(
-            [str(binaries / "initdb"), "-D", str(folder / "data"), *options],
+            [str(self.binaries / program), "-D", str(self.folder / "data"), *options],
             check=True,
             capture_output=True,
-            user=user,
-            cwd=folder,
+            user=self.user,
+            cwd=self.folder,
         )
 
     def command(self) -> Sequence[str | Path]:
@@ -146,7 +153,7 @@ class PostgresServer(Process):
         options = [part for setting in settings for part in ("-c", setting)]
         data = self.folder / "data"
         where = ["-D", str(data), "-p", str(self.port), "-k", str(self.folder)]
-        return [self._binaries / "postgres", *where, *options]
+        return [self.binaries / "postgres", *where, *options]
 
     def is_ready(self) -> bool:
         try:
@@ -174,6 +181,18 @@ class PostgresServer(Process):
                 await connection.close()
 
         return run_asyncio(run())
+
+
+class StandbyServer(PostgresServer):
+    """A copy of another server that follows it, until it is promoted."""
+
+    def __init__(self, primary: PostgresServer, folder: Path, user: str | None) -> None:
+        self._primary = primary
+        super().__init__(primary.binaries, folder, user)
+
+    def _make_data(self) -> None:
+        where = ["-h", "127.0.0.1", "-p", str(self._primary.port), "-U", "postgres"]
+        self._run("pg_basebackup", *where, "--no-sync", "--checkpoint=fast", "-R", "-X", "stream")
 
 
 class PgBouncer(Process):
@@ -274,6 +293,14 @@ def start_postgres(*, fsync: bool = False) -> PostgresServer:
     folder, user = _folder_of_no_root("presence-postgres-")
     server = PostgresServer(binaries, folder, user)
     server.fsync = fsync
+    atexit.register(server.remove)
+    server.start()
+    return server
+
+
+def start_standby(primary: PostgresServer) -> StandbyServer:
+    """A standby of the caller's own: ``remove()`` it afterwards."""
+    server = StandbyServer(primary, *_folder_of_no_root("presence-standby-"))
     atexit.register(server.remove)
     server.start()
     return server

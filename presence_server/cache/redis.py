@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from redis import exceptions
@@ -16,6 +16,7 @@ from typing_extensions import override
 from .base import Cache, CacheError, CacheUnavailable
 
 _CONNECTIONS = 4
+_DISCONNECT_S = 0.5
 
 _PARAMETERS = frozenset(
     {"client_name", "db", "health_check_interval", "password", "protocol", "socket_keepalive"}
@@ -128,7 +129,20 @@ class RedisCache(Cache):
             async with asyncio.timeout(self._operation_s):
                 yield self._of_this_loop()
         except (TimeoutError, OSError, exceptions.RedisError) as error:
+            await self._disconnect()
             raise self._diagnose(error) from error
+
+    async def _disconnect(self) -> None:
+        """Close the connections that are not in use.
+
+        After a failover the old primary may keep its connections and refuse all writes, while
+        its address leads new ones to the new primary.
+        """
+        client = self._clients.get(asyncio.get_running_loop())
+        if client is not None:
+            with suppress(TimeoutError, OSError, exceptions.RedisError):
+                async with asyncio.timeout(_DISCONNECT_S):
+                    await client.connection_pool.disconnect(inuse_connections=False)
 
     def _of_this_loop(self) -> Redis:
         loop = asyncio.get_running_loop()

@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from .engine import open_engine
 from .limits import EngineLimits
@@ -67,6 +68,16 @@ class Connections:
         async with opened.writing:
             await opened.writer.execute(prepared)
 
+    def distrust(self) -> None:
+        """Have every connection of the running event loop opened anew before its next use.
+
+        After a failover the old primary may keep its connections and refuse all writes, while
+        its address leads new ones to the new primary.
+        """
+        opened = self._opened.get(asyncio.get_running_loop())
+        if opened is not None:
+            opened.generation += 1
+
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
         opened = self._opened.pop(asyncio.get_running_loop(), None)
@@ -93,7 +104,10 @@ class _Open:
         self.writing = asyncio.Lock()
         self.reading = asyncio.Semaphore(max(1, limits.connections - 1))
         self._drivers: WeakSet[object] = WeakSet()
+        self.generation = 0
+        """Connections of an older generation are closed instead of used."""
         sa.event.listen(self.engine.sync_engine, "connect", self._remember)
+        sa.event.listen(self.engine.sync_engine, "checkout", self._check)
 
     async def aclose(self) -> None:
         if self.writer is not None:
@@ -112,7 +126,12 @@ class _Open:
                     with suppress(Exception):
                         end()
 
-    def _remember(self, connection: object, _record: object) -> None:
+    def _check(self, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info["generation"] != self.generation:
+            raise sa.exc.DisconnectionError("opened before a failure")
+
+    def _remember(self, connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["generation"] = self.generation
         driver = getattr(connection, "driver_connection", None)
         if driver is not None:
             self._drivers.add(driver)

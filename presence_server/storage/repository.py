@@ -20,6 +20,7 @@ from ..protocol.model import HistoryEntry, PresenceRecord
 from . import ownership, reads
 from .connections import Connections
 from .diagnose import diagnose
+from .errors import StorageUnavailable
 from .limits import EngineLimits
 from .ownership import Claimant
 from .postgres_statements import PostgresStatements
@@ -242,7 +243,10 @@ class Repository:
             async with asyncio.timeout(None if is_sqlite else self.limits.operation_s):
                 return await work
         except Exception as error:
-            raise diagnose(error, self.url) from error
+            failure = diagnose(error, self.url)
+            if isinstance(failure, StorageUnavailable) and not is_sqlite:
+                self._connections.distrust()
+            raise failure from error
 
 
 def _readable(row: sa.RowMapping) -> OpenSession | None:

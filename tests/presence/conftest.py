@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 import trio
 
@@ -15,3 +17,11 @@ async def bridge(nursery: trio.Nursery) -> Bridge:
     bridge = Bridge()
     await nursery.start(bridge.run)
     return bridge
+
+
+@pytest.fixture
+async def cleanup() -> AsyncIterator[trio.Nursery]:
+    """A nursery that ends with the test, before the servers of its fixtures do."""
+    async with trio.open_nursery() as nursery:
+        yield nursery
+        nursery.cancel_scope.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import trio
 
@@ -52,3 +54,10 @@ async def starts(database_url: str, *, required: bool = False) -> None:
     async with trio.open_nursery() as nursery:
         await nursery.start(stack.run)
         nursery.cancel_scope.cancel()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until something outside of this process is so."""
+    with trio.fail_after(seconds):
+        while not condition():  # noqa: ASYNC110 - another process has no events for us
+            await trio.sleep(0.02)

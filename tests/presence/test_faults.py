@@ -7,7 +7,7 @@ import itertools
 import random
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -20,7 +20,7 @@ from presence_server.presence import PresenceStack, Timing
 from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus
 from presence_server.protocol.profile import UserProfile
 from presence_server.storage.limits import EngineLimits
-from tests.presence.kit import open_stack
+from tests.presence.kit import open_stack, until
 from tests.servers import (
     BREAKS_CONNECTIONS,
     PostgresServer,
@@ -143,23 +143,9 @@ def own_redis() -> Iterator[RedisServer]:
     server.remove()
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    with trio.fail_after(seconds):
-        while not condition():  # noqa: ASYNC110 - another process has no events for us
-            await trio.sleep(0.02)
-
-
 def patient_connection(path: Path) -> sqlite3.Connection:
     """Another process's connection: it waits in a thread, or the store could not let go."""
     return sqlite3.connect(path, timeout=20, isolation_level=None, check_same_thread=False)
-
-
-@pytest.fixture
-async def cleanup() -> AsyncIterator[trio.Nursery]:
-    """A nursery that ends with the test, before the servers of its fixtures do."""
-    async with trio.open_nursery() as nursery:
-        yield nursery
-        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.postgres
