@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from ..protocol.origin import checked_origin
 from .token_keys import Algorithm, TokenKey, read_key, read_public_key, read_secret
 from .values import Section
 
@@ -93,12 +93,7 @@ class AuthSettings(Section):
     @field_validator("allowed_origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            parts = urlsplit(origin)
-            bare = parts.scheme and parts.netloc and f"{parts.scheme}://{parts.netloc}" == origin
-            if origin not in ("*", "null") and not bare:
-                raise ValueError(f"{origin!r} is not an origin such as https://example.com")
-        return value
+        return tuple(checked_origin(origin) for origin in value)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -6,6 +6,8 @@ from collections.abc import Set as AbstractSet
 
 from quart import Response, request
 
+from ..protocol.origin import normal_origin
+
 _PREFIX = "/api/"
 _MAX_AGE_S = 600
 
@@ -15,14 +17,14 @@ def add_cors_headers(response: Response, allowed: AbstractSet[str]) -> None:
 
     Args:
         response: the answer to the current request.
-        allowed: exact origins, or ``*`` for all (``auth.allowed_origins``).
+        allowed: origins as browsers write them, or ``*`` for all (``auth.allowed_origins``).
     """
     if not allowed or not request.path.startswith(_PREFIX):
         return
     headers = response.headers
     headers.add("Vary", "Origin")
     origin = request.headers.get("Origin")
-    if origin is None or not ("*" in allowed or origin in allowed):
+    if origin is None or not ("*" in allowed or normal_origin(origin) in allowed):
         return
     headers["Access-Control-Allow-Origin"] = "*" if "*" in allowed else origin
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:

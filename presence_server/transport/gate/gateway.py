@@ -25,7 +25,7 @@ from .acceptor import accept_forever, turn_away
 from .addresses import AddressCounter, AddressLimits, CountedConnection
 from .decision import DecisionLimits, RequestDecider
 from .pump_request import PumpRequest, RequestOwner
-from .stream_request import read_request, refuse
+from .stream_request import open_stream, read_request, refuse
 from .upgrade import Plain
 
 log = structlog.get_logger(__name__)
@@ -197,11 +197,7 @@ class Gateway(RequestOwner):
         self, sock: socket.socket, tls: ssl.SSLContext | None, counted: CountedConnection
     ) -> None:
         try:
-            transport = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-            stream: trio.abc.Stream = transport
-            if tls is not None:
-                stream = trio.SSLStream(transport, tls, server_side=True, https_compatible=True)
-            await self.serve_stream(stream, transport.socket, counted)
+            await self.serve_stream(*open_stream(sock, tls), counted)
         except (OSError, trio.BrokenResourceError):
             pass  # The peer went away.
         except Exception:
@@ -222,9 +218,6 @@ class Gateway(RequestOwner):
             stream: any stream; it is closed at the end.
             sock: the socket under it, whose addresses plain HTTP needs.
             counted: its count by address.
-
-        Raises:
-            trio.BrokenResourceError: the peer went away during its request.
         """
         self._requests += 1
         try:

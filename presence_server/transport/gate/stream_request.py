@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+
 import trio
 
 from ...stalls import StallWatch
 from ..http.head import MAX_HEAD_BYTES, BadRequest, HeadReader
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request, too_slow
+
+
+def open_stream(
+    sock: socket.socket, tls: ssl.SSLContext | None
+) -> tuple[trio.abc.Stream, trio.socket.SocketType]:
+    """Make a stream of a socket.
+
+    Args:
+        sock: a non-blocking socket.
+        tls: the TLS side of the port; None for a plain stream.
+
+    Returns:
+        The stream, and the socket as Trio's own.
+    """
+    transport = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+    if tls is None:
+        return transport, transport.socket
+    stream = trio.SSLStream(transport, tls, server_side=True, https_compatible=True)
+    return stream, transport.socket
 
 
 async def read_request(

@@ -10,6 +10,7 @@ import msgspec
 from typing_extensions import override
 
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
+from ...protocol.origin import normal_origin
 from ...protocol.profile import PROFILE_FIELDS, UserProfile, clean_profile, clean_user_id
 from ...refusals import RefusalReason
 from ..http.head import RequestHead
@@ -129,8 +130,11 @@ def origin_is_allowed(head: RequestHead, allowed: frozenset[str]) -> bool:
         return True
     if len(origins) != 1:
         return False
-    origin = origins[0]
+    origin = normal_origin(origins[0])
     if origin in allowed:
         return True
-    scheme, separator, host = origin.partition("://")
-    return bool(separator) and scheme in ("http", "https") and host == head.get("host")
+    scheme = origin.partition("://")[0]
+    own = head.get("host")
+    return (
+        scheme in ("http", "https") and bool(own) and origin == normal_origin(f"{scheme}://{own}")
+    )

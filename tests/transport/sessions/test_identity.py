@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from presence_server.protocol.origin import normal_origin
 from presence_server.protocol.profile import UserProfile, clean_profile
 from presence_server.transport.http.head import RequestHead
 from presence_server.transport.sessions.handshake import Handshake, read_query
@@ -72,6 +73,23 @@ def test_a_session_to_resume_is_named_in_the_query() -> None:
 class TestOrigin:
     def test_is_not_needed(self) -> None:
         assert origin_is_allowed(page(), NONE)
+
+    @pytest.mark.parametrize(
+        ("origin", "host"),
+        [
+            ("https://board.example", "Board.Example"),
+            ("https://board.example", "board.example:443"),
+            ("HTTPS://BOARD.example:443", "board.example"),
+            ("http://board.example:80", "board.example"),
+        ],
+    )
+    def test_of_this_host_in_another_spelling_may(self, origin: str, host: str) -> None:
+        assert origin_is_allowed(page(origin, host=host), NONE)
+        assert origin_is_allowed(page(origin), frozenset({normal_origin(origin)}))
+
+    def test_of_another_port_of_this_host_may_not(self) -> None:
+        assert not origin_is_allowed(page("https://board.example:80", host="board.example"), NONE)
+        assert not origin_is_allowed(page("http://board.example", host="board.example:443"), NONE)
 
     @pytest.mark.parametrize("origin", ["http://board.example", "https://board.example"])
     def test_of_this_host_may(self, origin: str) -> None:
