@@ -29,7 +29,7 @@ run: $(STAMP) ## Serve http://127.0.0.1:8000 from an embedded SQLite database
 MACHINE := tests/core/test_room_machine.py
 # One more than there are cores: many tests wait for servers and browsers.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-REST := $(filter-out tests/core/ tests/protocol/ tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
+REST := $(filter-out tests/core/ tests/protocol/ tests/binary/ tests/__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 
 .PHONY: test
 test: $(STAMP) ## Run every test; every branch of protocol/ and core/ must be covered
@@ -45,7 +45,7 @@ endif
 
 .PHONY: test-quick
 test-quick: $(STAMP) ## Run the tests without browsers, with fewer Hypothesis examples
-	$(BIN)/pytest --hypothesis-profile=quick -m 'not browser and not bench' $(ARGS)
+	$(BIN)/pytest --hypothesis-profile=quick -m 'not browser and not bench and not binary' $(ARGS)
 
 # What the single file is made from; the rest of the repository does not touch it.
 INPUTS := $(shell find presence_server migrations config deploy/packaging deploy/*.service \
@@ -68,10 +68,18 @@ dist: $(STAMP) ## Build the wheel and the sdist
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
 		$(BIN)/python -m build --no-isolation --outdir dist .
 
+# The tests that start the server as a process of its own. They run a second time, with the
+# single file in place of `python -m presence_server`.
+BY_PROCESS := $(shell grep -lE 'server_process|server_command|refusal' tests/server/test_*.py \
+	tests/cli/test_*.py tests/deploy/test_unit.py)
+
 .PHONY: test-binary
-test-binary: packages ## Run the tests of the single file and the packages, against them
+test-binary: $(STAMP) ## Build the single file and the packages, and run their tests
 	sh .ci/test-needs
+	$(MAKE) packages
 	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal tests/binary $(ARGS)
+	SERVER_UNDER_TEST=dist/presence-server $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 \
+		--dist worksteal --deselect tests/server/test_kill.py $(BY_PROCESS) $(ARGS)
 
 .PHONY: bench
 bench: $(STAMP) ## Measure this server and its peers, side by side (the peers are installed first)

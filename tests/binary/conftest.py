@@ -13,10 +13,14 @@ from tests.binary.kit import FILE, FOLDER, Program, empty_home, stranger
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test here: ``make test-binary`` builds what they need first."""
+    """Mark every test here, and skip it if nothing was built: ``make test-binary`` does it."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.binary)
+            if item.get_closest_marker("root") and os.geteuid() != 0:
+                item.add_marker(pytest.mark.skip(reason="needs root"))
+            if not FILE.exists() and os.environ.get("CI") != "true":
+                item.add_marker(pytest.mark.skip(reason="nothing is built: make test-binary"))
 
 
 @pytest.fixture(scope="session")
@@ -46,12 +50,3 @@ def program(request: pytest.FixtureRequest, places: Path, home: Path) -> Program
     """Each of the two forms."""
     paths = {"file": places / "presence-server", "folder": places / "folder" / "presence-server"}
     return Program(paths[request.param], home, stranger())
-
-
-@pytest.fixture
-def root_rights() -> None:
-    """Skips the test for those who are not root; on CI it fails."""
-    if os.geteuid() != 0:
-        if os.environ.get("CI") == "true":
-            pytest.fail("needs root: sudo make test-binary", pytrace=False)
-        pytest.skip("needs root")

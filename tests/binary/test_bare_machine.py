@@ -13,7 +13,7 @@ from tests.binary.kit import PATIENCE_S, Program
 from tests.binary.roots import Root, debian_root
 from tests.certificates import self_signed
 
-pytestmark = pytest.mark.usefixtures("root_rights")
+pytestmark = pytest.mark.root
 
 NOBODY = "65534:65534"
 

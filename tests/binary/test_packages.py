@@ -73,8 +73,7 @@ def test_the_tarball_unpacks_to_a_program_that_runs(home: Path) -> None:
 class TestDeb:
     """In a small Debian system, with its own dpkg."""
 
-    pytestmark = pytest.mark.usefixtures("root_rights")
-
+    @pytest.mark.root
     def test_installs_runs_upgrades_and_purges(self) -> None:
         with debian_root(["passwd"], with_dependencies=True) as root:
             package = root.folder / "first.deb"

@@ -31,7 +31,7 @@ def run_with_tmp(single: Program, options: str, **environ: str) -> subprocess.Co
     )
 
 
-@pytest.mark.usefixtures("root_rights")
+@pytest.mark.root
 @pytest.mark.parametrize("options", ["noexec", "ro"])
 def test_without_a_usable_folder_the_launcher_says_so_in_words_that_the_docs_explain(
     single: Program, options: str
@@ -48,7 +48,7 @@ def test_without_a_usable_folder_the_launcher_says_so_in_words_that_the_docs_exp
     assert "TMPDIR" in OPERATIONS
 
 
-@pytest.mark.usefixtures("root_rights")
+@pytest.mark.root
 @pytest.mark.parametrize("options", ["noexec", "ro"])
 def test_with_tmpdir_on_an_executable_folder_it_runs(single: Program, options: str) -> None:
     done = run_with_tmp(single, options, TMPDIR="/run")
@@ -56,7 +56,7 @@ def test_with_tmpdir_on_an_executable_folder_it_runs(single: Program, options: s
     assert done.stdout.startswith("presence-server ")
 
 
-@pytest.mark.usefixtures("root_rights")
+@pytest.mark.root
 def test_the_folder_form_needs_no_temporary_folder(single: Program, places: Path) -> None:
     script = "mount -o remount,ro,bind / ; exec"
     program = places / "folder" / "presence-server"

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from presence_server import __version__
 from presence_server.settings import Settings, SettingsError, load_settings, setting_kinds
 from tests.certificates import self_signed
-from tests.command import assert_command_parses
+from tests.command import assert_command_parses, server_command
 from tests.server.process import server_process
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +49,11 @@ def environment() -> dict[str, str]:
     return {name: text.strip('"') for name, text in re.findall(r'(\w+)=("[^"]*"|\S+)', line)}
 
 
+def environment_but_path() -> dict[str, str]:
+    """The image's settings, for a command of this machine."""
+    return {name: text for name, text in environment().items() if name != "PATH"}
+
+
 def settings(environ: dict[str, str]) -> Settings:
     return load_settings(environ=environ)
 
@@ -73,6 +79,7 @@ def test_what_it_copies_is_enough_to_build_the_wheel(tmp_path: Path) -> None:
         if path.is_dir():
             shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, source / name)
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
     subprocess.run(
@@ -81,9 +88,29 @@ def test_what_it_copies_is_enough_to_build_the_wheel(tmp_path: Path) -> None:
     assert list(tmp_path.glob("presence_server-*.whl"))
 
 
-def test_its_python_is_one_that_the_server_runs_on() -> None:
-    (minor,) = {int(re.findall(r"^python:3\.(\d+)-slim", rest)[0]) for rest in all_of("FROM")}
-    assert minor >= 11
+def test_its_python_is_one_that_the_server_runs_on_and_both_stages_have_one_glibc() -> None:
+    builder, runner = all_of("FROM")
+    minor, debian = re.findall(r"^python:3\.(\d+)-slim-(\w+) AS build$", builder)[0]
+    assert int(minor) >= 11
+    assert runner == f"debian:{debian}-slim"
+
+
+def test_it_holds_the_folder_that_the_build_makes() -> None:
+    assert "python deploy/packaging/build.py" in all_of("RUN")
+    build = (ROOT / "deploy" / "packaging" / "build.py").read_text()
+    assert 'BUILD = ROOT / "build" / "binary"' in build
+    (copied_folder,) = [rest for rest in all_of("COPY") if rest.endswith("/opt/presence-server")]
+    assert copied_folder.split()[1] == "/src/build/binary/dist/folder"
+    assert environment()["PATH"].startswith("/opt/presence-server:")
+
+
+def test_its_labels_name_the_version_and_the_licence() -> None:
+    (line,) = all_of("LABEL")
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', line))
+    assert labels["version"] == __version__
+    assert labels["licenses"] == "Apache-2.0"
+    assert labels["title"] == "presence-server"
+    assert labels["revision"] == "$COMMIT"
 
 
 def test_it_runs_a_command_that_exists_as_somebody_without_rights() -> None:
@@ -129,19 +156,17 @@ def test_it_listens_for_all_with_the_example_for_production_too() -> None:
 
 @pytest.mark.e2e
 async def test_the_health_check_tells_a_server_from_none(tmp_path: Path) -> None:
-    check = all_of("HEALTHCHECK")[0].partition("CMD ")[2]
-    program, option, code = json.loads(check)
-    assert (program, option) == ("python", "-c")
+    program, *words = json.loads(all_of("HEALTHCHECK")[0].partition("CMD ")[2])
+    assert program == "presence-server"
 
     def exit_code(port: int, **settings: str) -> int:
         # A proxy for the way out is not for the way to oneself.
-        environ = os.environ | {
-            "http_proxy": "http://127.0.0.1:1",
-            "PRESENCE_SERVER__PORT": str(port),
-            **settings,
-        }
-        command = [sys.executable, option, code]
-        return subprocess.run(command, check=False, capture_output=True, env=environ).returncode
+        environ = {name: text for name, text in os.environ.items() if "PRESENCE" not in name}
+        environ |= {"http_proxy": "http://127.0.0.1:1", **environment_but_path(), **settings}
+        environ["PRESENCE_SERVER__PORT"] = str(port)
+        return subprocess.run(
+            server_command(*words), check=False, capture_output=True, env=environ
+        ).returncode
 
     database = f"sqlite:///{tmp_path}/presence.db"
     async with server_process(database__url=database) as server:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def test_every_command_of_the_server_has_options_that_exist() -> None:
     ours = [w[1:] for w in OPERATIONS.commands() if w[0].rpartition("/")[2] == "presence-server"]
     assert len(ours) >= 4  # A check that some are found at all.
     for words in ours:
-        assert_command_parses(words)
+        assert_command_parses(list(takewhile(lambda word: word not in (">", "|"), words)))
 
 
 def test_every_file_of_the_repository_in_a_command_exists() -> None:
