@@ -176,11 +176,11 @@ class RedisCache(Cache):
                 connection.ssl_context.get()
         except (ValueError, TypeError, OSError, exceptions.RedisError) as error:
             names = ", ".join(name for name, _ in parse_qsl(urlsplit(self._url).query))
-            line = " ".join(str(error).split())[:200]
+            line = _without_arguments(str(error))
             raise CacheError(f"redis.url: {self._shown} cannot work ({names}): {line}") from None
 
     def _diagnose(self, error: Exception) -> CacheError:
-        line = " ".join(str(error).split())[:200]
+        line = _without_arguments(str(error))
         if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError) or (
             line.startswith(("NOAUTH", "WRONGPASS"))
         ):
@@ -196,6 +196,16 @@ class RedisCache(Cache):
         if isinstance(error, TimeoutError | exceptions.TimeoutError):
             return CacheUnavailable(f"redis.url: {self._shown} does not answer in time")
         return CacheUnavailable(f"redis.url: {self._shown}: {line or type(error).__name__}")
+
+
+def _without_arguments(text: str) -> str:
+    """One line of an error, without the command's arguments: they hold names of users.
+
+    redis-py writes the command into the errors of a pipeline, and Redis the arguments of a
+    command that it does not know.
+    """
+    line = " ".join(text.rpartition("of pipeline caused error:")[2].split())
+    return line.partition(", with args beginning")[0][:200]
 
 
 def _key(board_id: str) -> str:

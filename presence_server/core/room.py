@@ -12,7 +12,7 @@ from typing import assert_never
 from msgspec import UNSET
 
 from ..protocol.messages import UserObject
-from ..protocol.model import BoardLimits, PresenceStatus, Update
+from ..protocol.model import BoardLimits, PresenceRecord, PresenceStatus, Update, UserProfile
 from . import announce, joining, leaving, queueing
 from .effects import Broadcast, Effect, Send
 from .events import (
@@ -106,6 +106,16 @@ class Room:
     def has_session(self, session_id: str) -> bool:
         """Whether a session is here: attached, detached or queued."""
         return session_id in self._state.sessions
+
+    def rows(self, now: float) -> list[tuple[PresenceRecord, UserProfile]]:
+        """The row of each session that has joined, with its user's profile."""
+        state = self._state
+        return [
+            (user.record(session, state.board_id, state.epoch_ms, now, state.limits), user.profile)
+            for user in state.users.values()
+            for session in user.sessions.values()
+            if session.phase is _JOINED
+        ]
 
     @property
     def look_by(self) -> float:

@@ -17,8 +17,12 @@ class Store(Protocol):
     ``StorageError`` or a subclass.
     """
 
-    async def write(self, batch: WriteBatch) -> None:
-        """Write a batch in one transaction; repeating it changes nothing."""
+    async def write(self, batch: WriteBatch) -> int:
+        """Write a batch in one transaction; repeating it changes nothing.
+
+        Returns:
+            How many heartbeats had no row: the store has lost the rows of live sessions.
+        """
         ...
 
     async def ping(self) -> None:
@@ -62,6 +66,8 @@ class Timing(Struct, frozen=True):
     """How often an idle store is asked whether it answers."""
     retry_first_s: float = 0.1
     retry_longest_s: float = 1.0
+    rewrite_again_s: float = 20.0
+    """Live sessions whose rows are gone are all written again, at most once in this time."""
     cache_interval_s: float = 0.2
     """A board's list is written at most once in this time."""
     cache_probe_s: float = 1.0

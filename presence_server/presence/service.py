@@ -104,6 +104,14 @@ class PresenceService:
             nursery.start_soon(self._retention.run)
             task_status.started()
 
+    def on_rows_lost(self, callback: Callable[[], None]) -> None:
+        """Have a function called that stores every live session again, with :meth:`join`.
+
+        It is called when the store may have lost rows: it was down, or replaced, or has no row
+        for a session that is alive.
+        """
+        self.writer.on_rows_lost = callback
+
     @property
     def database_status(self) -> Status:
         """Whether the store answered the last call."""

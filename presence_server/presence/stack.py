@@ -83,6 +83,7 @@ class PresenceStack:
             timing=timing,
             prepare=self._prepare,
         )
+        self.repository.on_replaced(self.service.writer.replaced)
 
     async def run(
         self,

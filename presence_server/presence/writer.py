@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import NoReturn, TypeVarTuple
+from typing import NoReturn, TypeVar, TypeVarTuple
 
 import structlog
 import trio
@@ -16,6 +16,7 @@ from .health import Backoff, Health
 from .pending import Key, PendingWrites, SessionWrites, to_batch
 from .ports import Counters, Store, Timing
 
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _QUICK_S = 0.5
@@ -71,6 +72,17 @@ class StoreWriter:
         self._limit = timing.max_batch
         self._changes_due = -float("inf")
         self._next_probe = -float("inf")
+        self._rewrite_due = False
+        self._next_rewrite = -float("inf")
+        self.on_rows_lost: Callable[[], None] = lambda: None
+        """Called when the store may have lost rows of live sessions: writes them again."""
+
+    def replaced(self) -> None:
+        """Note that another, perhaps empty store is in the place of the one written so far."""
+        self._prepared = self._prepare is None
+        self._rewrite_due = True
+        self._next_rewrite = -float("inf")
+        self._doorbell.ring()
 
     def prepared(self) -> None:
         """Note that the store is ready."""
@@ -162,7 +174,10 @@ class StoreWriter:
     async def _write(self, batch: list[SessionWrites], dropped: set[Key]) -> None:
         """Write a batch, except for the rows that the store refuses, found by halving."""
         try:
-            await self._attempt(self._store.write, to_batch(batch))
+            missing = await self._attempt(self._store.write, to_batch(batch))
+            if missing and trio.current_time() >= self._next_rewrite:
+                log.warning("rows of live sessions are missing in the database", rows=missing)
+                self._rewrite_due = True
         except StorageDataError as error:
             if len(batch) > 1:
                 middle = len(batch) // 2
@@ -177,21 +192,21 @@ class StoreWriter:
             log.warning("the database refuses a row", board=batch[0].key[0], error=str(error))
 
     async def _attempt(
-        self, function: Callable[[*Ts], Coroutine[object, object, None]], *args: *Ts
-    ) -> None:
+        self, function: Callable[[*Ts], Coroutine[object, object, T]], *args: *Ts
+    ) -> T:
         """Call the store, and once more at once if a dead connection may be the cause."""
         began = trio.current_time()
         try:
-            await self._call(function, *args)
+            return await self._call(function, *args)
         except StorageUnavailable:
             if self.health.is_down or trio.current_time() - began > _QUICK_S:
                 raise
-            await self._call(function, *args)
+            return await self._call(function, *args)
 
-    async def _call(
-        self, function: Callable[[*Ts], Coroutine[object, object, None]], *args: *Ts
-    ) -> None:
-        await self._calls.call(self._timing.store_deadline_s, function, *args, tries=_LOOP_TRIES)
+    async def _call(self, function: Callable[[*Ts], Coroutine[object, object, T]], *args: *Ts) -> T:
+        return await self._calls.call(
+            self._timing.store_deadline_s, function, *args, tries=_LOOP_TRIES
+        )
 
     def _failed(self, error: StorageError) -> None:
         self._counters.store_failures += 1
@@ -208,7 +223,13 @@ class StoreWriter:
         if self._is_fenced:
             self._is_fenced = False
             self._backoff.reset()
-        self.health.up()
+        if self.health.up():
+            # It may be an older copy of the store: a backup, or a replica.
+            self._rewrite_due = True
+        if self._rewrite_due and now >= self._next_rewrite:
+            self._rewrite_due = False
+            self._next_rewrite = now + self._timing.rewrite_again_s
+            self.on_rows_lost()
         if changes and len(batch) < self._limit:
             self._changes_due = now + self._timing.flush_interval_s
         self._limit = self._timing.max_batch

@@ -98,6 +98,19 @@ class Registry:
             self._nursery.start_soon(room.run, name=f"board {board_id}")
         return room
 
+    def rewrite(self) -> None:
+        """Store every session of every room again, in the background, a room at a time."""
+        if self._nursery is not None:
+            self._nursery.start_soon(self._rewrite)
+
+    async def _rewrite(self) -> None:
+        sessions = 0
+        for room in self:
+            sessions += room.rewrite()
+            await trio.lowlevel.checkpoint()
+        if sessions:
+            log.info("live sessions are stored again", sessions=sessions)
+
     def save(self) -> None:
         """Give the store all that it does not have yet: the server stops."""
         for room in self:

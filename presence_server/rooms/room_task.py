@@ -52,6 +52,10 @@ _CLOCK_SLACK_MS = 100
 """The room follows the wall clock once it differs by more than this from the scheduler's."""
 
 
+def _nothing() -> None:
+    """Called after the commit of a row that was stored again."""
+
+
 class RoomTask:
     """One live board.
 
@@ -109,6 +113,13 @@ class RoomTask:
         """Ask for a session for a connection; the answer is written to ``peer``."""
         self._members.add(peer)
         self.apply(event)
+
+    def rewrite(self) -> int:
+        """Store the rows of all joined sessions again; returns how many they are."""
+        rows = self.room.rows(trio.current_time()) if self._alive else []
+        for record, profile in rows:
+            self._store.join(record, profile, _nothing)
+        return len(rows)
 
     def forget(self, connection_id: int) -> None:
         """A connection is gone: nothing more is written to it."""

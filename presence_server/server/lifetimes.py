@@ -278,7 +278,8 @@ async def _run_in(
 async def _flush(service: PresenceService) -> None:
     with trio.move_on_after(FLUSH_DEADLINE_S, shield=True) as patience:
         await service.flush()
-    if patience.cancelled_caught:
+    # Lists that Redis does not get expire; only rows are lost.
+    if patience.cancelled_caught and service.waiting_writes:
         log.warning("writes given up", sessions=service.waiting_writes)
 
 

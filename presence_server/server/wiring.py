@@ -46,6 +46,7 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
     """Connect rooms, transport and web to a presence service."""
     metrics = Metrics()
     registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms)
+    service.on_rows_lost(registry.rewrite)
     stalls = StallWatch()
     deadlines = Deadlines(registry.batch, stalls)
     pump = Pump(registry.batch) if pump_is_available() else None

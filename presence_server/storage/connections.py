@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from weakref import WeakSet
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .engine import open_engine
 from .limits import EngineLimits
 from .ownership import Claimant, check_fence
+from .sqlite_file import FileIdentity
 from .sqlite_writer import SqliteWriter
 from .statements import Prepared
 from .url import Dialect, StoreUrl
+
+log = structlog.get_logger(__name__)
 
 
 class Connections:
@@ -33,6 +37,8 @@ class Connections:
         self._opened: dict[asyncio.AbstractEventLoop, _Open] = {}
         self.owner: Claimant | None = None
         """The owner as which everything is written; None writes without a check (SQLite)."""
+        self.on_replaced: Callable[[], None] = lambda: None
+        """Called when the file of a SQLite store was removed or replaced."""
 
     @asynccontextmanager
     async def transaction(
@@ -50,23 +56,28 @@ class Connections:
         Raises:
             OwnershipLost: another server owns the store.
         """
-        opened = self._current()
+        opened = await self._current()
         gate = opened.writing if write else opened.reading
         async with gate, opened.engine.begin() as connection:
             if write and fenced and self.owner is not None:
                 await check_fence(connection, self.owner)
             yield connection
 
-    async def execute(self, prepared: Sequence[Prepared]) -> None:
-        """Execute statements in one transaction of the writer, which is committed on return."""
-        opened = self._current()
+    async def execute(self, prepared: Sequence[Prepared]) -> list[int]:
+        """Execute statements in one transaction of the writer, which is committed on return.
+
+        Returns:
+            How many rows each statement changed.
+        """
+        opened = await self._current()
         if opened.writer is None:
             async with self.transaction(write=True) as connection:
-                for statement, parameters in prepared:
-                    await connection.execute(statement, parameters)
-            return
+                return [
+                    (await connection.execute(statement, parameters)).rowcount
+                    for statement, parameters in prepared
+                ]
         async with opened.writing:
-            await opened.writer.execute(prepared)
+            return await opened.writer.execute(prepared)
 
     def distrust(self) -> None:
         """Have every connection of the running event loop opened anew before its next use.
@@ -84,9 +95,15 @@ class Connections:
         if opened is not None:
             await opened.aclose()
 
-    def _current(self) -> _Open:
+    async def _current(self) -> _Open:
         loop = asyncio.get_running_loop()
         opened = self._opened.get(loop)
+        if opened is not None and opened.file is not None and opened.file.has_changed:
+            log.error("the database file was removed or replaced", path=str(self._url.path))
+            del self._opened[loop]
+            self.on_replaced()
+            await opened.aclose()
+            opened = self._opened.get(loop)
         if opened is None:
             for other in [other for other in self._opened if other.is_closed()]:
                 self._opened.pop(other).abandon()
@@ -101,6 +118,7 @@ class _Open:
         self.engine = open_engine(url, limits)
         self.writer = SqliteWriter(url, limits) if url.dialect is Dialect.SQLITE else None
         """Does whole transactions for SQLite; None where the engine does them."""
+        self.file = None if url.path is None else FileIdentity(url.path)
         self.writing = asyncio.Lock()
         self.reading = asyncio.Semaphore(max(1, limits.connections - 1))
         self._drivers: WeakSet[object] = WeakSet()

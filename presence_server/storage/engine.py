@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from .limits import EngineLimits
 from .postgres_connect import SQLALCHEMY_ARGUMENTS, postgres_creator
+from .sqlite_file import make_file
 from .tables import SCHEMA
 from .url import Dialect, StoreUrl
 
@@ -46,7 +47,8 @@ def open_engine(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
 
 
 def _open_sqlite(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
-    _make_folder(url)
+    assert url.path is not None
+    make_file(url.path)
     engine = create_async_engine(
         sa.URL.create("sqlite+aiosqlite", database=_path(url)),
         connect_args={"timeout": limits.busy_s},
@@ -62,7 +64,8 @@ def _open_sqlite(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
 
 def open_sync_sqlite(url: StoreUrl, limits: EngineLimits) -> sa.Engine:
     """Make an engine with one connection, for use in one thread."""
-    _make_folder(url)
+    assert url.path is not None
+    make_file(url.path)
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=_path(url)),
         connect_args={"timeout": limits.busy_s},
@@ -73,11 +76,6 @@ def open_sync_sqlite(url: StoreUrl, limits: EngineLimits) -> sa.Engine:
     )
     _prepare_connections(engine, limits)
     return engine
-
-
-def _make_folder(url: StoreUrl) -> None:
-    assert url.path is not None
-    url.path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _path(url: StoreUrl) -> str:

@@ -29,6 +29,7 @@ from .engine import sqlite_pragmas
 from .errors import StorageError
 from .limits import EngineLimits
 from .postgres_connect import SQLALCHEMY_ARGUMENTS, postgres_creator
+from .sqlite_file import make_file
 from .tables import SCHEMA
 from .unowned import check_row_unowned, file_unowned
 from .url import Dialect, StoreUrl, parse_url
@@ -138,7 +139,7 @@ def _run(store: StoreUrl, work: Callable[[Connection], T], *, write_ahead: bool 
 def _run_sqlite(store: StoreUrl, work: Callable[[Connection], T], *, write_ahead: bool) -> T:
     path = store.path
     assert path is not None
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_file(path)
 
     def connect() -> sqlite3.Connection:
         # isolation_level None: the driver opens no transaction of its own, so that tables and

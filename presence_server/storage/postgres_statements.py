@@ -42,18 +42,24 @@ def _value(new: TableValuedAlias, name: str) -> sa.ColumnElement[object]:
 
 
 def _build_upsert(
-    table: sa.Table, names: Sequence[str], key: Sequence[str], where_newer: str | None = None
+    table: sa.Table,
+    key: Sequence[str],
+    *,
+    changing: Sequence[str] | None = None,
+    where_newer: str | None = None,
 ) -> Executable:
+    names = [column.name for column in table.c]
     new = _rows(table, names)
-    statement = insert(table).from_select(
-        list(names), sa.select(*(_value(new, name) for name in names))
-    )
+    statement = insert(table).from_select(names, sa.select(*(_value(new, name) for name in names)))
     newer = None
     if where_newer is not None:
         newer = statement.excluded[where_newer] >= table.c[where_newer]
     return statement.on_conflict_do_update(
         index_elements=list(key),
-        set_={name: statement.excluded[name] for name in names if name not in key},
+        set_={
+            name: statement.excluded[name]
+            for name in changing or [name for name in names if name not in key]
+        },
         where=newer,
     )
 
@@ -69,9 +75,9 @@ def _build_update(names: Sequence[str], *, open_only: bool = False) -> Executabl
     return statement.where(presence.c.disconnected_at.is_(None)) if open_only else statement
 
 
-_UPSERT_PRESENCE = _build_upsert(presence, _PRESENCE, KEY_COLUMNS)
-_UPSERT_PROFILE = _build_upsert(user_profile, _PROFILE, ("user_id",), "updated_at")
-_UPDATE_STATE = _build_update(STATE_COLUMNS)
+_UPSERT_PRESENCE = _build_upsert(presence, KEY_COLUMNS)
+_UPSERT_STATE = _build_upsert(presence, KEY_COLUMNS, changing=STATE_COLUMNS)
+_UPSERT_PROFILE = _build_upsert(user_profile, ("user_id",), where_newer="updated_at")
 _UPDATE_HEARTBEAT = _build_update(("last_heartbeat_at",))
 _CLOSE = _build_update(("disconnected_at",), open_only=True)
 
@@ -91,9 +97,7 @@ class PostgresStatements(Statements):
 
     @override
     def update_presence_status(self, records: Sequence[PresenceRecord]) -> Prepared:
-        return _UPDATE_STATE, _columns(
-            (*KEY_COLUMNS, *STATE_COLUMNS), [insert_row(r) for r in records]
-        )
+        return _UPSERT_STATE, _columns(_PRESENCE, [insert_row(r) for r in records])
 
     @override
     def update_heartbeat(self, beats: Sequence[Heartbeat]) -> Prepared:

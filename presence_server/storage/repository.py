@@ -58,11 +58,14 @@ class Repository:
             SqliteStatements() if url.dialect is Dialect.SQLITE else PostgresStatements()
         )
 
-    async def write(self, batch: WriteBatch) -> None:
+    async def write(self, batch: WriteBatch) -> int:
         """Write a batch in one transaction, which is committed on return.
 
         Writing the same batch again changes nothing, so a caller that got no answer may repeat
         it.
+
+        Returns:
+            How many heartbeats had no row: the store has lost the rows of live sessions.
         """
         build = self._build
         prepared: list[Prepared] = []
@@ -76,7 +79,8 @@ class Repository:
             prepared.append(build.update_presence_status(batch.updates))
         if batch.heartbeats:
             prepared.append(build.update_heartbeat(batch.heartbeats))
-        await self._execute(prepared)
+        changed = await self._execute(prepared)
+        return max(0, len(batch.heartbeats) - changed[-1]) if batch.heartbeats else 0
 
     async def upsert_profiles(self, profiles: Sequence[ProfileSeen]) -> None:
         """Store profiles, unless a newer one of the same user is stored already."""
@@ -87,7 +91,7 @@ class Repository:
         await self.write(WriteBatch(inserts=records))
 
     async def update_presence_status(self, records: Sequence[PresenceRecord]) -> None:
-        """Set status, cursor, metadata and last sign of life of existing rows."""
+        """Set status, cursor, metadata and last sign of life; add rows that are missing."""
         await self.write(WriteBatch(updates=records))
 
     async def update_heartbeat(self, beats: Sequence[Heartbeat]) -> None:
@@ -183,6 +187,10 @@ class Repository:
             self.write_as(replace(claimant, epoch=epoch))
         return epoch
 
+    def on_replaced(self, callback: Callable[[], None]) -> None:
+        """Have a function called when the file of a SQLite store was removed or replaced."""
+        self._connections.on_replaced = callback
+
     def write_as(self, owner: Claimant) -> None:
         """Have every write fail unless ``owner`` owns the store (PostgreSQL only)."""
         self._connections.owner = owner
@@ -207,11 +215,13 @@ class Repository:
         """Close every connection of the running event loop. The next call opens new ones."""
         await self._connections.aclose()
 
-    async def _execute(self, prepared: Sequence[Prepared]) -> None:
-        if prepared:
-            await self._bounded(self._connections.execute(prepared))
-            self.transactions += 1
-            self.statements += len(prepared)
+    async def _execute(self, prepared: Sequence[Prepared]) -> list[int]:
+        if not prepared:
+            return []
+        changed = await self._bounded(self._connections.execute(prepared))
+        self.transactions += 1
+        self.statements += len(prepared)
+        return changed
 
     async def _execute_counted(self, statement: sa.Executable) -> int:
         async def work(connection: AsyncConnection) -> int:

@@ -16,7 +16,11 @@ from .write_batch import Closing, Heartbeat, ProfileSeen
 
 
 def _build_upsert(
-    table: sa.Table, key: Sequence[str], where_newer: str | None = None
+    table: sa.Table,
+    key: Sequence[str],
+    *,
+    changing: Sequence[str] | None = None,
+    where_newer: str | None = None,
 ) -> Executable:
     statement = insert(table)
     newer = None
@@ -24,7 +28,10 @@ def _build_upsert(
         newer = statement.excluded[where_newer] >= table.c[where_newer]
     return statement.on_conflict_do_update(
         index_elements=key,
-        set_={c.name: statement.excluded[c.name] for c in table.c if c.name not in key},
+        set_={
+            name: statement.excluded[name]
+            for name in changing or [c.name for c in table.c if c.name not in key]
+        },
         where=newer,
     )
 
@@ -37,10 +44,8 @@ def _of_session() -> sa.ColumnElement[bool]:
 
 
 _UPSERT_PRESENCE = _build_upsert(presence, KEY_COLUMNS)
-_UPSERT_PROFILE = _build_upsert(user_profile, ("user_id",), "updated_at")
-_UPDATE_STATE = (
-    sa.update(presence).where(_of_session()).values({n: sa.bindparam(n) for n in STATE_COLUMNS})
-)
+_UPSERT_PROFILE = _build_upsert(user_profile, ("user_id",), where_newer="updated_at")
+_UPSERT_STATE = _build_upsert(presence, KEY_COLUMNS, changing=STATE_COLUMNS)
 _UPDATE_HEARTBEAT = (
     sa.update(presence).where(_of_session()).values(last_heartbeat_at=sa.bindparam("at"))
 )
@@ -64,7 +69,7 @@ class SqliteStatements(Statements):
 
     @override
     def update_presence_status(self, records: Sequence[PresenceRecord]) -> Prepared:
-        return _UPDATE_STATE, [_state_row(record) for record in records]
+        return _UPSERT_STATE, [insert_row(record) for record in records]
 
     @override
     def update_heartbeat(self, beats: Sequence[Heartbeat]) -> Prepared:
@@ -85,13 +90,6 @@ class SqliteStatements(Statements):
             .limit(limit)
         )
         return sa.delete(presence).where(row_id.in_(oldest))
-
-
-def _state_row(record: PresenceRecord) -> dict[str, object]:
-    row = insert_row(record)
-    state: dict[str, object] = {name: row[name] for name in STATE_COLUMNS}
-    state["key_board"], state["key_session"] = record.board_id, record.session_id
-    return state
 
 
 def _time_row(item: Heartbeat | Closing) -> dict[str, object]:

@@ -35,21 +35,27 @@ class SqliteWriter:
         self._engine: sa.Engine | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
 
-    async def execute(self, prepared: Sequence[Prepared]) -> None:
-        """Execute statements in one transaction, which is committed on return."""
-        await asyncio.wrap_future(self._thread.submit(self._execute, prepared))
+    async def execute(self, prepared: Sequence[Prepared]) -> list[int]:
+        """Execute statements in one transaction, which is committed on return.
+
+        Returns:
+            How many rows each statement changed.
+        """
+        return await asyncio.wrap_future(self._thread.submit(self._execute, prepared))
 
     def close(self) -> None:
         """Close the connection after the work under way, without waiting for it."""
         self._thread.submit(self._dispose)
         self._thread.shutdown(wait=False)
 
-    def _execute(self, prepared: Sequence[Prepared]) -> None:
+    def _execute(self, prepared: Sequence[Prepared]) -> list[int]:
         if self._engine is None:
             self._engine = open_sync_sqlite(self._url, self._limits)
         with self._engine.begin() as connection:
-            for statement, parameters in prepared:
-                connection.execute(statement, parameters)
+            return [
+                connection.execute(statement, parameters).rowcount
+                for statement, parameters in prepared
+            ]
 
     def _dispose(self) -> None:
         if self._engine is not None:

@@ -33,7 +33,7 @@ class Statements(Protocol):
         ...
 
     def update_presence_status(self, records: Sequence[PresenceRecord]) -> Prepared:
-        """Set the state columns of existing rows."""
+        """Set the state columns, and add rows that are missing."""
         ...
 
     def update_heartbeat(self, beats: Sequence[Heartbeat]) -> Prepared:

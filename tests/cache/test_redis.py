@@ -144,3 +144,25 @@ async def test_a_frozen_redis_is_given_up_and_no_reply_is_mixed_up_later(
 def test_a_url_that_is_none_is_refused_in_one_line(url: str) -> None:
     with pytest.raises(CacheError, match=r"^redis\.url: .*use redis://[^\n]*$"):
         RedisCache(url, 60.0)
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    "options",
+    [("--maxmemory", "1"), ("--rename-command", "SET", "")],
+    ids=["out of memory", "unknown command"],
+)
+async def test_an_error_of_redis_repeats_nothing_of_what_was_written(
+    bridge: Bridge, options: tuple[str, ...]
+) -> None:
+    server = start_redis(*options)
+    try:
+        cache = RedisCache(server.url, 60)
+        with pytest.raises(CacheUnavailable) as caught:
+            await bridge.call(cache.set_many, {"b": b'[{"display_name":"Ada Lovelace"}]'})
+        assert "Ada" not in str(caught.value)
+        assert str(caught.value).startswith(f"redis.url: {server.url}: ")
+        assert len(str(caught.value)) > len(f"redis.url: {server.url}: ")
+        await bridge.call(cache.aclose)
+    finally:
+        server.remove()

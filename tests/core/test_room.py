@@ -158,3 +158,21 @@ def test_a_session_is_here_from_the_seat_or_the_place_in_line_to_its_end() -> No
     assert not world.room.has_session("unheard-of")
     world.leave(bob)
     assert not world.room.has_session(bob.session_id)
+
+
+def test_the_rows_of_a_board_are_those_of_its_joined_sessions(board: World) -> None:
+    ada = board.connect("ada")
+    board.connect("bob")
+    board.update(ada, metadata=b"{}")
+    board.wait(5)
+    rows = {record.session_id: (record, profile) for record, profile in board.room.rows(board.now)}
+    assert rows.keys() == board.rows.keys()
+    record, profile = rows[ada.session_id]
+    assert record == board.rows[ada.session_id]
+    assert profile.user_id == "ada"
+
+
+def test_a_session_whose_row_is_not_durable_yet_has_none() -> None:
+    board = World(board_limits(), auto=False)
+    board.connect("ada")
+    assert board.room.rows(board.now) == []

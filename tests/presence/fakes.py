@@ -62,16 +62,18 @@ class FakeStore:
         self.to_delete = 0
         self.lose_next_reply = False
 
-    async def write(self, batch: WriteBatch) -> None:
+    async def write(self, batch: WriteBatch) -> int:
         await self._answer()
         for row in (*batch.inserts, *batch.updates):
             if row.session_id in self.bad_sessions:
                 raise StorageDataError(f"value refused: {row.session_id}")
+        missing = sum((b.board_id, b.session_id) not in self.rows for b in batch.heartbeats)
         self._apply(batch)
         self.batches.append(batch)
         if self.lose_next_reply:
             self.lose_next_reply = False
             raise StorageUnavailable("connection lost after the commit")
+        return missing
 
     def _apply(self, batch: WriteBatch) -> None:
         for seen in batch.profiles:
@@ -79,11 +81,10 @@ class FakeStore:
         for row in batch.inserts:
             self.rows[row.board_id, row.session_id] = row
         for new in batch.updates:
-            old = self.rows.get((new.board_id, new.session_id))
-            if old is not None:
-                self.rows[new.board_id, new.session_id] = replace(
-                    new, connected_at=old.connected_at, disconnected_at=old.disconnected_at
-                )
+            row = self.rows.get((new.board_id, new.session_id), new)
+            self.rows[new.board_id, new.session_id] = replace(
+                new, connected_at=row.connected_at, disconnected_at=row.disconnected_at
+            )
         for beat in batch.heartbeats:
             self._change(beat.board_id, beat.session_id, last_heartbeat_at=beat.at_ms)
         for closing in batch.closings:

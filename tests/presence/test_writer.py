@@ -188,6 +188,8 @@ async def test_a_change_of_state_is_one_line_in_the_log(
 ) -> None:
     world = World()
     world.start(nursery)
+    for number in range(100):
+        world.join(number)
     with structlog.testing.capture_logs() as logs:
         await trio.sleep(1)
         for _ in range(3):
@@ -385,3 +387,52 @@ async def test_a_cancelled_writer_keeps_what_it_had_not_written(
         await trio.sleep(1.5)
         nursery.cancel_scope.cancel()
     assert len(world.pending) == 1
+
+
+async def test_rows_that_are_gone_while_their_sessions_live_are_written_again(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    lost: list[float] = []
+    world.writer.on_rows_lost = lambda: lost.append(trio.current_time())
+    world.start(nursery)
+    world.join(0)
+    await trio.sleep(1)
+    with structlog.testing.capture_logs() as logs:
+        world.store.rows.clear()
+        for turn in range(100):
+            world.beat(0, T0 + turn)
+            await trio.sleep(0.1)
+    # Once, and not with every heartbeat until the rows are back.
+    assert len(lost) == 1
+    assert said(logs) == ["rows of live sessions are missing in the database"]
+
+
+async def test_after_an_outage_the_store_may_be_an_older_one(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    lost: list[float] = []
+    world.writer.on_rows_lost = lambda: lost.append(trio.current_time())
+    world.start(nursery)
+    await trio.sleep(1)
+    assert lost == []
+    world.store.is_down = True
+    await trio.sleep(10)
+    world.store.is_down = False
+    await trio.sleep(3)
+    assert len(lost) == 1
+
+
+async def test_a_store_that_was_replaced_is_prepared_and_filled_again(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    lost: list[float] = []
+    world.writer.on_rows_lost = lambda: lost.append(trio.current_time())
+    world.start(nursery)
+    await trio.sleep(1)
+    prepares = world.prepares
+    world.writer.replaced()
+    await trio.sleep(6)
+    assert (world.prepares, len(lost)) == (prepares + 1, 1)

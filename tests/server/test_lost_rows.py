@@ -1,0 +1,120 @@
+"""A database that loses rows, or its file, under a running server."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from presence_server.storage import migrate
+from tests.server.kit import PATIENCE_S, running_server, visiting
+from tests.servers import PostgresServer, postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
+
+pytestmark = pytest.mark.e2e
+
+NOTICED_WITHIN_S = 60.0
+
+
+def open_rows(path: Path) -> list[tuple[str, str]]:
+    """User and name of each open row; nothing while there is no table."""
+    database = sqlite3.connect(path)
+    try:
+        return database.execute(
+            "SELECT user_id, display_name FROM presence LEFT JOIN user_profile USING (user_id)"
+            " WHERE disconnected_at IS NULL ORDER BY user_id"
+        ).fetchall()
+    except sqlite3.OperationalError:
+        return []
+    finally:
+        database.close()
+
+
+def copy_of(path: Path, name: str) -> None:
+    """A backup of a database that is in use."""
+    database, copy = sqlite3.connect(path), sqlite3.connect(path.with_name(name))
+    with copy:
+        database.backup(copy)
+    copy.close()
+    database.close()
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {f.name: stat.S_IMODE(f.stat().st_mode) for f in folder.glob("presence.db*")}
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def replace_by_empty(path: Path) -> None:
+    other = path.with_name("other.db")
+    migrate.upgrade(f"sqlite:///{other}")
+    other.rename(path)
+
+
+def restore_backup(path: Path) -> None:
+    shutil.move(path.with_name("backup.db"), path)
+
+
+def delete_rows(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("DELETE FROM presence")
+        database.execute("DELETE FROM user_profile")
+    database.close()
+
+
+@pytest.mark.parametrize("lose", [remove, replace_by_empty, restore_backup, delete_rows])
+async def test_live_sessions_are_written_again_and_survive_a_crash(
+    lose: Callable[[Path], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "presence.db"
+    async with (
+        running_server(tmp_path, board__heartbeat_interval_s=1) as address,
+        visiting(address) as visitors,
+    ):
+        copy_of(path, "backup.db")
+        ada = await visitors.open(user_id="ada", display_name="Ada")
+        session = str((await ada.next_of("board:joined"))["session_id"])
+        await visitors.join("bob")
+        lose(path)
+        with trio.fail_after(NOTICED_WITHIN_S):
+            while len(open_rows(path)) < 2:
+                await ada.send("heartbeat")
+                await trio.sleep(0.2)
+        assert open_rows(path)[0] == ("ada", "Ada")
+    async with running_server(tmp_path) as address, visiting(address) as visitors:
+        back = await visitors.open(user_id="ada", session_id=session)
+        assert (await back.next_of("board:joined"))["resumed"] is True
+
+
+@pytest.mark.postgres
+async def test_rows_deleted_from_postgres_come_back(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    count = "SELECT count(*) FROM collab.presence WHERE disconnected_at IS NULL"
+    async with (
+        running_server(tmp_path, database__url=postgres_url) as address,
+        visiting(address) as visitors,
+    ):
+        ada = await visitors.join("ada")
+        await visitors.join("bob")
+        postgres_server.execute("DELETE FROM collab.presence", postgres_url)
+        with trio.fail_after(PATIENCE_S):
+            while postgres_server.execute(count, postgres_url)[0][0] < 2:
+                await ada.send("heartbeat")
+                await trio.sleep(0.2)
+
+
+async def test_only_this_user_may_read_a_new_database(tmp_path: Path) -> None:
+    async with running_server(tmp_path) as address, visiting(address) as visitors:
+        await visitors.join("ada")
+        found = modes(tmp_path)
+        assert len(found) == 4
+        assert set(found.values()) == {0o600}
