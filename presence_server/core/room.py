@@ -12,7 +12,8 @@ from typing import assert_never
 from msgspec import UNSET
 
 from ..protocol.messages import UserObject
-from ..protocol.model import BoardLimits, PresenceRecord, PresenceStatus, Update, UserProfile
+from ..protocol.model import BoardLimits, PresenceRecord, PresenceStatus, Update
+from ..protocol.profile import UserProfile
 from . import announce, joining, leaving, queueing
 from .effects import Broadcast, Effect, Send
 from .events import (

@@ -87,18 +87,16 @@ async def test_heartbeats_move_each_session_to_its_own_time(
     assert [found[f"session-{n}"].last_heartbeat_at for n in range(3)] == [T0 + 10, T0 + 11, T0]
 
 
-async def test_writes_to_a_session_without_a_row_do_nothing(
+async def test_a_state_without_a_row_adds_it_and_a_heartbeat_without_one_is_counted(
     bridge: Bridge, repository: Repository
 ) -> None:
-    await bridge.call(
-        repository.write,
-        WriteBatch(
-            updates=[record()],
-            heartbeats=[Heartbeat("b", "session-1", T0)],
-            closings=[Closing("b", "session-2", T0)],
-        ),
+    batch = WriteBatch(
+        updates=[record()],
+        heartbeats=[Heartbeat("b", "session-0", T0), Heartbeat("b", "session-1", T0)],
+        closings=[Closing("b", "session-2", T0)],
     )
-    assert await rows(bridge, repository) == {}
+    assert await bridge.call(repository.write, batch) == 1
+    assert await rows(bridge, repository) == {"session-0": record()}
 
 
 async def test_a_closed_session_is_not_active_and_keeps_its_first_end(
