@@ -109,7 +109,7 @@ class Tick(Struct, frozen=True):
 
 
 class CursorTick(Struct, frozen=True):
-    """The event about the cursors that moved is due."""
+    """The event about the cursors that moved is due, or one about a user whose changes waited."""
 
 
 class Save(Struct, frozen=True):

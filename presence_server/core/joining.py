@@ -91,11 +91,15 @@ def restore(
         tabs = state.queue.take(profile.user_id)
         if user is None:
             user = state.users[profile.user_id] = User(profile)
-            user.cursor, user.metadata = record.cursor, record.metadata
+            user.metadata = record.metadata
             user.seen = None
         user.add(session)
         state.sessions[record.session_id] = session
-        if (record.cursor, record.metadata) != (user.cursor, user.metadata):
+        if user.cursor_of is None and record.cursor is not None:
+            user.cursor, user.cursor_of = record.cursor, session
+            user.seen = None
+        is_newest = record.cursor == (user.cursor if user.cursor_of is session else None)
+        if not is_newest or record.metadata != user.metadata:
             # The user changed them while the store was down: every row gets the newest ones.
             state.journal.changed(user, session)
         _announce(state, user, record.connected_at, now)

@@ -133,8 +133,9 @@ class Room:
         return self._state.timers.next()
 
     def next_cursor_deadline(self) -> float:
-        """When to apply ``CursorTick``, in scheduling seconds; infinity if no cursor moved."""
-        return self._state.cursors.due
+        """When to apply ``CursorTick``, in scheduling seconds; infinity if nothing waits for it."""
+        state = self._state
+        return min(state.cursors.due, state.changes.due)
 
     def can_admit(self) -> bool:
         """Whether a seat is free and a connected user waits for one."""
@@ -158,6 +159,8 @@ class Room:
             case Heard() | HeartbeatReceived():
                 self._hear(event, now)
             case CursorTick():
+                for user in state.changes.take(now):
+                    state.tell_if_changed(user, now)
                 moved = state.cursors.take(now, state.now_ms(now))
                 if moved is not None:
                     state.out.append(Broadcast(moved))
@@ -227,11 +230,13 @@ class Room:
             user is None
             or user.status is not _ONLINE
             or not user.metadata_told
+            or user.cursor_of is not session
             or cursor == user.cursor
         ):
             return None
-        session.last_seen = session.last_activity = session.noted_seen = now
-        state.move_cursor(user, cursor, now)
+        session.last_seen = session.last_activity = session.noted_seen = session.moved_at = now
+        session.cursor = cursor
+        state.show_cursor(user, cursor, now)
         return state.cursors.due
 
     def _hear(self, event: Heard | HeartbeatReceived, now: float) -> None:

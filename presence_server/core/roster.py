@@ -37,6 +37,7 @@ come beside these.
 from __future__ import annotations
 
 import enum
+import math
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -69,6 +70,7 @@ class Session:
     __slots__ = (
         "connected_at_ms",
         "connection",
+        "cursor",
         "declared",
         "dropped_at",
         "held",
@@ -76,6 +78,7 @@ class Session:
         "last_activity",
         "last_seen",
         "leave_at",
+        "moved_at",
         "noted_seen",
         "phase",
         "profile",
@@ -100,6 +103,9 @@ class Session:
         """The last sign of life that the store knows, or will know soon."""
         self.last_activity = now
         self.declared = PresenceStatus.ONLINE
+        self.cursor: Cursor | None = None
+        self.moved_at = -math.inf
+        """When it last set its cursor; minus infinity if it never did."""
         self.held: Update | None = None
         """The updates that arrived while admitting: the newest value of each field."""
         self.dropped_at: float | None = None
@@ -123,6 +129,8 @@ class Session:
         session.declared = record.status
         session.dropped_at = now
         session.id_known = True
+        if record.cursor is not None:
+            session.cursor, session.moved_at = record.cursor, session.last_seen
         return session
 
     def hold(self, update: Update) -> None:
@@ -174,6 +182,7 @@ class User:
         "announced",
         "connected",
         "cursor",
+        "cursor_of",
         "joined_at",
         "metadata",
         "metadata_told",
@@ -181,6 +190,7 @@ class User:
         "seen",
         "sessions",
         "status",
+        "told_at",
     )
 
     def __init__(self, profile: UserProfile) -> None:
@@ -192,7 +202,11 @@ class User:
         self.status = PresenceStatus.ONLINE
         """The status that the board knows; ``connected`` likewise."""
         self.connected = True
+        self.told_at = -math.inf
+        """When the board last got a ``presence:update`` about this user."""
         self.cursor: Cursor | None = None
+        self.cursor_of: Session | None = None
+        """The session that set the cursor; the cursor goes with it."""
         self.metadata: bytes | None = None
         self.metadata_told = True
         self.seen: UserObject | None = None
@@ -244,15 +258,15 @@ class User:
     ) -> PresenceRecord:
         """Make the row of one session.
 
-        Its cursor and metadata are the user's, whichever session wrote them: the newest ones
-        then survive in every row.
+        Its metadata are the user's, whichever session wrote them: the newest ones then survive
+        in every row. The user's cursor is in the row of the session that set it.
         """
         return PresenceRecord(
             board_id=board_id,
             user_id=self.profile.user_id,
             session_id=session.session_id,
             status=session.status(now, limits),
-            cursor=self.cursor,
+            cursor=self.cursor if self.cursor_of is session else None,
             metadata=self.metadata,
             last_heartbeat_at=epoch_ms + int(session.last_seen * 1000),
             connected_at=session.connected_at_ms,

@@ -14,6 +14,7 @@ from . import announce
 from .cursors import CursorTray
 from .effects import Broadcast, Effect
 from .journal import Journal
+from .pacing import ChangePacer
 from .roster import Phase, Session, User
 from .timers import Timers
 from .waiting_queue import WaitingQueue
@@ -49,6 +50,7 @@ class BoardState:
 
     __slots__ = (
         "board_id",
+        "changes",
         "cursors",
         "epoch_ms",
         "journal",
@@ -71,6 +73,7 @@ class BoardState:
         self.queue = WaitingQueue()
         self.timers: Timers[tuple[Alarm, str]] = Timers()
         self.cursors = CursorTray(limits.cursor_interval_ms)
+        self.changes = ChangePacer(limits.cursor_interval_ms)
         self.journal = Journal(zlib.crc32(board_id.encode()) / 2**32)
         self.out: list[Effect] = []
         self.queue_changed = False
@@ -111,27 +114,45 @@ class BoardState:
             # A row has the status of its own session, whatever the user's other sessions say.
             self.journal.changed(user, session)
         self.journal.heard(user, session)
-        if update.cursor is not UNSET and update.cursor != user.cursor:
-            self.move_cursor(user, update.cursor, now)
+        if update.cursor is not UNSET:
+            self.move_cursor(user, session, update.cursor, now)
         if update.metadata is not UNSET and update.metadata != user.metadata:
             user.metadata = update.metadata
             user.seen = None
             user.metadata_told = False
             self.journal.user_changed(user)
 
-    def move_cursor(self, user: User, cursor: Cursor | None, now: float) -> None:
-        """Set the cursor of a user; board, store and cache will hear of it."""
+    def move_cursor(self, user: User, session: Session, cursor: Cursor | None, now: float) -> None:
+        """Set the cursor of a session, and so of its user; board, store and cache will hear."""
+        session.cursor = cursor
+        session.moved_at = now
+        if user.cursor_of is not session:
+            # Of two rows one has the cursor, so both change.
+            user.cursor_of = session
+            self.journal.moved(user)
+        if cursor != user.cursor:
+            self.show_cursor(user, cursor, now)
+
+    def show_cursor(self, user: User, cursor: Cursor | None, now: float) -> None:
+        """Change the cursor that board, store and cache have of a user."""
         user.cursor = cursor
         user.seen = None
         self.cursors.moved(user.profile.user_id, cursor, now)
         self.journal.moved(user)
 
     def tell_if_changed(self, user: User, now: float) -> None:
-        """Broadcast status, connected and metadata of a user if the board knows other ones."""
+        """Broadcast status, connected and metadata of a user if the board knows other ones.
+
+        If the last event about the user was a moment ago, this one waits, and what changes
+        meanwhile becomes part of it.
+        """
         status = user.current_status(now, self.limits)
         connected = user.is_reachable(now, self.limits)
         self.arm_user(user, now)
         if status is user.status and connected is user.connected and user.metadata_told:
+            self.changes.forget(user)
+            return
+        if user.announced and self.changes.must_wait(user, now):
             return
         if status is not user.status:
             self.journal.user_changed(user)
@@ -141,6 +162,7 @@ class BoardState:
         user.metadata_told = True
         self.journal.list_changed()
         if user.announced:
+            user.told_at = now
             self.out.append(Broadcast(announce.presence_changed(user, self.now_ms(now))))
 
     def end(self, session: Session, reason: LeaveReason, now: float) -> None:
@@ -159,14 +181,29 @@ class BoardState:
         )
         del user.sessions[session_id]
         if user.sessions:
+            if user.cursor_of is session:
+                self._pass_on_cursor(user, now)
             self.tell_if_changed(user, now)
             return
         del self.users[user_id]
+        self.changes.forget(user)
         self.timers.disarm((Alarm.USER_STATUS, user_id))
         self.timers.disarm((Alarm.USER_UNREACHABLE, user_id))
         self.cursors.forget(user_id)
         if user.announced:
             self.out.append(Broadcast(announce.user_left(user_id, reason, self.now_ms(now))))
+
+    def _pass_on_cursor(self, user: User, now: float) -> None:
+        """Give a user the newest cursor of the sessions that are left, none if they set none."""
+        newest = None
+        for session in user.sessions.values():
+            if session.moved_at > (-math.inf if newest is None else newest.moved_at):
+                newest = session
+        user.cursor_of = newest
+        self.journal.moved(user)
+        cursor = None if newest is None else newest.cursor
+        if cursor != user.cursor:
+            self.show_cursor(user, cursor, now)
 
     def arm_session(self, session: Session) -> None:
         """Set the alarm for the end of a session."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from presence_server.core.effects import (
@@ -37,12 +38,14 @@ from presence_server.protocol.messages import (
     BoardQueued,
     Error,
     HeartbeatAck,
+    PresenceChanged,
     PresenceCursors,
+    ServerMessage,
     UserJoined,
     UserLeft,
     UserObject,
 )
-from presence_server.protocol.model import BoardLimits, LeaveReason, Update
+from presence_server.protocol.model import BoardLimits, LeaveReason, PresenceStatus, Update
 from tests.core.reference import Reference, RefSession
 from tests.core.world import EPOCH_MS, World
 
@@ -59,6 +62,7 @@ class CheckedWorld(World):
         self.unpublished_since: dict[bool, float] = {}
         """Since when store or cache lack something: without cursors (False), or with them."""
         self.cursors_told_at = float("-inf")
+        self.changes_told_at: dict[str, float] = {}
         self.is_sound = True
         """False from the moment a check failed."""
         super().__init__(limits, now=now, auto=False)
@@ -203,14 +207,14 @@ class CheckedWorld(World):
             if session.connection is not None:
                 self._closes[session.connection] = CloseCode.TIMEOUT
             if session.phase == "queued":
-                ref.end(session)
+                ref.end(session, now)
                 continue
             reason = LeaveReason.DISCONNECT if session.page_left else LeaveReason.TIMEOUT
             self._ending[session.session_id] = {reason}
 
     def _must_end(self, session: RefSession, reason: LeaveReason) -> None:
         if session.phase == "queued":
-            self.ref.end(session)
+            self.ref.end(session, self.now)
         else:
             self._ending[session.session_id] = {reason}
 
@@ -220,16 +224,8 @@ class CheckedWorld(World):
         match effect:
             case CloseRow(_, session_id, _) if session_id in self.ref.sessions:
                 self._row_closed(session_id)
-            case Broadcast(UserLeft(payload)):
-                user_id, reasons = self._left.pop(0)
-                assert payload.user_id == user_id
-                assert payload.reason in reasons
-            case Broadcast(UserJoined(payload)):
-                user_id = payload.user.user_id
-                assert user_id not in self.announced, "joined twice"
-                assert any(s.user_id == user_id for s in self._joining), "joined too early"
-                self.announced.add(user_id)
-                self.joined_at[user_id] = payload.user.joined_at
+            case Broadcast(message):
+                self._broadcast(message)
             case InsertRow(record, _):
                 self._seen_inserts.append(record.session_id)
             case Close(number, code):
@@ -242,9 +238,6 @@ class CheckedWorld(World):
                 self._seen_positions.append((number, message))
             case Send(number, Error(payload)):
                 self._seen_answers.append((number, payload.code))
-            case Broadcast(PresenceCursors()):
-                assert self.now >= self.cursors_told_at + self.limits.cursor_interval_ms / 1000
-                self.cursors_told_at = self.now
             case Publish():
                 self.unpublished_since.clear()
             case Send(number, HeartbeatAck()):
@@ -252,6 +245,29 @@ class CheckedWorld(World):
             case _:
                 pass
         super()._carry_out(effect)
+
+    def _broadcast(self, message: ServerMessage) -> None:
+        interval_s = self.limits.cursor_interval_ms / 1000
+        match message:
+            case UserLeft(payload):
+                user_id, reasons = self._left.pop(0)
+                assert payload.user_id == user_id
+                assert payload.reason in reasons
+            case UserJoined(payload):
+                user_id = payload.user.user_id
+                assert user_id not in self.announced, "joined twice"
+                assert any(s.user_id == user_id for s in self._joining), "joined too early"
+                self.announced.add(user_id)
+                self.joined_at[user_id] = payload.user.joined_at
+            case PresenceChanged(payload):
+                last = self.changes_told_at.get(payload.user_id, float("-inf"))
+                assert self.now >= last + interval_s, "too soon after the last change"
+                self.changes_told_at[payload.user_id] = self.now
+            case PresenceCursors():
+                assert self.now >= self.cursors_told_at + interval_s
+                self.cursors_told_at = self.now
+            case _:
+                raise AssertionError(message)
 
     def _row_closed(self, session_id: str) -> None:
         session = self.ref.sessions[session_id]
@@ -263,9 +279,10 @@ class CheckedWorld(World):
         if self._reclaiming == session.user_id:
             reasons = (reasons or set()) | {LeaveReason.RECLAIMED}
         assert reasons is not None, f"{session_id} ended for no reason"
-        user = self.ref.end(session)
+        user = self.ref.end(session, self.now)
         if user is not None and user.user_id in self.announced:
             self.announced.remove(user.user_id)
+            self.changes_told_at.pop(user.user_id, None)
             del self.joined_at[user.user_id]
             self._left.append((user.user_id, reasons))
 
@@ -319,6 +336,8 @@ class CheckedWorld(World):
 
     def _check_list(self, on_time: bool) -> None:
         """The list is the reference's, and every member sees exactly the list."""
+        nothing_waits = self.room.next_cursor_deadline() == float("inf")
+        on_time = on_time and nothing_waits
         users = self.room.current_users()
         seen = {user.user_id: user for user in users}
         assert len(seen) == len(users)
@@ -337,21 +356,21 @@ class CheckedWorld(World):
                 attached = any(
                     s.phase == "joined" and s.connection is not None for s in user.sessions.values()
                 )
-                assert shown.connected or not attached, "somebody who is there shown as gone"
+                is_told = shown.connected or not nothing_waits
+                assert is_told or not attached, "somebody who is there shown as gone"
             elif on_time:
                 assert shown.connected is (self.now < since + self.limits.reconnecting_after_s)
             if on_time and joined:
                 assert shown.status is user.status(self.now, self.limits)
-        cursors_told = self.room.next_cursor_deadline() == float("inf")
         for wire in self.members.values():
             mirror = wire.mirror
             assert mirror is not None
-            if cursors_told:
+            if nothing_waits:
                 assert mirror == seen
             else:
                 assert mirror.keys() == seen.keys()
                 for user_id, shown in seen.items():
-                    assert replace(mirror[user_id], cursor=None) == replace(shown, cursor=None)
+                    assert _without_changes(mirror[user_id]) == _without_changes(shown)
         assert self.members.keys() == {
             s.connection
             for s in self.ref.sessions.values()
@@ -386,8 +405,10 @@ class CheckedWorld(World):
                 stale = [row for row in rows if row.metadata != user.metadata]
                 assert not stale, "the row's metadata is stale"
             if now > max(user.moved_at, user.changed_at) + late:
-                stale = [row for row in rows if row.cursor != user.cursor]
-                assert not stale, "the row's cursor is stale"
+                owner = user.cursor_of and user.cursor_of.session_id
+                for row in rows:
+                    expected = user.cursor if row.session_id == owner else None
+                    assert row.cursor == expected, "the row's cursor is stale"
 
     # --- a server that went down ----------------------------------------------
 
@@ -398,7 +419,14 @@ class CheckedWorld(World):
         self.announced, self.joined_at, self.told = set(), {}, {}
         self.unpublished_since = {}
         self.cursors_told_at = float("-inf")
+        self.changes_told_at = {}
         super().restart(limits, store_is_up=store_is_up)
+
+
+def _without_changes(user: UserObject) -> UserObject:
+    """What is never held back."""
+    status, metadata = PresenceStatus.ONLINE, Raw(b"null")
+    return replace(user, cursor=None, status=status, connected=True, metadata=metadata)
 
 
 def _listed(users: Iterable[UserObject], with_cursors: bool) -> list[UserObject]:

@@ -6,6 +6,7 @@ session are computed from the times of the last events whenever somebody asks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -41,6 +42,8 @@ class RefSession:
     page_left: bool = False
     resumed: bool = False
     id_known: bool = False
+    cursor: Cursor | None = None
+    moved_at: float = -math.inf
     held: Update = field(default_factory=Update)
 
     def status(self, now: float, limits: BoardLimits) -> PresenceStatus:
@@ -68,7 +71,7 @@ class RefUser:
 
     user_id: str
     announced: bool = False
-    cursor: Cursor | None = None
+    cursor_of: RefSession | None = None
     metadata: bytes | None = None
     changed_at: float = 0.0
     moved_at: float = 0.0
@@ -78,6 +81,11 @@ class RefUser:
         """The most present of the joined sessions; None if there is none."""
         found = [s.status(now, limits) for s in self.sessions.values() if s.phase == "joined"]
         return min(found, key=_ORDER.index) if found else None
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """The newest that a session wrote which is still there."""
+        return None if self.cursor_of is None else self.cursor_of.cursor
 
     def deserted_since(self) -> float | None:
         """When the last connection was lost; None while there is one."""
@@ -93,7 +101,8 @@ class RefUser:
         session.last_activity = now
         session.declared = ONLINE if update.status is UNSET else update.status
         if update.cursor is not UNSET:
-            self.cursor, self.moved_at = update.cursor, now
+            session.cursor, session.moved_at = update.cursor, now
+            self.cursor_of, self.moved_at = session, now
         if update.metadata is not UNSET:
             self.metadata, self.changed_at = update.metadata, now
 
@@ -206,7 +215,7 @@ class Reference:
             if getattr(update, name) is not UNSET:
                 session.held = replace(session.held, **{name: getattr(update, name)})
 
-    def end(self, session: RefSession) -> RefUser | None:
+    def end(self, session: RefSession, now: float) -> RefUser | None:
         """It is gone; the user too, if this was the last one (then the user is returned)."""
         del self.sessions[session.session_id]
         if session.phase == "queued":
@@ -218,6 +227,10 @@ class Reference:
         user = self.seated[session.user_id]
         del user.sessions[session.session_id]
         if user.sessions:
+            if user.cursor_of is session:
+                moved = [s for s in user.sessions.values() if s.moved_at > -math.inf]
+                user.cursor_of = max(moved, key=lambda s: s.moved_at, default=None)
+                user.moved_at = now
             return None
         del self.seated[session.user_id]
         return user
@@ -243,8 +256,11 @@ class Reference:
             self.seat(session, now)
             session.phase, session.last_activity = "joined", seen
             if is_new:
+                self.seated[row.user_id].metadata = row.metadata
+            if row.cursor is not None:
+                session.cursor, session.moved_at = row.cursor, seen
                 user = self.seated[row.user_id]
-                user.cursor, user.metadata = row.cursor, row.metadata
+                user.cursor_of = user.cursor_of or session
             back.append(session)
             for tab in tabs.values():
                 self.seat(tab, now)

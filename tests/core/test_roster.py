@@ -117,7 +117,7 @@ def test_a_row_is_written_as_it_will_be_read() -> None:
     assert (session.last_seen, session.dropped_at, session.connection) == (4.0, 10.0, None)
     assert (session.phase, session.id_known) == (Phase.JOINED, True)
     user = User(ADA)
-    user.cursor, user.metadata = ROW.cursor, ROW.metadata
+    user.cursor, user.cursor_of, user.metadata = ROW.cursor, session, ROW.metadata
     assert user.record(session, "b", 1_000_000_000, 10.0, LIMITS) == ROW
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec import Raw
 
 from presence_server.core.effects import Broadcast, Close, Send
-from presence_server.protocol.messages import NO_METADATA, PresenceCursors, UserJoined
+from presence_server.protocol.messages import (
+    NO_METADATA,
+    PresenceChanged,
+    PresenceCursors,
+    UserJoined,
+)
 from presence_server.protocol.model import Cursor, LeaveReason
 from tests.core.watching import reasons, told
 from tests.core.world import AWAY, EPOCH_MS, IDLE, ONLINE, World
@@ -68,6 +74,7 @@ class TestStatusWatchdog:
         assert first.seen("ada").status is ONLINE
         board.update(second, status=IDLE)
         assert first.seen("ada").status is IDLE
+        board.wait(1)
         board.leave(second)
         assert first.seen("ada").status is AWAY
 
@@ -97,10 +104,51 @@ class TestSeveralTabs:
         first, second = board.connect("ada"), board.connect("ada")
         board.update(first, cursor=Cursor(1, 1), metadata=b'{"a":1}')
         board.update(second, cursor=Cursor(2, 2), metadata=b'{"a":2}')
-        board.leave(second)
         board.wait(1)
         assert first.seen("ada").cursor == Cursor(2, 2)
         assert first.seen("ada").metadata == Raw(b'{"a":2}')
+
+    def test_the_cursor_goes_with_its_tab_and_metadata_stay(self, board: World) -> None:
+        first, second = board.connect("ada"), board.connect("ada")
+        board.update(second, cursor=Cursor(2, 2), metadata=b'{"a":2}')
+        board.wait(1)
+        board.leave(second)
+        board.wait(1)
+        assert first.seen("ada").cursor is None
+        assert first.seen("ada").metadata == Raw(b'{"a":2}')
+
+    @pytest.mark.parametrize("cursor", [Cursor(2, 2), None])
+    def test_the_cursor_of_the_tab_that_moved_before_is_back(
+        self, board: World, cursor: Cursor | None
+    ) -> None:
+        first, second, third = (board.connect("ada") for _ in range(3))
+        for wire, position in ((first, Cursor(1, 1)), (third, Cursor(3, 3)), (second, cursor)):
+            board.update(wire, cursor=position)
+            board.wait(1)
+        board.leave(second)
+        board.wait(1)
+        assert first.seen("ada").cursor == Cursor(3, 3)
+        board.leave(first)
+        board.wait(1)
+        assert third.seen("ada").cursor == Cursor(3, 3)
+
+    def test_a_tab_that_only_dropped_keeps_its_cursor(self, board: World) -> None:
+        first, second = board.connect("ada"), board.connect("ada")
+        board.update(second, cursor=Cursor(2, 2))
+        board.drop(second)
+        board.wait(100)
+        assert first.seen("ada").cursor == Cursor(2, 2)
+
+    def test_the_row_of_the_tab_that_moved_has_the_cursor(self, board: World) -> None:
+        first, second = board.connect("ada"), board.connect("ada")
+        board.update(first, cursor=Cursor(1, 1))
+        board.update(second, cursor=Cursor(1, 1))
+        board.wait(5)
+        rows = {wire: board.rows[wire.session_id].cursor for wire in (first, second)}
+        assert rows == {first: None, second: Cursor(1, 1)}
+        board.leave(second)
+        board.wait(5)
+        assert board.rows[first.session_id].cursor == Cursor(1, 1)
 
     def test_are_disconnected_only_when_all_are(self, board: World) -> None:
         first, second = board.connect("ada"), board.connect("ada")
@@ -112,6 +160,7 @@ class TestSeveralTabs:
         board.wait(5)
         assert not bob.seen("ada").connected
         board.resume(first)
+        board.wait(1)
         assert bob.seen("ada").connected
 
     def test_a_new_tab_of_a_dropped_user_shows_as_connected_on_joining(self, board: World) -> None:
@@ -192,8 +241,42 @@ class TestBroadcasts:
         ada = board.connect("ada")
         board.update(ada, metadata=b"{}")
         board.update(ada, metadata=b"{}")
+        board.wait(1)
         board.update(ada, metadata=None)
         assert [m.payload.metadata for m in told(ada, "ada")] == [Raw(b"{}"), NO_METADATA]
+
+    def test_of_one_user_come_no_more_often_than_of_cursors_and_are_the_newest(
+        self, board: World
+    ) -> None:
+        tabs = [board.connect("ada") for _ in range(3)]
+        bob = board.connect("bob")
+        for number in range(100):
+            board.update(tabs[number % 3], metadata=b"%d" % number)
+        assert [bytes(m.payload.metadata) for m in told(bob, "ada")] == [b"0"]
+        board.wait(0.049)
+        assert len(told(bob, "ada")) == 1
+        board.wait(0.001)
+        assert [bytes(m.payload.metadata) for m in told(bob, "ada")] == [b"0", b"99"]
+        board.wait(1)
+        assert len(told(bob, "ada")) == 2
+
+    def test_of_different_users_do_not_wait_for_each_other(self, board: World) -> None:
+        members = [board.connect(f"user-{number}") for number in range(5)]
+        for member in members:
+            board.update(member, metadata=b"{}")
+        assert len(members[0].of(PresenceChanged)) == 5
+
+    def test_that_wait_are_not_sent_after_the_user_left_or_changed_back(self, board: World) -> None:
+        ada, bob = board.connect("ada"), board.connect("bob")
+        for metadata in (b"{}", b'{"n":1}'):
+            board.update(ada, metadata=metadata)
+        board.leave(ada)
+        board.wait(1)
+        assert bob.kinds()[-2:] == ["PresenceChanged", "UserLeft"]
+        for status in (AWAY, ONLINE, AWAY):
+            board.update(bob, status=status)
+        board.wait(1)
+        assert [m.payload.status for m in told(bob, "bob")] == [AWAY]
 
     def test_of_a_join_go_to_the_others_only(self, board: World) -> None:
         ada, bob = board.connect("ada"), board.connect("bob")

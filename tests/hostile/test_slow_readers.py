@@ -137,7 +137,11 @@ async def test_a_reader_that_takes_nothing_for_a_while_is_let_go_though_little_w
     tmp_path: Path,
 ) -> None:
     async with running_server(
-        tmp_path, limits__write_timeout_s=0.2, board__reconnecting_after_s=0.05
+        tmp_path,
+        limits__write_timeout_s=0.2,
+        limits__messages_per_s=1000,
+        board__reconnecting_after_s=0.05,
+        board__cursor_interval_ms=0.001,
     ) as address:
         slow = await joined(address, "slow", receive_buffer=4096)
         other = await joined(address, "other")
@@ -146,6 +150,7 @@ async def test_a_reader_that_takes_nothing_for_a_while_is_let_go_though_little_w
                 # Less than an outbox may hold, more than the system takes.
                 for number in range(90):
                     await other.say("presence:update", metadata=METADATA | {"n": number})
+                    await other.next_of("presence:update")
                 while (told := await other.next_of("presence:update"))["user_id"] != "slow":
                     pass
                 assert told["connected"] is False

@@ -21,6 +21,7 @@ from presence_server.protocol.messages import ServerMessage, encode
 from presence_server.protocol.model import Cursor, Update
 from presence_server.rooms import members
 from presence_server.transport.wire.pump import Pump, SocketWire, pump_is_available
+from tests.limits import board_limits
 from tests.rooms.fake_board import FakeBoard, settle
 from tests.transport.frames import event
 from tests.transport.gateway_kit import GatewayUnderTest, RawClient, call, listen
@@ -126,7 +127,13 @@ class FullBoard:
 
 @pytest.fixture
 async def full() -> AsyncIterator[FullBoard]:
-    kit = GatewayUnderTest(pump=CountingPump, messages_per_s=1e6, burst=1_000_000)
+    # Without a pause between two events about one user, so that each change is one event.
+    kit = GatewayUnderTest(
+        board=board_limits(cursor_interval_ms=0),
+        pump=CountingPump,
+        messages_per_s=1e6,
+        burst=1_000_000,
+    )
     with trio.fail_after(PATIENCE_S):
         async with kit.open() as nursery:
             yield FullBoard(kit, await listen(kit, nursery))

@@ -18,7 +18,7 @@ from presence_server.rooms.batch import Batch
 from presence_server.transport.wire import pump as pump_module
 from presence_server.transport.wire.connection import Connection
 from presence_server.transport.wire.pump import READ_SIZE, Pump, SocketWire, pump_is_available
-from tests.limits import connection_limits
+from tests.limits import board_limits, connection_limits
 from tests.transport.frames import close, event
 from tests.transport.gateway_kit import GatewayUnderTest, call, listen
 
@@ -86,7 +86,7 @@ class Scripted:
 
 class TestFlushing:
     async def test_is_one_write_a_member_however_many_events_came(self) -> None:
-        kit = GatewayUnderTest(pump=CountingPump)
+        kit = GatewayUnderTest(pump=CountingPump, board=board_limits(cursor_interval_ms=0))
         async with kit.open() as nursery:
             address = await listen(kit, nursery)
             ada, bob = await call(kit, address, "ada"), await call(kit, address, "bob")
@@ -204,6 +204,7 @@ class TestPeer:
     async def test_that_does_not_read_gets_whole_frames_and_4508(self) -> None:
         kit = GatewayUnderTest(
             pump=Pump,
+            board=board_limits(cursor_interval_ms=0),
             connection=connection_limits(outbox_bytes=20_000),
             messages_per_s=100_000,
             burst=100_000,
