@@ -5,6 +5,8 @@ beside it, in a process of its own and with a lower priority, so that it is the 
 disturbed and not the one who measures. Reported: how long an update takes to another member,
 how long a join on another board takes, both as a ratio to the same run's undisturbed times,
 and the peak of resident memory. Everything is on 127.0.0.0/8 and ends by itself.
+
+Attacks within every limit have a table of their own (:mod:`benchmarks.hostile_bystanders`).
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from benchmarks import hostile_bystanders
 from benchmarks.crowd import Crowd, Member, allow_many_sockets
 from benchmarks.hostile_attacks import ATTACKS
+from benchmarks.hostile_costly import COSTLY
 from benchmarks.rawclient import RawClient, board_path, encode_text
 from benchmarks.subject import Subject, running_server
 
@@ -149,17 +153,28 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=float, default=8.0, help="of each attack")
-    parser.add_argument("--only", choices=sorted(ATTACKS), action="append")
+    names = [*ATTACKS, *COSTLY]
+    parser.add_argument("--only", choices=sorted(names), action="append")
     options = parser.parse_args()
     allow_many_sockets()
+    chosen = options.only or names
+    full_board = [name for name in chosen if name in ATTACKS]
+    if full_board:
+        _measure_full_board(full_board, options.seconds)
+    bystanders = [name for name in chosen if name in COSTLY]
+    if bystanders:
+        hostile_bystanders.run(bystanders, options.seconds)
+
+
+def _measure_full_board(names: list[str], seconds: float) -> None:
     print(f"{'':22} {'update p99':>18} {'join p99':>18} {'RSS peak':>10} {'RSS after':>10}")
-    for name in options.only or ATTACKS:
+    for name in names:
         # A server of its own for each: the memory of one is not that of the one before.
         with running_server({"board.capacity": 100, "limits.ping_interval_s": 5}) as subject:
             observer = Observer(subject, LOUD_PER_S.get(name, 0))
             observer.watch(2.0, None)
-            calm = observer.watch(options.seconds / 2, None)
-            attacked = observer.watch(options.seconds, ATTACKS[name])
+            calm = observer.watch(seconds / 2, None)
+            attacked = observer.watch(seconds, ATTACKS[name])
             observer.close()
         print(
             f"{name:22}"

@@ -87,10 +87,10 @@ def read_query(target: str) -> dict[str, str]:
         if len(raw) <= longest:
             found[name] = _decode(raw)
         elif name == "display_name":
-            found[name] = _decode_beginning(raw, longest)
+            found[name] = _decode_beginning(raw, MAX_DISPLAY_NAME)
         elif name == "user_id":
             digest = hashlib.sha256(raw.encode()).hexdigest()
-            found[name] = _decode_beginning(raw, longest) + digest
+            found[name] = _decode_beginning(raw, MAX_USER_ID) + digest
     return found
 
 
@@ -98,8 +98,13 @@ def _decode(raw: str) -> str:
     return unquote_to_bytes(raw.replace("+", " ")).decode(errors="replace")
 
 
-def _decode_beginning(raw: str, length: int) -> str:
-    """Decode the first characters of a value, without an escape that the cut has broken."""
-    cut = raw[:length]
-    start = cut.rfind("%", length - 2)
-    return _decode(cut if start < 0 else cut[:start]).rstrip("\ufffd")
+def _decode_beginning(raw: str, characters: int) -> str:
+    """Decode the first characters of a value that is too long, and not much more than those."""
+    text = ""
+    for bytes_each in (1, 2, 4):
+        cut = raw[: characters * bytes_each * 3]
+        broken = cut.rfind("%", len(cut) - 2)
+        text = _decode(cut if broken < 0 else cut[:broken]).rstrip("\ufffd")
+        if len(text) >= characters:
+            break
+    return text[:characters]

@@ -1,0 +1,146 @@
+"""What attacks within every limit cost two bystanders on another board.
+
+One of them sends an update, and the other one's clock says how long it took. A calm phase comes
+before the attack in the same run, on the same server. Aims under each attack: p50 under 5 ms,
+p99 under 50 ms, and memory that is bounded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import re
+import statistics
+import time
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from msgspec import Struct
+
+from benchmarks.crowd import Crowd, Member, allow_many_sockets
+from benchmarks.hostile_costly import COSTLY
+from benchmarks.rawclient import encode_text
+from benchmarks.subject import Subject, running_server
+
+SENDERS = 10
+PROBE_EVERY_S = 0.02
+"""Each sender is heard five times a second: often enough, and never gathered with its last."""
+START_TIMEOUT_S = 60.0
+
+
+class Latencies(Struct):
+    """Milliseconds from one bystander to the other, and what the server's memory did."""
+
+    times: list[float]
+    peak_mib: float = 0.0
+
+    @property
+    def p50(self) -> float:
+        """The median."""
+        return statistics.median(self.times) if self.times else float("nan")
+
+    @property
+    def p99(self) -> float:
+        """The 99th percentile."""
+        enough = len(self.times) > 1
+        return statistics.quantiles(self.times, n=100)[98] if enough else float("nan")
+
+
+class Bystanders:
+    """Users of a board that nobody attacks."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._crowd = Crowd(subject)
+        self._crowd.join(("bystanders", f"bystander-{number}") for number in range(SENDERS + 1))
+        self._crowd.on_text = self._on_text
+        self._sent: dict[int, float] = {}
+        self._number = 0
+        self._found = Latencies([])
+
+    def measure(self, seconds: float) -> Latencies:
+        """Send probes for a while; a probe that is not heard counts as what it has waited."""
+        status = Path(f"/proc/{self._subject.pid}")
+        (status / "clear_refs").write_text("5")
+        before = self._subject.rss_kib()
+        self._found = found = Latencies([])
+        began, probes = time.perf_counter(), 0
+        while (passed := time.perf_counter() - began) < seconds:
+            if probes < passed / PROBE_EVERY_S:
+                probes += 1
+                self._probe(self._crowd.members[1 + probes % SENDERS])
+            self._crowd.turn(0.002)
+        self._crowd.run_until(time.perf_counter() + 1.0)
+        now = time.perf_counter()
+        found.times += [(now - sent_at) * 1000 for sent_at in self._sent.values()]
+        self._sent.clear()
+        peak = re.search(r"^VmHWM:\s+(\d+)", (status / "status").read_text(), re.MULTILINE)
+        found.peak_mib = (int(peak[1]) - before) / 1024 if peak else float("nan")
+        return found
+
+    def wait_for(self, started: Event) -> None:
+        """Read what comes until the attack is under way."""
+        give_up_at = time.perf_counter() + START_TIMEOUT_S
+        while not started.is_set() and time.perf_counter() < give_up_at:
+            self._crowd.turn(0.05)
+
+    def close(self) -> None:
+        """Everybody goes."""
+        self._crowd.close()
+
+    def _probe(self, member: Member) -> None:
+        self._number += 1
+        self._sent[self._number] = time.perf_counter()
+        payload = {"metadata": {"probe": self._number}}
+        data = json.dumps({"type": "presence:update", "payload": payload}).encode()
+        with contextlib.suppress(OSError):
+            member.socket.send(encode_text(data))
+
+    def _on_text(self, member: Member, payload: bytes) -> None:
+        if member is not self._crowd.members[0] or b'"probe":' not in payload:
+            return
+        number = int(payload.partition(b'"probe":')[2].partition(b"}")[0])
+        sent_at = self._sent.pop(number, None)
+        if sent_at is not None:
+            self._found.times.append((time.perf_counter() - sent_at) * 1000)
+
+
+def _run_attack(name: str, subject: Subject, seconds: float, started: Event) -> None:
+    os.nice(10)
+    allow_many_sockets()
+    COSTLY[name](subject, seconds, started.set)
+
+
+def run(names: list[str], seconds: float) -> None:
+    """Print a row for each attack."""
+    print(
+        f"{'other board':22} {'calm p50':>9} {'p99':>8} {'attacked p50':>13} {'p99':>8}"
+        f" {'RSS peak':>10} {'RSS after':>10}"
+    )
+    context = multiprocessing.get_context("spawn")
+    for name in names:
+        with running_server({"board.capacity": 100, "limits.ping_interval_s": 5}) as subject:
+            bystanders = Bystanders(subject)
+            calm = bystanders.measure(seconds / 2)
+            before = subject.rss_kib()
+            started = context.Event()
+            process = context.Process(
+                target=_run_attack, args=(name, subject, seconds + 2, started), daemon=True
+            )
+            process.start()
+            bystanders.wait_for(started)
+            attacked = bystanders.measure(seconds)
+            process.join(30)
+            if process.is_alive():
+                process.kill()
+            bystanders.measure(1.0)
+            after = (subject.rss_kib() - before) / 1024
+            bystanders.close()
+        print(
+            f"{name:22} {calm.p50:6.1f} ms {calm.p99:5.1f} ms {attacked.p50:10.1f} ms"
+            f" {attacked.p99:5.1f} ms {attacked.peak_mib:+6.1f} MiB {after:+6.1f} MiB",
+            flush=True,
+        )
+    print("aims: attacked p50 under 5 ms, p99 under 50 ms; memory bounded")
