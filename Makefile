@@ -71,7 +71,8 @@ dist: $(STAMP) ## Build the wheel and the sdist
 # The tests that start the server as a process of its own. They run a second time, with the
 # single file in place of `python -m presence_server`.
 BY_PROCESS := $(shell grep -lE 'server_process|server_command|refusal' tests/server/test_*.py \
-	tests/cli/test_*.py tests/deploy/test_unit.py)
+	tests/cli/test_*.py tests/deploy/test_unit.py) \
+	tests/e2e/test_browsers.py::test_two_people_see_each_other_point_and_change_status
 
 .PHONY: test-binary
 test-binary: $(STAMP) ## Build the single file and the packages, and run their tests

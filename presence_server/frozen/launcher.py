@@ -25,15 +25,26 @@ def end_with_launcher() -> None:
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # The launcher may have ended before the call: then the kernel will send nothing.
-    if not _is_our_program(launcher):
+    if not is_our_program(launcher):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _is_our_program(pid: int) -> bool:
+def is_our_program(pid: int, proc: Path = Path("/proc")) -> bool:
+    """Whether a process runs the same program as this one.
+
+    Args:
+        pid: its process id.
+        proc: where the kernel shows processes.
+
+    Returns:
+        False only if it certainly does not: there is no such process, or it runs another program.
+        True where ``/proc`` is missing, or shows the processes of another namespace.
+    """
     try:
-        return Path(f"/proc/{pid}/exe").samefile("/proc/self/exe")
+        if (proc / "self").readlink() != Path(str(os.getpid())):
+            return True
+        return (proc / str(pid) / "exe").samefile(proc / "self" / "exe")
     except FileNotFoundError:
-        return False
+        return not (proc / "self" / "exe").exists()
     except OSError:
-        # /proc is hidden from us, or not there. The parent is alive as far as we know.
-        return os.getppid() == pid != 1
+        return True  # /proc hides it from us.

@@ -119,6 +119,15 @@ def test_what_a_killed_server_left_is_removed_by_the_next_start(single: Program)
         assert _holds(living, left)
 
 
+@pytest.mark.root
+def test_in_a_namespace_whose_proc_shows_other_processes_it_runs(single: Program) -> None:
+    rights = Program(single.path, single.home, None)
+    unshared = rights.start("--version", before=["/usr/bin/unshare", "--pid", "--fork"])
+    out, err = unshared.communicate(timeout=PATIENCE_S)
+    assert (unshared.returncode, err) == (0, "")
+    assert out.startswith("presence-server ")
+
+
 def test_a_fault_is_written_when_python_is_asked_to(single: Program) -> None:
     """Systemd's watchdog sends SIGABRT, to the launcher."""
     with single.serving(PYTHONFAULTHANDLER="1") as server:

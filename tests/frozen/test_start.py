@@ -64,7 +64,3 @@ def test_the_fault_handler_is_on_when_the_variable_says_so() -> None:
         assert faulthandler.is_enabled()
     finally:
         (faulthandler.enable if was_on else faulthandler.disable)()
-
-
-def test_a_package_is_tied_to_nobody() -> None:
-    launcher.end_with_launcher()
