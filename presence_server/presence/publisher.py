@@ -37,7 +37,11 @@ class CachePublisher:
     def __init__(
         self, cache: Cache, bridge: Caller, *, ttl_s: float, timing: Timing, counters: Counters
     ) -> None:
-        self.health = Health("the cache does not answer", "the cache answers again")
+        self.health = Health(
+            "the cache does not answer",
+            "the cache answers again",
+            waiting=lambda: len(self._dirty) + len(self._emptied),
+        )
         self._cache = cache
         self._calls = BoundedCalls(bridge, CacheUnavailable, _LATE)
         self._ttl_s = ttl_s

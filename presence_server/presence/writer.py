@@ -54,7 +54,11 @@ class StoreWriter:
         counters: Counters,
         prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self.health = Health("the database does not answer", "the database answers again")
+        self.health = Health(
+            "the database does not answer",
+            "the database answers again",
+            waiting=lambda: len(pending),
+        )
         self._pending = pending
         self._store = store
         self._calls = calls
