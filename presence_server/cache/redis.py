@@ -37,11 +37,17 @@ def check_redis_url(url: str) -> str:
     Raises:
         CacheError: it is not the URL of a Redis; the text names the setting.
     """
+    before_at, at, _ = url.partition("://")[2].rpartition("@")
+    if at and any(mark in before_at for mark in "/?#"):
+        # These characters end the login for every reader of URLs, and the rest would be logged.
+        raise CacheError("redis.url: write / ? # @ in a user or password as %2F %3F %23 %40")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
         raise CacheError(f"redis.url: not a URL ({error}); {_USE}") from None
+    if "," in (parts.hostname or ""):
+        raise CacheError(f"redis.url: names more than one host; {_USE}")
     if parts.scheme not in ("redis", "rediss", "unix"):
         raise CacheError(f"redis.url: {parts.scheme[:60]!r} is not a Redis scheme; {_USE}")
     if not (parts.path if parts.scheme == "unix" else parts.hostname):
@@ -65,6 +71,13 @@ def _check_parameters(parts: SplitResult) -> None:
             raise CacheError(f"redis.url: the parameter {name!r} is given twice")
         seen.add(name)
 
+
+_HOPELESS = {
+    "DB index is out of range": "it has no database of that number",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted; name its roots in ssl_ca_certs",
+    "WRONG_VERSION_NUMBER": "it speaks no TLS; use redis://",
+}
+"""What errors say that come again with every call."""
 
 _USE = "use redis://:password@host:6379/0, rediss://… for TLS, or unix:///path/to.sock"
 
@@ -128,7 +141,8 @@ class RedisCache(Cache):
         try:
             async with asyncio.timeout(self._operation_s):
                 yield self._of_this_loop()
-        except (TimeoutError, OSError, exceptions.RedisError) as error:
+        except Exception as error:
+            # redis-py raises ValueError, TypeError and others when it reads what no Redis sends.
             await self._disconnect()
             raise self._diagnose(error) from error
 
@@ -140,7 +154,7 @@ class RedisCache(Cache):
         """
         client = self._clients.get(asyncio.get_running_loop())
         if client is not None:
-            with suppress(TimeoutError, OSError, exceptions.RedisError):
+            with suppress(Exception):
                 async with asyncio.timeout(_DISCONNECT_S):
                     await client.connection_pool.disconnect(inuse_connections=False)
 
@@ -193,8 +207,24 @@ class RedisCache(Cache):
                 f"redis.url: the user lacks rights: {line}; "
                 "allow SET, GET, DEL, PING and INFO on presence:*"
             )
+        if isinstance(error, exceptions.ClusterDownError | exceptions.AskError) and not isinstance(
+            error, exceptions.MasterDownError
+        ):
+            return CacheError(
+                f"redis.url: {self._shown} cannot work: it is a node of a Redis cluster; "
+                "name a Redis that is none"
+            )
+        for sign, reason in _HOPELESS.items():
+            if sign in line:
+                return CacheError(f"redis.url: {self._shown} cannot work: {reason}")
         if isinstance(error, TimeoutError | exceptions.TimeoutError):
-            return CacheUnavailable(f"redis.url: {self._shown} does not answer in time")
+            # A Redis without TLS waits for the rest of what it takes for a command.
+            hint = "; does it speak TLS?" if self._shown.startswith("rediss:") else ""
+            return CacheUnavailable(f"redis.url: {self._shown} does not answer in time{hint}")
+        if not isinstance(error, OSError | exceptions.RedisError):
+            return CacheUnavailable(
+                f"redis.url: {self._shown} does not answer like a Redis ({type(error).__name__})"
+            )
         return CacheUnavailable(f"redis.url: {self._shown}: {line or type(error).__name__}")
 
 

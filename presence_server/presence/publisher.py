@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
+import msgspec
 import structlog
 import trio
 
@@ -20,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 _CHUNK = 100
 """Boards in one round trip."""
+_COMPLAIN_AGAIN_S = 60.0
+_LIST = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _LATE = "redis.url: Redis does not answer in time"
 
 
@@ -53,6 +56,7 @@ class CachePublisher:
         """Boards to delete, with the time at which the cache forgets them; the oldest first."""
         self._identity: str | None = None
         self._doorbell = Doorbell()
+        self._complain_at = -float("inf")
         self._next_refresh = -float("inf")
         self._next_probe = -float("inf")
         self._backoff = Backoff(timing.retry_first_s, timing.retry_longest_s)
@@ -89,7 +93,24 @@ class CachePublisher:
             )
         except CacheError:
             return b"[]"
-        return b"[]" if found is None else found
+        except Exception as error:
+            self._complain("reading the cache crashed", board_id, repr(error))
+            return b"[]"
+        if found is None:
+            return b"[]"
+        try:
+            _LIST.decode(found)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            self._complain("the cache holds no list of users", board_id, type(error).__name__)
+            return b"[]"
+        return found
+
+    def _complain(self, event: str, board_id: str, error: str) -> None:
+        """Log what another process wrote into the cache, once a minute and without its text."""
+        now = trio.current_time()
+        if now >= self._complain_at:
+            self._complain_at = now + _COMPLAIN_AGAIN_S
+            log.warning(event, board=board_id, error=error)
 
     async def flush(self) -> None:
         """Wait until the cache has everything published so far."""

@@ -128,7 +128,7 @@ async def test_a_restarted_redis_has_another_identity_and_is_reached_at_once(
 async def test_a_frozen_redis_is_given_up_and_no_reply_is_mixed_up_later(
     bridge: Bridge, own_redis: RedisServer
 ) -> None:
-    cache = RedisCache(own_redis.url, 60.0, operation_s=0.2)
+    cache = RedisCache(own_redis.url, 60.0, operation_s=0.5)
     await bridge.call(cache.set_many, {"a": b"[1]", "b": b"[2]"})
     own_redis.freeze()
     for _ in range(3):

@@ -212,7 +212,7 @@ def test_every_log_event_named_is_one_that_is_logged() -> None:
     (said,) = re.findall(r"and the events (.*?)\.\n", OPERATIONS.prose, re.DOTALL)
     events = re.findall(r"`([^`]+)`", said)
     assert events
-    assert [event for event in events if f'("{event}"' not in source()] == []
+    assert [event for event in events if f'"{event}"' not in source()] == []
 
 
 def test_every_path_asked_is_a_route() -> None:

@@ -145,11 +145,11 @@ async def test_boards_of_other_servers_are_read_from_the_cache_and_own_ones_are_
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     cache = FakeCache()
-    cache.boards["theirs"] = b"[7]"
+    cache.boards["theirs"] = b"[{}]"
     publisher = make(cache)
     nursery.start_soon(publisher.run)
     publisher.publish("ours", b"[1]")
-    assert await publisher.current_users("theirs") == b"[7]"
+    assert await publisher.current_users("theirs") == b"[{}]"
     assert cache.gets == 1
     assert await publisher.current_users("ours") == b"[1]"
     assert cache.gets == 1
