@@ -126,6 +126,12 @@ class Restore(Struct, frozen=True):
     sessions: tuple[tuple[PresenceRecord, UserProfile], ...]
 
 
+class Stalled(Struct, frozen=True):
+    """The server stood still for so many seconds and could not hear anybody meanwhile."""
+
+    seconds: float
+
+
 class ClockSet(Struct, frozen=True):
     """The wall clock was set: ``epoch_ms`` is its milliseconds at scheduling time zero now."""
 
@@ -146,5 +152,6 @@ Event = (
     | CursorTick
     | Save
     | Restore
+    | Stalled
     | ClockSet
 )

@@ -30,6 +30,7 @@ from .events import (
     Restore,
     RowCommitted,
     Save,
+    Stalled,
     Tick,
     Updated,
 )
@@ -182,6 +183,9 @@ class Room:
                 joining.restore(state, event.sessions, now)
             case Save():
                 self._save(now)
+            case Stalled():
+                for session in state.sessions.values():
+                    session.delay(event.seconds, now)
             case ClockSet():
                 state.epoch_ms = event.epoch_ms
             case _:  # pragma: no cover

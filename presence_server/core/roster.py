@@ -142,6 +142,18 @@ class Session:
             update.metadata if update.metadata is not UNSET else before.metadata,
         )
 
+    def delay(self, seconds: float, now: float) -> None:
+        """Move every deadline of the session by a time that does not count, which ended now.
+
+        Alarms that ring at the old times find that it is too early and are set again.
+        """
+        self.last_seen = min(now, self.last_seen + seconds)
+        self.last_activity = min(now, self.last_activity + seconds)
+        if self.dropped_at is not None:
+            self.dropped_at = min(now, self.dropped_at + seconds)
+        if self.leave_at is not None:
+            self.leave_at += seconds
+
     def status(self, now: float, limits: BoardLimits) -> PresenceStatus:
         """The status that the client declared, or the one of its silence if that is less."""
         silent = self._silence_rank(now, limits)

@@ -9,6 +9,7 @@ BAD_MESSAGES = 20
 BAD_MESSAGES_WINDOW_S = 10.0
 ABUSE_AFTER_S = 10.0
 NOTICE_INTERVAL_S = 1.0
+BYTES_A_MESSAGE = 2048
 REST_S, MAX_REST_S = 0.05, 0.5
 
 
@@ -54,14 +55,23 @@ class MessageBudget:
         self._told_at = self._limited_at = self._limited_since = float("-inf")
         self._bad: deque[float] | None = None
 
-    def spend(self, now: float) -> Verdict:
-        """Decide about one message that arrived."""
+    def spend(self, now: float, size: int = 0) -> Verdict:
+        """Decide about one message that arrived.
+
+        It counts as one message, and as one more for each full 2048 bytes of it; at most as
+        many as the burst.
+
+        Args:
+            now: the time.
+            size: its length in bytes.
+        """
         tokens = self._tokens + (now - self._updated) * self._rate
         if tokens > self._burst:  # noqa: PLR1730 - min() is a call, and this is the hot path
             tokens = self._burst
         self._updated = now
-        if tokens >= 1:
-            self._tokens = tokens - 1
+        cost = 1 if size < BYTES_A_MESSAGE else min(1 + size // BYTES_A_MESSAGE, self._burst)
+        if tokens >= cost:
+            self._tokens = tokens - cost
             return _ACCEPT
         self._tokens = tokens
         # In a flood some messages pass in every second, so "in a row" means without a long

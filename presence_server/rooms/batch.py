@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import TracebackType
 from typing import NoReturn, Protocol
 
@@ -34,10 +35,14 @@ class Batch:
     when input goes quiet: at once on an idle server, after :data:`MAX_PATIENCE_S` on one that is
     always busy. If a hundred users rush to a board, its members hear of them in a few writes and
     not in a hundred.
+
+    Args:
+        check_stall: called at the start of each batch.
     """
 
     __slots__ = (
         "_activity",
+        "_check_stall",
         "_depth",
         "_patient",
         "_soon",
@@ -47,7 +52,8 @@ class Batch:
         "ticks",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, check_stall: Callable[[], None]) -> None:
+        self._check_stall = check_stall
         self._depth = 0
         self._activity = 0
         """Grows with each piece of work; if it stays the same over a turn, the server is idle."""
@@ -76,6 +82,9 @@ class Batch:
         self._wake.ring()
 
     def __enter__(self) -> None:
+        if not self._depth:
+            # Before input that comes after a stall meets deadlines that passed during it.
+            self._check_stall()
         self._depth += 1
         self._activity += 1
 

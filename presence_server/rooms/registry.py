@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 import structlog
 import trio
 
-from ..core.events import Save
+from ..core.events import Save, Stalled
 from ..protocol.model import BoardLimits
+from ..stalls import StallWatch
 from .batch import Batch
 from .ports import RoomMetrics, Store
 from .room_task import RoomTask
@@ -28,6 +29,7 @@ class Registry:
         store: keeps their sessions.
         metrics: the numbers of all rooms.
         epoch_ms: the wall clock, as milliseconds since the epoch at scheduling time 0.
+        stalls: tells when the server stood still; None if nobody watches.
 
     Attributes:
         batch: flushes the rooms.
@@ -40,12 +42,15 @@ class Registry:
         store: Store,
         metrics: RoomMetrics,
         epoch_ms: Callable[[], int],
+        stalls: StallWatch | None = None,
     ) -> None:
-        self.batch = Batch()
         self._limits = limits
         self._store = store
         self._metrics = metrics
         self._epoch_ms = epoch_ms
+        self._stalls = StallWatch() if stalls is None else stalls
+        self._stalls.listen(self._note_stall)
+        self.batch = Batch(self._stalls.check)
         self._rooms: dict[str, RoomTask] = {}
         self._waiting = 0
         self._nursery: trio.Nursery | None = None
@@ -91,6 +96,7 @@ class Registry:
                 self.batch,
                 self._metrics,
                 self._epoch_ms,
+                self._stalls.check,
                 self._ended,
                 self._count_waiting,
             )
@@ -115,6 +121,11 @@ class Registry:
         """Give the store all that it does not have yet: the server stops."""
         for room in self:
             room.apply(Save())
+
+    def _note_stall(self, seconds: float) -> None:
+        with self.batch:
+            for room in self:
+                room.apply(Stalled(seconds))
 
     def _count_waiting(self, change: int) -> None:
         self._waiting += change

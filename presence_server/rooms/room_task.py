@@ -66,6 +66,8 @@ class RoomTask:
         batch: flushes it.
         metrics: the numbers of all rooms.
         epoch_ms: the wall clock, as milliseconds since the epoch at scheduling time 0.
+        check_stall: called before a deadline counts; applies ``Stalled`` to all rooms if the
+            server stood still.
         on_end: called once, synchronously, when the room is empty or has crashed.
         on_waiting: called with how many more users wait here, or (negative) fewer.
     """
@@ -78,6 +80,7 @@ class RoomTask:
         batch: Batch,
         metrics: RoomMetrics,
         epoch_ms: Callable[[], int],
+        check_stall: Callable[[], None],
         on_end: Callable[[RoomTask], None],
         on_waiting: Callable[[int], None],
     ) -> None:
@@ -85,6 +88,7 @@ class RoomTask:
         self._store = store
         self._batch = batch
         self._epoch_ms = epoch_ms
+        self._check_stall = check_stall
         self._on_end = on_end
         self._on_waiting = on_waiting
         self._waiting = 0
@@ -262,6 +266,7 @@ class RoomTask:
         while True:
             self._look.set(self.room.next_deadline())
             await self._look.wait()
+            self._check_stall()
             self._follow_wall_clock()
             self.apply(Tick(), patient=True)
 

@@ -45,9 +45,9 @@ class Parts(Struct, frozen=True):
 def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) -> Parts:
     """Connect rooms, transport and web to a presence service."""
     metrics = Metrics()
-    registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms)
-    service.on_rows_lost(registry.rewrite)
     stalls = StallWatch()
+    registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms, stalls)
+    service.on_rows_lost(registry.rewrite)
     deadlines = Deadlines(registry.batch, stalls)
     pump = Pump(registry.batch) if pump_is_available() else None
     verifier = token_verifier(settings)

@@ -89,3 +89,18 @@ def test_several_messages_are_charged_at_once_or_not_at_all() -> None:
     assert [budget.spend(0) for _ in range(6)] == [*[Verdict.ACCEPT] * 5, Verdict.DROP_AND_TELL]
     assert budget.charge(20, 1000), "no more than the burst is saved up"
     assert not budget.charge(1, 1000)
+
+
+def test_a_long_message_counts_as_several() -> None:
+    budget = MessageBudget(10, 20, 0)
+    assert budget.spend(0, 2047) is ACCEPT  # 19 are left.
+    assert budget.spend(0, 2048) is ACCEPT  # 17
+    assert budget.spend(0, 16_384) is ACCEPT  # 8
+    assert budget.spend(0, 16_384) is TELL
+    assert budget.spend(0.1, 16_384) is ACCEPT
+
+
+def test_the_longest_message_is_accepted_by_a_full_budget() -> None:
+    budget = MessageBudget(10, 20, 0)
+    assert budget.spend(0, 2**20) is ACCEPT
+    assert budget.spend(0) is TELL

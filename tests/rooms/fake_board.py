@@ -12,6 +12,7 @@ from presence_server.protocol.messages import ServerMessage, decode_server
 from presence_server.protocol.model import BoardLimits, PresenceRecord, Update
 from presence_server.protocol.profile import UserProfile, clean_profile
 from presence_server.rooms.registry import Registry
+from presence_server.stalls import StallWatch
 from tests.limits import board_limits
 
 EPOCH_MS = 1_000_000_000_000
@@ -117,11 +118,17 @@ class FakePeer:
 class FakeBoard:
     """A registry with one board of interest."""
 
-    def __init__(self, limits: BoardLimits | None = None, *, commits_at_once: bool = True) -> None:
+    def __init__(
+        self,
+        limits: BoardLimits | None = None,
+        *,
+        commits_at_once: bool = True,
+        stalls: StallWatch | None = None,
+    ) -> None:
         self.store = FakeStore(commits_at_once=commits_at_once)
         self.metrics = FakeMetrics()
         self.registry = Registry(
-            limits or board_limits(), self.store, self.metrics, lambda: EPOCH_MS
+            limits or board_limits(), self.store, self.metrics, lambda: EPOCH_MS, stalls
         )
         self._numbers = iter(range(1, 1_000_000))
 

@@ -26,7 +26,7 @@ async def turns(count: int) -> None:
 
 
 def test_a_batch_flushes_once_at_the_end_of_the_outermost() -> None:
-    batch, room = Batch(), Room()
+    batch, room = Batch(lambda: None), Room()
     with batch:
         with batch:
             batch.flush_later(room)
@@ -37,7 +37,7 @@ def test_a_batch_flushes_once_at_the_end_of_the_outermost() -> None:
 
 
 def test_what_a_flush_brings_about_is_flushed_with_it() -> None:
-    batch, last = Batch(), Room()
+    batch, last = Batch(lambda: None), Room()
 
     class First(Room):
         def flush(self) -> None:
@@ -50,7 +50,7 @@ def test_what_a_flush_brings_about_is_flushed_with_it() -> None:
 
 
 async def test_outside_of_a_batch_it_is_flushed_soon_and_once(nursery: trio.Nursery) -> None:
-    batch, room = Batch(), Room()
+    batch, room = Batch(lambda: None), Room()
     nursery.start_soon(batch.run)
     batch.flush_later(room)
     batch.flush_later(room)
@@ -62,7 +62,7 @@ async def test_outside_of_a_batch_it_is_flushed_soon_and_once(nursery: trio.Nurs
 async def test_on_a_quiet_server_what_is_patient_waits_for_nothing(
     nursery: trio.Nursery, mock_clock: Clock
 ) -> None:
-    batch, room = Batch(), Room()
+    batch, room = Batch(lambda: None), Room()
     nursery.start_soon(batch.run)
     batch.flush_when_quiet(room)
     await trio.testing.wait_all_tasks_blocked()
@@ -73,7 +73,7 @@ async def test_on_a_quiet_server_what_is_patient_waits_for_nothing(
 async def test_on_a_busy_server_it_gathers_as_long_as_it_may(
     nursery: trio.Nursery, mock_clock: Clock
 ) -> None:
-    batch, rooms = Batch(), [Room(), Room()]
+    batch, rooms = Batch(lambda: None), [Room(), Room()]
     nursery.start_soon(batch.run)
 
     async def keep_busy() -> None:
@@ -94,7 +94,7 @@ async def test_on_a_busy_server_it_gathers_as_long_as_it_may(
 
 
 async def test_the_next_frames_of_a_room_take_along_what_waits(nursery: trio.Nursery) -> None:
-    batch, room = Batch(), Room()
+    batch, room = Batch(lambda: None), Room()
     nursery.start_soon(batch.run)
     batch.flush_when_quiet(room)
     with batch:

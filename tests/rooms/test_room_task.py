@@ -20,6 +20,7 @@ from presence_server.protocol.messages import (
     UserLeft,
 )
 from presence_server.protocol.model import Cursor, LeaveReason, PresenceStatus, Update
+from presence_server.stalls import StallWatch
 from tests.limits import board_limits
 from tests.rooms.fake_board import FakeBoard, settle
 
@@ -217,3 +218,19 @@ async def test_a_room_follows_a_wall_clock_that_was_set(
         (idle,) = peer.take()
         assert isinstance(idle, PresenceChanged)
         assert idle.payload.timestamp >= 3_600_000
+
+
+async def test_a_room_hears_its_members_first_after_the_server_stood_still(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async with trio.open_nursery() as nursery:
+        stalls = StallWatch()
+        board = FakeBoard(stalls=stalls)
+        await nursery.start(board.registry.run)
+        nursery.start_soon(stalls.run)
+        ada = board.connect("ada")
+        await settle()
+        mock_clock.jump(1000)  # More than board.timeout_s, and no task has run meanwhile.
+        await settle()
+        assert ada.closed is None
+        nursery.cancel_scope.cancel()

@@ -55,7 +55,7 @@ def test_on_a_busy_server_a_tick_waits_for_input_but_not_for_ever() -> None:
 async def test_the_task_rings_where_there_is_no_input(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
-    batch, rung = Batch(), list[float]()
+    batch, rung = Batch(lambda: None), list[float]()
     nursery.start_soon(batch.run)
     await trio.testing.wait_all_tasks_blocked()
     began = trio.current_time()
@@ -68,7 +68,7 @@ async def test_the_task_rings_where_there_is_no_input(
 async def test_a_tick_that_waits_for_input_that_never_comes_is_rung_by_the_task(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
-    batch, rung = Batch(), list[float]()
+    batch, rung = Batch(lambda: None), list[float]()
     nursery.start_soon(batch.run)
     await trio.testing.wait_all_tasks_blocked()
     began = trio.current_time()
@@ -81,7 +81,7 @@ async def test_a_tick_that_waits_for_input_that_never_comes_is_rung_by_the_task(
 
 
 async def test_what_is_due_by_the_end_of_a_batch_is_flushed_with_it() -> None:
-    batch, flushed = Batch(), list[str]()
+    batch, flushed = Batch(lambda: None), list[str]()
 
     class Room:
         def flush(self) -> None:

@@ -12,6 +12,6 @@ from presence_server.transport.wire.deadlines import Deadlines
 
 @pytest.fixture
 async def deadlines(nursery: trio.Nursery) -> Deadlines:
-    clock = Deadlines(Batch(), StallWatch())
+    clock = Deadlines(Batch(lambda: None), StallWatch())
     nursery.start_soon(clock.run)
     return clock

@@ -119,7 +119,7 @@ class ConnectionUnderTest:
     ) -> None:
         self.wire = FakeWire()
         self.handler = FakeHandler()
-        self.deadlines = deadlines or Deadlines(Batch(), StallWatch())
+        self.deadlines = deadlines or Deadlines(Batch(lambda: None), StallWatch())
         bounds = connection_limits(**limits)
         handshake = Handshake("demo", parse_head(HEAD), {})
         upgrade = accept(handshake, bounds.max_message_bytes)

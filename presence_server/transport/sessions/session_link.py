@@ -162,7 +162,7 @@ class SessionLink(Handler, TokenHolder):
     def on_text(self, data: bytes) -> None:
         now = trio.current_time()
         self._metrics.messages_received += 1
-        verdict = self._budget.spend(now)
+        verdict = self._budget.spend(now, len(data))
         if verdict is not _ACCEPT:
             self._refuse(verdict)
             return
@@ -181,7 +181,7 @@ class SessionLink(Handler, TokenHolder):
     def on_binary(self, data: bytes) -> None:
         now = trio.current_time()
         self._metrics.messages_received += 1
-        verdict = self._budget.spend(now)
+        verdict = self._budget.spend(now, len(data))
         if verdict is _ACCEPT:
             text = "binary frames (Yjs) are not supported"
             self._on_bad_message(BadMessage(ErrorCode.INVALID_MESSAGE, text), now)

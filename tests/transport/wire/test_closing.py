@@ -233,7 +233,7 @@ class TestAMessageThatNeverEnds:
         self, autojump_clock: trio.testing.MockClock, first: bytes, more: bytes
     ) -> None:
         async with trio.open_nursery() as nursery:
-            deadlines = Deadlines(Batch(), StallWatch())
+            deadlines = Deadlines(Batch(lambda: None), StallWatch())
             nursery.start_soon(deadlines.run)
             held = ConnectionUnderTest(deadlines, message_timeout_s=10)
             held.connection.receive(first)
@@ -252,7 +252,7 @@ class TestAMessageThatNeverEnds:
         self, autojump_clock: trio.testing.MockClock
     ) -> None:
         async with trio.open_nursery() as nursery:
-            deadlines = Deadlines(Batch(), StallWatch())
+            deadlines = Deadlines(Batch(lambda: None), StallWatch())
             nursery.start_soon(deadlines.run)
             held = ConnectionUnderTest(deadlines, message_timeout_s=10, ping_interval_s=99)
             for _ in range(4):

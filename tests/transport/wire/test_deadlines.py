@@ -43,7 +43,7 @@ class Flushed:
 async def test_rings_at_the_time_and_once(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    deadlines, bell = Deadlines(Batch(), StallWatch()), Bell()
+    deadlines, bell = Deadlines(Batch(lambda: None), StallWatch()), Bell()
     nursery.start_soon(deadlines.run)
     deadlines.arm(bell, ConnectionAlarm.WRITE, 5)
     await trio.sleep(20)
@@ -53,7 +53,7 @@ async def test_rings_at_the_time_and_once(
 async def test_an_earlier_alarm_stands_and_a_later_one_is_no_delay(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    deadlines, bell = Deadlines(Batch(), StallWatch()), Bell()
+    deadlines, bell = Deadlines(Batch(lambda: None), StallWatch()), Bell()
     nursery.start_soon(deadlines.run)
     await trio.sleep(1)
     deadlines.arm(bell, ConnectionAlarm.WRITE, 9)
@@ -66,7 +66,7 @@ async def test_an_earlier_alarm_stands_and_a_later_one_is_no_delay(
 async def test_alarms_of_one_connection_are_independent(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    deadlines, bell = Deadlines(Batch(), StallWatch()), Bell()
+    deadlines, bell = Deadlines(Batch(lambda: None), StallWatch()), Bell()
     nursery.start_soon(deadlines.run)
     deadlines.arm(bell, ConnectionAlarm.CLOSE, 2)
     deadlines.arm(bell, ConnectionAlarm.KEEPALIVE, 1)
@@ -77,7 +77,7 @@ async def test_alarms_of_one_connection_are_independent(
 async def test_a_connection_that_is_gone_is_not_rung(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    deadlines, gone, other = Deadlines(Batch(), StallWatch()), Bell(), Bell()
+    deadlines, gone, other = Deadlines(Batch(lambda: None), StallWatch()), Bell(), Bell()
     nursery.start_soon(deadlines.run)
     for alarm in ConnectionAlarm:
         deadlines.arm(gone, alarm, 1)
@@ -91,7 +91,7 @@ async def test_a_connection_that_is_gone_is_not_rung(
 async def test_a_bug_in_one_connection_ends_that_one_and_does_not_stop_the_clock(
     fails_again: bool, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    deadlines, broken, other = Deadlines(Batch(), StallWatch()), Bell(), Bell()
+    deadlines, broken, other = Deadlines(Batch(lambda: None), StallWatch()), Bell(), Bell()
     broken.fails, broken.fails_again = True, fails_again
     nursery.start_soon(deadlines.run)
     deadlines.arm(broken, ConnectionAlarm.CLOSE, 1)
@@ -107,7 +107,7 @@ async def test_a_bug_in_one_connection_ends_that_one_and_does_not_stop_the_clock
 async def test_what_rings_together_flushes_once(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    batch, room = Batch(), Flushed()
+    batch, room = Batch(lambda: None), Flushed()
     deadlines = Deadlines(batch, StallWatch())
 
     class Talks(Bell):
@@ -125,7 +125,7 @@ async def test_a_stall_of_the_event_loop_moves_every_alarm_but_the_end_of_a_toke
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     stalls = StallWatch()
-    deadlines, bell = Deadlines(Batch(), stalls), Bell()
+    deadlines, bell = Deadlines(Batch(lambda: None), stalls), Bell()
     nursery.start_soon(stalls.run)
     nursery.start_soon(deadlines.run)
     deadlines.arm(bell, ConnectionAlarm.WRITE, 10)

@@ -244,7 +244,7 @@ class TestWake:
     async def test_does_not_reuse_a_descriptor_under_a_stale_event(
         self, nursery: trio.Nursery
     ) -> None:
-        pump = Pump(Batch())
+        pump = Pump(Batch(lambda: None))
         first, second = Scripted(pump), Scripted(pump)
         reused: list[int] = []
 
@@ -268,7 +268,7 @@ class TestWake:
         nursery.cancel_scope.cancel()
 
     async def test_contains_a_bug_in_one_connection(self, nursery: trio.Nursery) -> None:
-        pump = Pump(Batch())
+        pump = Pump(Batch(lambda: None))
         broken, other = Scripted(pump), Scripted(pump)
 
         def fail() -> None:
@@ -285,7 +285,7 @@ class TestWake:
         nursery.cancel_scope.cancel()
 
     async def test_reads_one_helping_a_socket(self, nursery: trio.Nursery) -> None:
-        pump = Pump(Batch())
+        pump = Pump(Batch(lambda: None))
         one = Scripted(pump)
         one.peer.send(b"x" * (READ_SIZE + 1))
         nursery.start_soon(pump.run)
@@ -298,7 +298,7 @@ class TestWake:
         self, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(pump_module, "MAX_WAKE_S", 0.0)
-        pump = Pump(Batch())
+        pump = Pump(Batch(lambda: None))
         order: list[str] = []
         busy, quiet = Scripted(pump), Scripted(pump)
 
@@ -316,7 +316,7 @@ class TestWake:
         nursery.cancel_scope.cancel()
 
     async def test_that_is_the_last_lets_go_of_every_socket(self) -> None:
-        pump = Pump(Batch())
+        pump = Pump(Batch(lambda: None))
         one, two = Scripted(pump), Scripted(pump)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pump.run)
@@ -327,7 +327,7 @@ class TestWake:
 
 
 async def test_catching_up_is_a_helping_of_each_however_much_more_comes() -> None:
-    pump = Pump(Batch())
+    pump = Pump(Batch(lambda: None))
     people = [Scripted(pump) for _ in range(300)]
     for one in people:
         # Whoever is heard has more to say.
