@@ -69,6 +69,7 @@ class Metrics:
         self.deliveries = 0
         self.store_flushes = 0
         self.store_failures = 0
+        self.store_unreadable = 0
         self.cache_failures = 0
         self.flush_frames = Histogram(FLUSH_FRAMES)
         self.join_seconds = Histogram(JOIN_SECONDS)
@@ -166,5 +167,6 @@ _COUNTERS = {
     "deliveries": "Frames written to members by broadcasts.",
     "store_flushes": "Transactions with rows in them that the database committed.",
     "store_failures": "Operations on the database that failed.",
+    "store_unreadable": "Times that a broken row in the database was set aside.",
     "cache_failures": "Operations on the cache that failed.",
 }

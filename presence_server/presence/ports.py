@@ -15,7 +15,12 @@ class Store(Protocol):
 
     The methods are asyncio coroutines. They end by themselves within seconds, and raise
     ``StorageError`` or a subclass.
+
+    Attributes:
+        unreadable_rows: how often a broken row was set aside, so that the others could be read.
     """
+
+    unreadable_rows: int
 
     async def write(self, batch: WriteBatch) -> int:
         """Write a batch in one transaction; repeating it changes nothing.

@@ -104,6 +104,11 @@ class PresenceService:
             nursery.start_soon(self._retention.run)
             task_status.started()
 
+    @property
+    def unreadable_rows(self) -> int:
+        """How often a broken row was set aside, so that the others could be read."""
+        return self._store.unreadable_rows
+
     def on_rows_lost(self, callback: Callable[[], None]) -> None:
         """Have a function called that stores every live session again, with :meth:`join`.
 

@@ -147,6 +147,7 @@ class WebView(WebPorts):
         counters = self._service.counters
         self._metrics.store_flushes = counters.flushes
         self._metrics.store_failures = counters.store_failures
+        self._metrics.store_unreadable = self._service.unreadable_rows
         self._metrics.cache_failures = counters.cache_failures
         return self._metrics.text()
 

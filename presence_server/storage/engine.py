@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -92,6 +92,13 @@ def _prepare_connections(engine: sa.Engine, limits: EngineLimits) -> None:
         for pragma in pragmas:
             cursor.execute(pragma)
         cursor.close()
+        # Text that is not UTF-8 fails the whole query otherwise; like this it fails its own row.
+        driver: Any = getattr(connection, "driver_connection", connection)
+        driver.text_factory = _decode
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
 
 
 def sqlite_pragmas(limits: EngineLimits) -> tuple[str, ...]:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import sqlalchemy as sa
 
-from ..protocol.model import Cursor, HistoryEntry, PresenceRecord, PresenceStatus
-from ..protocol.profile import PROFILE_FIELDS, UserProfile, palette_color
-from .tables import presence, user_profile
+from ..protocol.model import HistoryEntry, PresenceRecord
+from ..protocol.profile import PROFILE_FIELDS
+from . import row_values
+from .tables import EpochMs, epoch_ms, presence, user_profile
 from .write_batch import OpenSession
 
-_RECORD = tuple(
-    # As text, so that PostgreSQL returns the JSON as it was written.
-    sa.cast(column, sa.Text).label("metadata") if column.name == "metadata" else column
-    for column in presence.c
-)
+
+def _readable(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """A column as values that the driver can always read, with the column's name."""
+    if isinstance(column.type, EpochMs):
+        return epoch_ms(column).label(column.name)
+    # As text, PostgreSQL returns JSON as it was written, and a status that it may not know.
+    if column.name in ("metadata", "status"):
+        return sa.cast(column, sa.Text).label(column.name)
+    return column
+
+
+_RECORD = tuple(_readable(column) for column in presence.c)
 _PROFILE = tuple(user_profile.c[name] for name in PROFILE_FIELDS)
 _SESSION_FIELDS = tuple(name for name in HistoryEntry.__struct_fields__ if name in presence.c)
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _WITH_PROFILE = presence.outerjoin(user_profile, presence.c.user_id == user_profile.c.user_id)
 
 
@@ -35,7 +44,7 @@ def open_sessions(board_id: str | None) -> sa.Select[tuple[object, ...]]:
 def history(board_id: str, since_ms: int | None, limit: int) -> sa.Select[tuple[object, ...]]:
     """Select a board's sessions, newest first; ``presence_history`` serves it."""
     query = (
-        sa.select(*(presence.c[name] for name in _SESSION_FIELDS), *_PROFILE)
+        sa.select(*(_readable(presence.c[name]) for name in _SESSION_FIELDS), *_PROFILE)
         .select_from(_WITH_PROFILE)
         .where(presence.c.board_id == board_id)
         .order_by(presence.c.connected_at.desc(), presence.c.session_id)
@@ -48,42 +57,35 @@ def history(board_id: str, since_ms: int | None, limit: int) -> sa.Select[tuple[
 
 
 def to_open_session(row: sa.RowMapping) -> OpenSession:
-    """Read one row. Others may write to the table too, so its values are checked.
+    """Read one row.
 
     Raises:
         ValueError: the row is not one that this server writes.
     """
-    x, y, metadata = row["cursor_x"], row["cursor_y"], row["metadata"]
-    for name in ("last_heartbeat_at", "connected_at"):
-        if not isinstance(row[name], int):
-            raise ValueError(f"{name} is not a time")  # noqa: TRY004 - of the row, not of the call
-    if metadata is not None:
-        _OBJECT.decode(metadata)
     record = PresenceRecord(
-        board_id=row["board_id"],
-        user_id=row["user_id"],
-        session_id=row["session_id"],
-        status=PresenceStatus(row["status"]),
-        cursor=None if x is None or y is None else Cursor(x, y),
-        metadata=None if metadata is None else metadata.encode(),
-        last_heartbeat_at=row["last_heartbeat_at"],
-        connected_at=row["connected_at"],
-        disconnected_at=row["disconnected_at"],
+        board_id=row_values.board_id(row),
+        user_id=row_values.user_id(row),
+        session_id=row_values.session_id(row),
+        status=row_values.status(row),
+        cursor=row_values.cursor(row),
+        metadata=row_values.metadata(row),
+        last_heartbeat_at=row_values.time_ms(row, "last_heartbeat_at"),
+        connected_at=row_values.time_ms(row, "connected_at"),
     )
-    return OpenSession(record, _profile(row))
+    return OpenSession(record, row_values.profile(row))
 
 
 def to_history(row: sa.RowMapping) -> HistoryEntry:
-    """Read one row of a board's history."""
-    values = {name: row[name] for name in _SESSION_FIELDS}
-    values.update(msgspec.structs.asdict(_profile(row)), status=PresenceStatus(row["status"]))
-    return HistoryEntry(**values)
+    """Read one row of a board's history.
 
-
-def _profile(row: sa.RowMapping) -> UserProfile:
-    """The user's profile. A row written by others may have none; then the id is the name."""
-    values = {name: row[name] for name in PROFILE_FIELDS}
-    user_id: str = row["user_id"]
-    values["display_name"] = values["display_name"] or user_id
-    values["color"] = values["color"] or palette_color(user_id)
-    return UserProfile(user_id=user_id, **values)
+    Raises:
+        ValueError: the row is not one that this server writes.
+    """
+    ended = row["disconnected_at"]
+    return HistoryEntry(
+        **msgspec.structs.asdict(row_values.profile(row)),
+        status=row_values.status(row),
+        connected_at=row_values.time_ms(row, "connected_at"),
+        last_heartbeat_at=row_values.time_ms(row, "last_heartbeat_at"),
+        disconnected_at=None if ended is None else row_values.time_ms(row, "disconnected_at"),
+    )

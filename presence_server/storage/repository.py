@@ -8,7 +8,7 @@ done one transaction at a time, on one connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..protocol.model import HistoryEntry, PresenceRecord
+from ..protocol.profile import is_board_id
 from . import ownership, reads
 from .connections import Connections
 from .diagnose import diagnose
@@ -53,6 +54,8 @@ class Repository:
         """Write transactions committed so far."""
         self.statements = 0
         """Write statements executed so far; a statement counts once, with all its rows."""
+        self.unreadable_rows = 0
+        """Rows that were set aside so far because they cannot be read."""
         self._connections = Connections(url, self.limits)
         self._build: Statements = (
             SqliteStatements() if url.dialect is Dialect.SQLITE else PostgresStatements()
@@ -107,7 +110,7 @@ class Repository:
 
         async def work(connection: AsyncConnection) -> list[OpenSession]:
             result = await connection.execute(reads.open_sessions(board_id))
-            return [found for row in result.mappings() if (found := _readable(row)) is not None]
+            return self._read_rows(result.mappings(), reads.to_open_session)
 
         return await self._run(work, write=False)
 
@@ -122,7 +125,7 @@ class Repository:
 
         async def work(connection: AsyncConnection) -> list[HistoryEntry]:
             result = await connection.execute(reads.history(board_id, since_ms, limit))
-            return [reads.to_history(row) for row in result.mappings()]
+            return self._read_rows(result.mappings(), reads.to_history)
 
         return await self._run(work, write=False)
 
@@ -258,11 +261,17 @@ class Repository:
                 self._connections.distrust()
             raise failure from error
 
-
-def _readable(row: sa.RowMapping) -> OpenSession | None:
-    """A row as a session; None if it is broken, so that all others are still recovered."""
-    try:
-        return reads.to_open_session(row)
-    except ValueError as error:
-        log.error("a stored session cannot be read", board=row["board_id"], error=str(error))  # noqa: TRY400
-        return None
+    def _read_rows(
+        self, rows: Iterable[sa.RowMapping], read: Callable[[sa.RowMapping], T]
+    ) -> list[T]:
+        """Read all rows but the broken ones, which are logged, counted and left as they are."""
+        found: list[T] = []
+        for row in rows:
+            try:
+                found.append(read(row))
+            except Exception as error:
+                self.unreadable_rows += 1
+                board = row.get("board_id")
+                shown = board if isinstance(board, str) and is_board_id(board) else None
+                log.error("a stored session cannot be read", board=shown, error=str(error))  # noqa: TRY400
+        return found

@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 from typing_extensions import override
 
@@ -64,6 +66,29 @@ class EpochMs(sa.types.TypeDecorator[int]):
             return from_datetime(value)
         assert value is None or isinstance(value, int)
         return value
+
+
+class epoch_ms(sa.FunctionElement[int]):  # noqa: N801 - reads like a function of SQL
+    """A column of times, read as milliseconds; null where it holds no finite time.
+
+    The driver of PostgreSQL fails on times before the year 1 and after 9999, and that would be a
+    failure of the whole query.
+    """
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+@compiles(epoch_ms)
+def _compile_plain(element: epoch_ms, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(epoch_ms, "postgresql")
+def _compile_postgres(element: epoch_ms, compiler: SQLCompiler, **options: Any) -> str:
+    column = compiler.process(element.clauses, **options)
+    milliseconds = f"round(extract(epoch FROM {column}) * 1000)"
+    return f"(CASE WHEN isfinite({column}) THEN {milliseconds}::bigint END)"
 
 
 STATUS_NAMES = tuple(status.value for status in PresenceStatus)

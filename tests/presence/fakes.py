@@ -58,6 +58,7 @@ class FakeStore:
         self.profiles: dict[str, UserProfile] = {}
         self.batches: list[WriteBatch] = []
         self.pings = 0
+        self.unreadable_rows = 0
         self.deletes: list[tuple[int, int]] = []
         self.to_delete = 0
         self.lose_next_reply = False
