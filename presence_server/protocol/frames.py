@@ -41,9 +41,48 @@ def text_frame(payload: bytes) -> bytes:
     length = len(payload)
     if length < 126:
         return b"\x81%c%b" % (length, payload)
+    return text_header(length) + payload
+
+
+def text_header(length: int) -> bytes:
+    """The header of a text message of a server whose payload has so many bytes."""
+    if length < 126:
+        return b"\x81%c" % length
     if length < 65536:
-        return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), payload)
-    return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), payload)
+        return b"\x81\x7e%b" % length.to_bytes(2, "big")
+    return b"\x81\x7f%b" % length.to_bytes(8, "big")
+
+
+class SharedFrame:
+    """One frame in parts, some of which belong to frames of other peers as well.
+
+    What waits for many slow peers then takes memory once.
+
+    Args:
+        parts: bytes in order, which are one whole frame together.
+    """
+
+    __slots__ = ("_size", "parts")
+
+    def __init__(self, parts: tuple[bytes, ...]) -> None:
+        self.parts = parts
+        self._size = sum(map(len, parts))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.parts)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Copy at most ``size`` bytes from ``offset`` on."""
+        found = []
+        for part in self.parts:
+            if offset < len(part) and size > 0:
+                found.append(part[offset : offset + size])
+                size -= len(found[-1])
+            offset = max(0, offset - len(part))
+        return b"".join(found)
 
 
 def pong_frame(payload: bytes) -> bytes:

@@ -8,9 +8,10 @@ import trio
 
 from ..core.effects import AddMember, Bind, Broadcast, Close, RemoveMember, Send
 from ..protocol.frames import text_frame
-from ..protocol.messages import BoardQueued, ServerMessage, encode
+from ..protocol.messages import BoardJoined, BoardQueued, ServerMessage, encode
 from .fanout import Fanout
 from .ports import Peer, RoomMetrics
+from .snapshots import Snapshots
 
 ToMembers = Send | Broadcast | AddMember | RemoveMember | Bind | Close
 """The effects of a room that are for its connections."""
@@ -23,7 +24,7 @@ class Members:
         metrics: the numbers of all rooms.
     """
 
-    __slots__ = ("_asked_at", "_fanout", "_metrics", "_peers", "_queued")
+    __slots__ = ("_asked_at", "_fanout", "_metrics", "_peers", "_queued", "_snapshots")
 
     def __init__(self, metrics: RoomMetrics) -> None:
         self._metrics = metrics
@@ -33,6 +34,7 @@ class Members:
         self._queued: set[int] = set()
         """The connections that wait for a seat."""
         self._fanout = Fanout()
+        self._snapshots = Snapshots()
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -59,7 +61,10 @@ class Members:
         peer = self._peers.get(connection_id)
         if peer is not None:
             self._fanout.catch_up(connection_id)
-            peer.write(text_frame(encode(message)))
+            if type(message) is BoardJoined:
+                peer.write_shared(self._snapshots.frame(message))
+            else:
+                peer.write(text_frame(encode(message)))
 
     def carry_out(self, effect: ToMembers, now: float) -> None:
         """Do what the room asks for; ``now`` is the time in scheduling seconds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from ..protocol.frames import SharedFrame
 from ..protocol.model import PresenceRecord
 from ..protocol.profile import UserProfile
 
@@ -21,6 +22,9 @@ class Peer(Protocol):
 
     def write(self, data: bytes) -> None:
         """Write whole frames, in order. Bytes that the peer cannot take now wait in its outbox."""
+
+    def write_shared(self, frame: SharedFrame) -> None:
+        """Send one frame whose parts other peers get as well; else as :meth:`write`."""
 
     def close(self, code: int, reason: str = "") -> None:
         """Send a close frame after everything that was written, and end the connection."""

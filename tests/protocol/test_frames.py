@@ -144,3 +144,16 @@ def test_a_frame_ends_where_the_next_one_begins(size: int) -> None:
     assert frame_end(both, 0) == 0
     assert frame_end(both, 1) == frame_end(both, len(first)) == len(first)
     assert frame_end(both, len(first) + 1) == frame_end(both, len(both)) == len(both)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_header_alone_is_that_of_the_frame(size: int) -> None:
+    assert text_frame(b"x" * size) == frames.text_header(size) + b"x" * size
+
+
+@given(st.lists(st.binary(max_size=5), max_size=5), st.integers(0, 30), st.integers(0, 30))
+def test_a_frame_in_parts_is_read_from_anywhere(parts: list[bytes], offset: int, size: int) -> None:
+    frame = frames.SharedFrame(tuple(parts))
+    whole = b"".join(parts)
+    assert (bytes(frame), len(frame)) == (whole, len(whole))
+    assert frame.read(offset, size) == whole[offset : offset + size]

@@ -8,6 +8,7 @@ import trio
 import trio.testing
 
 from presence_server.core.events import Connect, Parted, Parting
+from presence_server.protocol.frames import SharedFrame
 from presence_server.protocol.messages import ServerMessage, decode_server
 from presence_server.protocol.model import BoardLimits, PresenceRecord, Update
 from presence_server.protocol.profile import UserProfile, clean_profile
@@ -86,6 +87,9 @@ class FakePeer:
 
     def bind(self, session_id: str) -> None:
         self.session_id = session_id
+
+    def write_shared(self, frame: SharedFrame) -> None:
+        self.write(bytes(frame))
 
     def write(self, data: bytes) -> None:
         if self.breaks:

@@ -15,6 +15,7 @@ from ...core.events import Connect, Heard, HeartbeatReceived, Parted, Parting
 from ...protocol.budget import MessageBudget, Verdict
 from ...protocol.decode import decode, read_update
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, retry_reason
+from ...protocol.frames import SharedFrame
 from ...protocol.messages import (
     AuthRefresh,
     AuthRefreshed,
@@ -79,6 +80,7 @@ class SessionLink(Handler, TokenHolder):
         "connection_id",
         "profile",
         "write",
+        "write_shared",
     )
 
     def __init__(
@@ -107,12 +109,13 @@ class SessionLink(Handler, TokenHolder):
         self._over = False
         self.connection: Connection
         self.write: Callable[[bytes], None]
+        self.write_shared: Callable[[SharedFrame], None]
 
     def attach(self, connection: Connection) -> None:
         """Take the connection that it is on."""
         self.connection = connection
         # The room writes to the connection directly: this is the hottest call of all.
-        self.write = connection.write
+        self.write, self.write_shared = connection.write, connection.write_shared
 
     def start(self, room: RoomTask, event: Connect) -> None:
         """Ask a room for a session.
@@ -220,7 +223,7 @@ class SessionLink(Handler, TokenHolder):
         self._on_gone(self)
         # Nothing writes or closes any more. The garbage collector runs seldom, so no
         # connection may leave a cycle.
-        del self.connection, self.write
+        del self.connection, self.write, self.write_shared
         self._room = None
 
     @override

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
-from ...protocol.frames import frame_end
+from ...protocol.frames import SharedFrame, frame_end
 
 _WRITE_SIZE = 65536
 
@@ -16,12 +16,12 @@ class Outbox:
     __slots__ = ("_offset", "_pieces", "size")
 
     def __init__(self) -> None:
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[bytes | SharedFrame] = deque()
         self._offset = 0
         self.size = 0
         """How many bytes wait."""
 
-    def append(self, piece: bytes, sent: int = 0) -> None:
+    def append(self, piece: bytes | SharedFrame, sent: int = 0) -> None:
         """Add a piece.
 
         Args:
@@ -38,12 +38,14 @@ class Outbox:
     def peek(self) -> bytes:
         """Return the next bytes, enough for one write."""
         first = self._pieces[0]
+        if isinstance(first, SharedFrame):
+            return first.read(self._offset, _WRITE_SIZE)
         if len(self._pieces) == 1 or len(first) - self._offset >= _WRITE_SIZE:
             return first[self._offset :] if self._offset else first
         parts = [first[self._offset :]]
         total = len(parts[0])
         for piece in islice(self._pieces, 1, 64):
-            if total >= _WRITE_SIZE:
+            if total >= _WRITE_SIZE or isinstance(piece, SharedFrame):
                 break
             parts.append(piece)
             total += len(piece)
@@ -67,6 +69,12 @@ class Outbox:
         if not self._pieces:
             return
         first, offset = self._pieces[0], self._offset
+        if isinstance(first, SharedFrame):
+            self._pieces.clear()
+            self._offset = self.size = 0
+            if offset:
+                self.append(first, offset)
+            return
         end = frame_end(first, offset) if offset else 0
         self._pieces = deque()
         self._offset = self.size = 0

@@ -6,6 +6,7 @@ import abc
 
 import trio
 
+from ...protocol.frames import SharedFrame
 from .connection_limits import ConnectionLimits
 from .outbox import Outbox
 from .ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms, Wire
@@ -76,12 +77,26 @@ class Sender(AlarmTarget):
             self.is_broken, self._outbox = True, NOTHING
             return
         if sent != len(data):
-            self._outbox = outbox = Outbox()
-            outbox.append(data, sent)
-            self._progress_at = now = trio.current_time()
-            self._alarms.arm(self, ConnectionAlarm.WRITE, must_read_by(now, self._limits))
-            self._wire.want_write()
-            self._check_size(outbox)
+            self._wait(data, sent)
+
+    def write_shared(self, frame: SharedFrame) -> None:
+        """Send one frame whose parts other peers get as well; else as :meth:`write`.
+
+        Args:
+            frame: the frame. If it has to wait, its parts are not copied.
+        """
+        if self._outbox is not None:
+            self._write_later(frame)
+            return
+        try:
+            sent = self._send(bytes(frame))
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.is_broken, self._outbox = True, NOTHING
+            return
+        if sent != len(frame):
+            self._wait(frame, sent)
 
     def on_writable(self) -> None:
         """Write what waits, as far as the wire has room."""
@@ -103,7 +118,16 @@ class Sender(AlarmTarget):
             self._outbox = NOTHING
             self._on_all_written()
 
-    def _write_later(self, data: bytes) -> None:
+    def _wait(self, data: bytes | SharedFrame, sent: int) -> None:
+        """Begin an outbox with a piece of which some is sent already."""
+        self._outbox = outbox = Outbox()
+        outbox.append(data, sent)
+        self._progress_at = now = trio.current_time()
+        self._alarms.arm(self, ConnectionAlarm.WRITE, must_read_by(now, self._limits))
+        self._wire.want_write()
+        self._check_size(outbox)
+
+    def _write_later(self, data: bytes | SharedFrame) -> None:
         outbox = self._outbox
         if outbox is not None and self.stage is _OPEN and not self.is_broken:
             outbox.append(data)

@@ -9,6 +9,7 @@ from websockets.frames import Opcode
 
 from presence_server.protocol.budget import REST_S
 from presence_server.protocol.errors import CloseCode
+from presence_server.protocol.frames import SharedFrame, text_header
 from presence_server.transport.wire.closing import CLOSE_TIMEOUT_S
 from presence_server.transport.wire.deadlines import Deadlines
 from tests.transport.fake_wire import ConnectionUnderTest
@@ -400,3 +401,16 @@ class TestKeepalive:
         await trio.sleep(100)
         assert bytes(held.wire.sent) == b""
         assert held.handler.heard == ["end None", "gone"]
+
+
+async def test_a_shared_frame_that_waits_for_many_peers_is_not_copied() -> None:
+    users = b"u" * 100_000
+    frames = [SharedFrame((text_header(100_001), b"%d" % number, users)) for number in range(3)]
+    for frame_ in frames:
+        held = ConnectionUnderTest()
+        held.wire.room = 1000
+        held.connection.write_shared(frame_)
+        held.connection.write(CHEER)
+        assert held.connection.outbox_bytes == len(frame_) - 1000 + len(CHEER)
+        held.wire.make_room(None)
+        assert [len(seen.data) for seen in held.frames()] == [100_001, 5]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
+from presence_server.protocol.frames import SharedFrame
 from presence_server.transport.wire.outbox import Outbox
 from tests.transport.frames import read_frames
 
@@ -112,3 +114,42 @@ def test_many_small_pieces_are_offered_together_and_large_ones_as_they_are() -> 
     outbox.append(large)
     outbox.append(small)
     assert outbox.peek() is large
+
+
+SHARED = SharedFrame((b"\x81\x7e\x00\xfd" + b"a" * 100, b"b" * 150, b"c" * 3))
+"""One frame in three parts."""
+
+
+@given(st.lists(st.integers(1, 90), min_size=8), st.integers(0, 3))
+def test_a_frame_in_parts_is_written_like_any_other(steps: list[int], before: int) -> None:
+    outbox, written = Outbox(), b""
+    pieces: list[bytes | SharedFrame] = [*[b"\x81\x01x"] * before, SHARED, b"\x81\x01y", SHARED]
+    for piece in pieces:
+        outbox.append(piece)
+    expected = b"".join(bytes(piece) for piece in pieces)
+    assert outbox.size == len(expected)
+    while outbox.size:
+        data = outbox.peek()
+        count = min(len(data), steps[len(written) % len(steps)])
+        written += data[:count]
+        outbox.advance(count)
+    assert written == expected
+
+
+@pytest.mark.parametrize("sent", [1, 50, 104, 200, 256])
+def test_a_frame_in_parts_that_is_under_way_survives_a_cut_whole(sent: int) -> None:
+    outbox = Outbox()
+    outbox.append(SHARED, sent)
+    outbox.append(b"\x81\x01x")
+    outbox.cut()
+    assert outbox.size == len(SHARED) - sent
+    assert outbox.peek() == bytes(SHARED)[sent:]
+
+
+def test_a_frame_in_parts_that_has_not_begun_is_cut() -> None:
+    outbox = Outbox()
+    outbox.append(b"\x81\x01x")
+    outbox.append(SHARED)
+    outbox.advance(3)
+    outbox.cut()
+    assert outbox.size == 0
