@@ -91,7 +91,7 @@ bench-%: $(STAMP) ## Measure: bench-admission and the others in benchmarks/
 	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(ARGS)
 
 .PHONY: soak
-soak: $(STAMP) ## Half an hour of churn: does anything grow? ARGS="--minutes 2" is shorter
+soak: $(STAMP) ## Half an hour of churn: does anything grow? ARGS=--model: is what clients see right?
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 .PHONY: fuzz

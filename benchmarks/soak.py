@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from benchmarks.crowd import allow_many_sockets
 from benchmarks.soak_clients import Churn
+from benchmarks.soak_model import soak_model
 from benchmarks.subject import Subject, running_server
 
 SETTINGS: dict[str, object] = {
@@ -167,10 +168,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--model",
+        action="store_true",
+        help="check what clients see instead, while the server is killed again and again",
+    )
     options = parser.parse_args()
+    seconds = options.minutes * 60
     allow_many_sockets()
-    with running_server(SETTINGS) as subject:
-        problems = soak(subject, options.minutes * 60, options.seed)
+    if options.model:
+        problems = soak_model(seconds, options.seed)
+    else:
+        with running_server(SETTINGS) as subject:
+            problems = soak(subject, seconds, options.seed)
     for problem in problems:
         print(f"broken: {problem}")
     sys.exit(1 if problems else 0)

@@ -42,24 +42,9 @@ class Subject(Struct, frozen=True):
 def running_server(settings: Mapping[str, object] | None = None) -> Iterator[Subject]:
     """A server on a free port with a database of its own; settings by ``section.key``."""
     with tempfile.TemporaryDirectory() as folder:
-        values = {
-            "server.port": 0,
-            "server.drain_timeout_s": 0,
-            "database.url": f"sqlite:///{folder}/presence.db",
-            "logging.format": "json",
-        } | dict(settings or {})
-        environment = dict(os.environ) | {
-            f"PRESENCE_{key.upper().replace('.', '__')}": str(value)
-            for key, value in values.items()
-        }
-        process = subprocess.Popen(
-            server_command("serve"),
-            env=environment,
-            stderr=subprocess.PIPE,
-        )
+        process, subject = start_server(Path(folder), settings)
         try:
-            host, port = _wait_for_address(process)
-            yield Subject(host, port, server_pid(process.pid))
+            yield subject
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -67,6 +52,29 @@ def running_server(settings: Mapping[str, object] | None = None) -> Iterator[Sub
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
+
+
+def start_server(
+    folder: Path, settings: Mapping[str, object] | None = None
+) -> tuple[subprocess.Popen[bytes], Subject]:
+    """Start a server with its database in a folder, and wait until it listens."""
+    values = {
+        "server.port": 0,
+        "server.drain_timeout_s": 0,
+        "database.url": f"sqlite:///{folder}/presence.db",
+        "logging.format": "json",
+    } | dict(settings or {})
+    environment = dict(os.environ) | {
+        f"PRESENCE_{key.upper().replace('.', '__')}": str(value) for key, value in values.items()
+    }
+    process = subprocess.Popen(server_command("serve"), env=environment, stderr=subprocess.PIPE)
+    try:
+        host, port = _wait_for_address(process)
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
+    return process, Subject(host, port, server_pid(process.pid))
 
 
 def _wait_for_address(process: subprocess.Popen[bytes]) -> tuple[str, int]:
