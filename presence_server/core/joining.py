@@ -32,7 +32,7 @@ def connect(state: BoardState, event: Connect, now: float) -> None:
         _seat(state, user, session, now)
     elif place is not None:
         _queue(state, event, session, now)
-    elif state.free_seats() > 0 and not any(state.queue.attached()):
+    elif state.free_seats() > 0 and not state.queue.attached:
         user = state.users[user_id] = User(event.profile)
         _seat(state, user, session, now)
     elif event.may_queue and state.queue_has_room():
@@ -191,6 +191,7 @@ def _resume(state: BoardState, event: Connect, session_id: str, now: float) -> b
     state.out.append(Bind(event.connection, session_id))
     state.arm_session(session)
     if session.phase is Phase.QUEUED:
+        state.queue.note(session)
         queueing.tell_position(state, session, now)
         state.queue_changed = True
         return True

@@ -26,7 +26,9 @@ def part(state: BoardState, event: Parted, now: float) -> None:
         session.leave_at = now + state.limits.leave_grace_s
     state.arm_session(session)
     state.queue_changed = True
-    if session.phase is not Phase.QUEUED:
+    if session.phase is Phase.QUEUED:
+        state.queue.note(session)
+    else:
         state.tell_if_changed(state.users[session.profile.user_id], now)
 
 

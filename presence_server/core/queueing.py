@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from ..protocol.model import LeaveReason
 from . import announce
 from .effects import Bind, SeatFree, Send
@@ -11,12 +9,13 @@ from .roster import Phase, Session
 from .state import Alarm, BoardState
 
 NOTICE_INTERVAL_S = 1.0
-"""A session gets at most one ``board:queued`` in this time, unless it just came or came back."""
+"""Changed positions are sent once in this time. A session that comes or comes back gets its
+position at once."""
 
 
 def can_admit(state: BoardState) -> bool:
     """Whether a seat is free and a connected user waits for one."""
-    return state.free_seats() > 0 and any(state.queue.attached())
+    return state.free_seats() > 0 and state.queue.attached > 0
 
 
 def enqueue(state: BoardState, session: Session, now: float, since_ms: int | None = None) -> None:
@@ -55,7 +54,7 @@ def review(state: BoardState, now: float) -> None:
 
 def _reclaim(state: BoardState, now: float) -> None:
     """End users who dropped long ago, one for each waiting user; the oldest drop first."""
-    wanted = sum(1 for _ in state.queue.attached()) - state.free_seats()
+    wanted = state.queue.attached - state.free_seats()
     if wanted <= 0:
         return
     deserted = sorted(
@@ -73,18 +72,27 @@ def _reclaim(state: BoardState, now: float) -> None:
 
 
 def _tell_moved(state: BoardState, now: float) -> None:
-    """Send the position to sessions for which it changed, to each at most once an interval."""
-    later = math.inf
-    for position, place in enumerate(state.queue, start=1):
+    """Send the position to sessions for which it changed: one walk for all, once an interval."""
+    queue = state.queue
+    if not queue.has_moved:
+        return
+    walk_at = state.positions_told_at + NOTICE_INTERVAL_S
+    if now < walk_at:
+        state.timers.arm((Alarm.QUEUE_NOTICE, ""), walk_at)
+        return
+    state.positions_told_at = now
+    queue.has_moved = False
+    for position, place in enumerate(queue, start=1):
         for session in place.sessions.values():
             if session.connection is None or session.told_position == position:
                 continue
             if now >= session.told_at + NOTICE_INTERVAL_S:
                 _tell(state, session, position, now)
             else:
-                later = min(later, session.told_at + NOTICE_INTERVAL_S)
-    if later < math.inf:
-        state.timers.arm((Alarm.QUEUE_NOTICE, ""), later)
+                # It got one a moment ago, when it came: the next walk is early enough.
+                queue.has_moved = True
+    if queue.has_moved:
+        state.timers.arm((Alarm.QUEUE_NOTICE, ""), now + NOTICE_INTERVAL_S)
 
 
 def _tell(state: BoardState, session: Session, position: int, now: float) -> None:

@@ -44,6 +44,7 @@ class BoardState:
         users: those who hold a seat, by user id.
         sessions: all sessions, those in the queue included, by session id.
         out: the effects of the event at hand.
+        positions_told_at: when changed positions were last sent, in scheduling seconds.
         queue_changed: seats or queue changed, so the queue is reviewed at the end of the event.
         save_at: when the journal is drained, in scheduling seconds; infinity if no alarm is set.
     """
@@ -56,6 +57,7 @@ class BoardState:
         "journal",
         "limits",
         "out",
+        "positions_told_at",
         "queue",
         "queue_changed",
         "save_at",
@@ -77,6 +79,7 @@ class BoardState:
         self.journal = Journal(zlib.crc32(board_id.encode()) / 2**32)
         self.out: list[Effect] = []
         self.queue_changed = False
+        self.positions_told_at = -math.inf
         self.save_at = math.inf
 
     def now_ms(self, now: float) -> int:

@@ -10,17 +10,14 @@ from .roster import Session
 class Place:
     """The place of a waiting user, which all of the user's sessions share."""
 
-    __slots__ = ("sessions", "since_ms", "user_id")
+    __slots__ = ("is_attached", "sessions", "since_ms", "user_id")
 
     def __init__(self, user_id: str, since_ms: int) -> None:
         self.user_id = user_id
         self.since_ms = since_ms
         self.sessions: dict[str, Session] = {}
-
-    @property
-    def is_attached(self) -> bool:
-        """Whether one of the sessions has a connection."""
-        return any(s.connection is not None for s in self.sessions.values())
+        self.is_attached = False
+        """Whether one of the sessions has a connection; see :meth:`WaitingQueue.note`."""
 
 
 class WaitingQueue:
@@ -30,10 +27,14 @@ class WaitingQueue:
     seat helps only a user who is there.
     """
 
-    __slots__ = ("_places",)
+    __slots__ = ("_places", "attached", "has_moved")
 
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
+        self.attached = 0
+        """Users who are connected."""
+        self.has_moved = False
+        """Whether a position changed since the sessions got theirs; set back by that."""
 
     def __len__(self) -> int:
         return len(self._places)
@@ -58,37 +59,47 @@ class WaitingQueue:
         place = self._places.get(user_id)
         if place is None:
             # A new user is the last one, even if the wall clock was set back.
-            newest = max((p.since_ms for p in self._places.values()), default=now_ms)
+            newest = next((p.since_ms for p in reversed(self._places.values())), now_ms)
             place = Place(user_id, max(now_ms, newest) if since_ms is None else since_ms)
             self._places[user_id] = place
             if place.since_ms < newest:
                 # The sort is stable: equal times stay in order of arrival.
                 ordered = sorted(self._places.values(), key=lambda p: p.since_ms)
                 self._places = {p.user_id: p for p in ordered}
+                self.has_moved = True
         place.sessions[session.session_id] = session
+        self.note(session)
+
+    def note(self, session: Session) -> None:
+        """Note that a session of the queue got a connection, or lost it."""
+        place = self._places[session.profile.user_id]
+        is_attached = any(s.connection is not None for s in place.sessions.values())
+        self.attached += is_attached - place.is_attached
+        place.is_attached = is_attached
 
     def discard(self, session: Session) -> None:
         """Remove a session; its user's place ends with the last one."""
         user_id = session.profile.user_id
         place = self._places[user_id]
         del place.sessions[session.session_id]
+        self.note(session)
         if not place.sessions:
-            del self._places[user_id]
+            self.take(user_id)
 
     def take(self, user_id: str) -> list[Session]:
         """Remove a user; the user's sessions, none if the user does not wait."""
         place = self._places.pop(user_id, None)
-        return [] if place is None else list(place.sessions.values())
-
-    def attached(self) -> Iterator[Place]:
-        """The places of users who are connected, in order."""
-        return (place for place in self._places.values() if place.is_attached)
+        if place is None:
+            return []
+        self.attached -= place.is_attached
+        self.has_moved = True
+        return list(place.sessions.values())
 
     def pop_next(self) -> Place | None:
         """Remove the first user who is connected; None if there is none."""
-        place = next(self.attached(), None)
+        place = next((place for place in self if place.is_attached), None)
         if place is not None:
-            del self._places[place.user_id]
+            self.take(place.user_id)
         return place
 
     def position(self, user_id: str) -> int:

@@ -54,6 +54,12 @@ _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _BOARD_ID = re.compile(r"[A-Za-z0-9_\-.:~]{1,128}")
 _UNSAFE_IN_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\\"<>^`{|}]")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_DRAWS_NOTHING = re.compile(
+    r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d159"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+)
+"""White space, the default ignorable characters of Unicode, and characters that are blank."""
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -123,7 +129,9 @@ def _clean_name(raw: str) -> str:
         c for c in text if c not in _BIDI and unicodedata.category(c) not in ("Cc", "Zl", "Zp")
     )
     # Removing a character can bring a base and its mark together, hence NFC again.
-    return unicodedata.normalize("NFC", text).strip()[:MAX_DISPLAY_NAME].strip()
+    name = unicodedata.normalize("NFC", text).strip()[:MAX_DISPLAY_NAME].strip()
+    # Joiners and selectors inside a name are part of how it is drawn; alone they draw nothing.
+    return "" if _DRAWS_NOTHING.fullmatch(name) else name
 
 
 def _clean_avatar(url: str | None) -> str | None:

@@ -387,7 +387,7 @@ class CheckedWorld(World):
                 assert now < session.seated_at + limits.commit_wait_s, "admission hangs"
             elif session.phase == "queued" and session.connection is not None:
                 at, position = self.told[session.connection]
-                assert position == ref.position(session.user_id) or now < at + 1.0
+                assert position == ref.position(session.user_id) or now < at + 2.0
 
     def _check_store(self) -> None:
         """They lag by at most ``SAVE_INTERVAL_S``, in cursors by ``TRACE_INTERVAL_S``."""

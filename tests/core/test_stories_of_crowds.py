@@ -7,7 +7,7 @@ import pytest
 from presence_server.core.announce import RETRY_AFTER_MS
 from presence_server.core.effects import Close, CloseRow, InsertRow
 from presence_server.protocol.errors import CloseCode, ErrorCode
-from presence_server.protocol.messages import Error
+from presence_server.protocol.messages import BoardQueued, Error
 from tests.core.watching import errors, reasons, told
 from tests.core.world import Wire, World
 from tests.limits import board_limits
@@ -144,3 +144,20 @@ class TestSomebodyWhoMayNotQueue:
         for name in ("ada", "bob", "cyd"):
             world.connect(name)
         assert world.connect("cyd", may_queue=False).position == 1
+
+
+def test_positions_in_a_long_queue_are_sent_by_one_walk_a_second() -> None:
+    world = World(board_limits(capacity=1, queue_limit=300))
+    world.connect("ada")
+    waiting = [world.connect(f"user-{number}") for number in range(200)]
+    world.wait(10)
+    for wire in waiting[:50]:
+        world.leave(wire)
+    told = [wire.position for wire in waiting[50:]]
+    # The first one who leaves changes positions at once, the others a second later, together.
+    assert told == list(range(50, 200))
+    world.wait(0.99)
+    assert [wire.position for wire in waiting[50:]] == told
+    world.wait(0.01)
+    assert [wire.position for wire in waiting[50:]] == list(range(1, 151))
+    assert all(len(wire.of(BoardQueued)) == 3 for wire in waiting[50:])

@@ -1,4 +1,4 @@
-"""The line: first in, first out, one place per user."""
+"""The waiting queue: first in, first out, one place for each user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def session(user_id: str, session_id: str = "", *, there: bool = True) -> Sessio
     return found
 
 
-def line(*user_ids: str) -> WaitingQueue:
+def queue_of(*user_ids: str) -> WaitingQueue:
     queue = WaitingQueue()
     for user_id in user_ids:
         queue.add(session(user_id), 1000)
@@ -25,14 +25,14 @@ def order(queue: WaitingQueue) -> list[str]:
 
 
 def test_users_stand_in_order_of_arrival() -> None:
-    queue = line("cyd", "ada", "bob")
+    queue = queue_of("cyd", "ada", "bob")
     assert order(queue) == ["cyd", "ada", "bob"]
     assert [queue.position(user_id) for user_id in ("cyd", "ada", "bob")] == [1, 2, 3]
     assert len(queue) == 3
 
 
 def test_another_tab_shares_the_place() -> None:
-    queue = line("ada", "bob")
+    queue = queue_of("ada", "bob")
     queue.add(session("ada", "second"), 2000)
     assert order(queue) == ["ada", "bob"]
     place = queue.get("ada")
@@ -63,15 +63,15 @@ def test_the_next_is_the_first_who_is_there() -> None:
 
 
 def test_a_user_is_taken_out_with_all_tabs() -> None:
-    queue = line("ada", "bob")
+    queue = queue_of("ada", "bob")
     queue.add(session("ada", "second"), 0)
     assert [tab.session_id for tab in queue.take("ada")] == ["s-ada", "second"]
     assert order(queue) == ["bob"]
     assert queue.take("ada") == []
 
 
-def test_who_stood_in_line_before_a_restart_stands_there_again() -> None:
-    queue = line("new")
+def test_a_user_who_waited_before_a_restart_has_the_same_place_again() -> None:
+    queue = queue_of("new")
     queue.add(session("second"), 1000, since_ms=200)
     queue.add(session("first"), 1000, since_ms=100)
     queue.add(session("newer"), 1000)
@@ -79,7 +79,42 @@ def test_who_stood_in_line_before_a_restart_stands_there_again() -> None:
 
 
 def test_a_clock_set_back_lets_nobody_overtake() -> None:
-    queue = line("ada")
+    queue = queue_of("ada")
     queue.add(session("bob"), 1)
     queue.add(session("cyd"), 1)
     assert order(queue) == ["ada", "bob", "cyd"]
+
+
+def test_the_users_who_are_connected_are_counted() -> None:
+    queue = WaitingQueue()
+    tabs = [session("ada", "one"), session("ada", "two", there=False), session("bob", there=False)]
+    for tab in tabs:
+        queue.add(tab, 0)
+    assert queue.attached == 1
+    tabs[2].connection = 3
+    queue.note(tabs[2])
+    assert queue.attached == 2
+    tabs[0].connection = None
+    queue.note(tabs[0])
+    assert queue.attached == 1
+    tabs[1].connection = 2
+    queue.note(tabs[1])
+    queue.discard(tabs[1])
+    assert (queue.attached, len(queue)) == (1, 2)
+    assert queue.pop_next() is not None
+    queue.discard(tabs[0])
+    assert (queue.attached, len(queue)) == (0, 0)
+
+
+def test_positions_change_when_somebody_goes_and_not_when_somebody_comes_last() -> None:
+    queue, moved = queue_of("ada", "bob", "cyd"), list[bool]()
+    queue.add(session("bob", "second"), 0)
+    moved.append(queue.has_moved)
+    queue.take("bob")
+    moved.append(queue.has_moved)
+    queue.has_moved = False
+    queue.add(session("dee"), 2000)
+    moved.append(queue.has_moved)
+    queue.add(session("eve"), 2000, since_ms=5)
+    moved.append(queue.has_moved)
+    assert moved == [False, True, False, True]

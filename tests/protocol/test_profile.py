@@ -1,4 +1,4 @@
-"""Who may be written how: cleaned or replaced by a default, never refused."""
+"""The rules of a profile: its fields are cleaned or replaced by a default, never refused."""
 
 from __future__ import annotations
 
@@ -77,6 +77,32 @@ class TestDisplayName:
 
     def test_defaults_to_guest_for_an_id_that_is_no_name(self) -> None:
         assert self.name(None, user_id="\x01") == "Guest"
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            *"\u00ad\u034f\u115f\u1160\u17b4\u180e\u200b\u200c\u200d\u2060\u2063\u2800\u3164\ufe0f\ufeff\uffa0",
+            *"\U0001bca0\U0001d159\U0001d173\U000e0001\U000e0041\U000e0100",
+            "\u3164 \u200b\u2800",
+            "\u200b" * 100 + "Ada",
+        ],
+    )
+    def test_defaults_to_the_user_id_if_it_draws_nothing(self, raw: str) -> None:
+        assert clean_profile("ada", display_name=raw).display_name == "ada"
+        assert clean_profile(raw[:1]).display_name == "Guest"
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc",
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+            "\u2764\ufe0f",
+            "\U0001f3f4\U000e0067\U000e0062\U000e007f",
+            "\u0915\u094d\u200d\u0937",
+        ],
+    )
+    def test_keeps_joiners_and_selectors_inside(self, name: str) -> None:
+        assert clean_profile("ada", display_name=name).display_name == name
 
     def test_defaults_to_as_much_of_the_user_id_as_fits(self) -> None:
         assert self.name(None, user_id="x" * 128) == "x" * 80
