@@ -50,6 +50,14 @@ class Store(Protocol):
         """Delete the sessions closed first, and return how many were deleted."""
         ...
 
+    async def delete_profiles_before(self, before_ms: int, limit: int) -> int:
+        """Delete profiles of users without a session, and return how many were deleted."""
+        ...
+
+    async def newest_ms(self) -> int | None:
+        """Return the newest time in the store; None if it has no session."""
+        ...
+
     async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes:
         """Return the key stored under a name; if there is none, store ``fresh``."""
         ...
@@ -101,3 +109,5 @@ class Counters:
         self.cache_failures = 0
         self.sessions_deleted = 0
         """Sessions deleted by the retention."""
+        self.profiles_deleted = 0
+        """Profiles deleted by the retention."""

@@ -1,8 +1,8 @@
-"""Deletes sessions older than ``database.retention_days``, in small batches."""
+"""Deletes sessions older than ``database.retention_days`` and their users' profiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import NoReturn
 
 import structlog
@@ -10,13 +10,18 @@ import trio
 
 from ..storage.errors import StorageError
 from .bounded_calls import BoundedCalls
+from .clock_trust import ClockTrust
 from .ports import Counters, Store, Timing
 
 log = structlog.get_logger(__name__)
 
+_NOT_NOW = "old sessions are not deleted for a day: the clock may be wrong"
+
 
 class Retention:
-    """Deletes closed sessions, with pauses in which the other writes are done.
+    """Deletes closed sessions, and then profiles, with pauses in which others write.
+
+    It deletes nothing while the wall clock is not trusted (:class:`.clock_trust.ClockTrust`).
 
     Args:
         store: where they are deleted.
@@ -43,34 +48,60 @@ class Retention:
         self._now_ms = now_ms
         self._timing = timing
         self._counters = counters
+        self._clock = ClockTrust()
+        self._was_trusted = True
 
     async def run(self) -> NoReturn:
         """Delete now, and again after every ``retention_interval_s``, until cancelled."""
+        await self._begin()
         while True:
-            try:
-                deleted = await self._delete_all()
-            except StorageError as error:
-                # Nothing is lost by this, and the writer logs a store that does not answer.
-                log.debug("old sessions are not deleted now", error=str(error))
-            except Exception:
-                log.exception("deleting old sessions crashed")
-            else:
-                if deleted:
-                    log.info("old sessions are deleted", sessions=deleted)
+            trusted = self._clock.is_trusted(self._now_ms(), trio.current_time())
+            if trusted:
+                await self._delete_old()
+            elif self._was_trusted:
+                log.warning(_NOT_NOW)
+            self._was_trusted = trusted
             await trio.sleep(self._timing.retention_interval_s)
 
-    async def _delete_all(self) -> int:
-        before_ms = self._now_ms() - self._retention_ms
-        total = 0
+    async def _begin(self) -> None:
+        """Compare the clock with the store, before the first session is written."""
+        try:
+            deadline_s = self._timing.store_deadline_s
+            newest_ms = await self._calls.call(deadline_s, self._store.newest_ms)
+            if newest_ms is None:
+                newest_ms = self._now_ms()
+        except Exception as error:
+            log.debug("the newest session cannot be read", error=str(error))
+            newest_ms = None
+        self._clock.begin(newest_ms, self._now_ms(), trio.current_time())
+
+    async def _delete_old(self) -> None:
+        sessions = profiles = 0
+        try:
+            before_ms = self._now_ms() - self._retention_ms
+            async for deleted in self._batches(self._store.delete_closed_before, before_ms):
+                sessions += deleted
+                self._counters.sessions_deleted += deleted
+            # A profile is needed for as long as a session of its user is stored.
+            async for deleted in self._batches(self._store.delete_profiles_before, before_ms):
+                profiles += deleted
+                self._counters.profiles_deleted += deleted
+        except StorageError as error:
+            # Nothing is lost by this, and the writer logs a store that does not answer.
+            log.debug("old sessions are not deleted now", error=str(error))
+        except Exception:
+            log.exception("deleting old sessions crashed")
+        if sessions or profiles:
+            log.info("old sessions are deleted", sessions=sessions, profiles=profiles)
+
+    async def _batches(
+        self, delete: Callable[[int, int], Coroutine[object, object, int]], before_ms: int
+    ) -> AsyncIterator[int]:
+        """Delete in small batches; gives the size of each."""
+        size = self._timing.retention_batch
         while True:
-            deleted = await self._calls.call(
-                self._timing.store_deadline_s,
-                self._store.delete_closed_before,
-                before_ms,
-                self._timing.retention_batch,
-            )
-            total += deleted
-            self._counters.sessions_deleted += deleted
-            if deleted < self._timing.retention_batch:
-                return total
+            deleted = await self._calls.call(self._timing.store_deadline_s, delete, before_ms, size)
+            yield deleted
+            if deleted < size:
+                return
             await trio.sleep(self._timing.retention_pause_s)

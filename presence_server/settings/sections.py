@@ -83,7 +83,10 @@ class DatabaseSettings(Section):
         description="Seconds a join waits for its row to be durable before it goes on from memory.",
     )
     retention_days: float = Field(
-        30, ge=0, le=36_600, description="Closed sessions older than this are deleted."
+        30,
+        ge=0,
+        le=36_600,
+        description="Closed sessions older than this are deleted, and profiles without one.",
     )
 
 

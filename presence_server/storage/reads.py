@@ -56,6 +56,14 @@ def history(board_id: str, since_ms: int | None, limit: int) -> sa.Select[tuple[
     return query.where(still_there)
 
 
+def newest() -> sa.Select[tuple[object, ...]]:
+    """Select the newest sign of life of an open session, and the newest end of a session."""
+    is_open = presence.c.disconnected_at.is_(None)
+    last_seen = sa.select(sa.func.max(presence.c.last_heartbeat_at)).where(is_open)
+    last_end = sa.select(sa.func.max(presence.c.disconnected_at)).where(~is_open)
+    return sa.select(last_seen.scalar_subquery(), last_end.scalar_subquery())
+
+
 def to_open_session(row: sa.RowMapping) -> OpenSession:
     """Read one row.
 

@@ -27,7 +27,7 @@ from .ownership import Claimant
 from .postgres_statements import PostgresStatements
 from .server_keys import insert_key
 from .sqlite_statements import SqliteStatements
-from .statements import Prepared, Statements
+from .statements import Prepared, Statements, delete_profiles_before
 from .tables import presence, server_key
 from .url import Dialect, StoreUrl
 from .write_batch import Closing, Heartbeat, OpenSession, ProfileSeen, WriteBatch
@@ -146,6 +146,27 @@ class Repository:
             how many were deleted.
         """
         return await self._execute_counted(self._build.delete_closed_before(before_ms, limit))
+
+    async def delete_profiles_before(self, before_ms: int, limit: int) -> int:
+        """Delete the ``limit`` profiles seen longest ago, of users without any session.
+
+        Args:
+            before_ms: keeps profiles seen at or after this time.
+            limit: the number of profiles at most.
+
+        Returns:
+            how many were deleted.
+        """
+        return await self._execute_counted(delete_profiles_before(before_ms, limit))
+
+    async def newest_ms(self) -> int | None:
+        """Return the newest sign of life or end of a session; None if there is no session."""
+
+        async def work(connection: AsyncConnection) -> int | None:
+            row = (await connection.execute(reads.newest())).one()
+            return max((time for time in row if time is not None), default=None)
+
+        return await self._run(work, write=False)
 
     async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes:
         """Return the key stored under a name; if there is none, store ``fresh`` and return it."""

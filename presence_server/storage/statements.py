@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import sqlalchemy as sa
 from msgspec.structs import asdict
 from sqlalchemy.sql.base import Executable
 
 from ..protocol.model import PresenceRecord
+from .tables import presence, user_profile
 from .write_batch import Closing, Heartbeat, ProfileSeen
 
 Parameters = list[dict[str, object]] | dict[str, object]
@@ -47,6 +49,24 @@ class Statements(Protocol):
     def delete_closed_before(self, before_ms: int, limit: int) -> Executable:
         """Delete the ``limit`` rows closed first, of those closed before a time."""
         ...
+
+
+def delete_profiles_before(before_ms: int, limit: int) -> Executable:
+    """Delete profiles seen before a time, of users without a session; ``presence_user`` serves it.
+
+    Args:
+        before_ms: milliseconds since the epoch.
+        limit: the number of profiles at most.
+    """
+    has_session = sa.exists().where(presence.c.user_id == user_profile.c.user_id)
+    oldest = (
+        sa.select(user_profile.c.user_id)
+        .where(user_profile.c.updated_at < before_ms)
+        .where(~has_session)
+        .order_by(user_profile.c.updated_at)
+        .limit(limit)
+    )
+    return sa.delete(user_profile).where(user_profile.c.user_id.in_(oldest))
 
 
 def insert_row(record: PresenceRecord) -> dict[str, object]:

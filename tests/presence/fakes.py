@@ -61,6 +61,8 @@ class FakeStore:
         self.unreadable_rows = 0
         self.deletes: list[tuple[int, int]] = []
         self.to_delete = 0
+        self.profiles_to_delete = 0
+        self.newest: int | None = None
         self.lose_next_reply = False
 
     async def write(self, batch: WriteBatch) -> int:
@@ -125,6 +127,16 @@ class FakeStore:
         deleted = min(limit, self.to_delete)
         self.to_delete -= deleted
         return deleted
+
+    async def delete_profiles_before(self, before_ms: int, limit: int) -> int:
+        await self._answer()
+        deleted = min(limit, self.profiles_to_delete)
+        self.profiles_to_delete -= deleted
+        return deleted
+
+    async def newest_ms(self) -> int | None:
+        await self._answer()
+        return self.newest
 
     async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes:
         await self._answer()

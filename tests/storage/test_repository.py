@@ -222,6 +222,30 @@ async def test_retention_deletes_the_oldest_closed_sessions_in_small_batches(
     assert await bridge.call(repository.delete_closed_before, T0 + 5, 3) == 0
 
 
+async def test_profiles_without_a_session_are_deleted_after_their_time(
+    bridge: Bridge, repository: Repository
+) -> None:
+    await bridge.call(repository.upsert_profiles, [seen(n, at_ms=T0 + n) for n in range(9)])
+    rows = [record(1, disconnected_at=T0 + 50), record(2)]
+    await bridge.call(repository.insert_presence, rows)
+    assert await bridge.call(repository.delete_profiles_before, T0 + 7, 3) == 3
+    assert await bridge.call(repository.delete_profiles_before, T0 + 7, 3) == 2
+    assert await bridge.call(repository.delete_profiles_before, T0 + 7, 3) == 0
+    assert await bridge.call(repository.delete_profiles_before, T0 + 100, 9) == 2
+    history = await bridge.call(repository.history, "b", None, 10)
+    assert {e.display_name for e in history} == {"User 1", "User 2"}
+
+
+async def test_the_newest_time_is_a_sign_of_life_or_an_end(
+    bridge: Bridge, repository: Repository
+) -> None:
+    assert await bridge.call(repository.newest_ms) is None
+    await bridge.call(repository.insert_presence, [record(1, last_heartbeat_at=T0 + 5)])
+    assert await bridge.call(repository.newest_ms) == T0 + 5
+    await bridge.call(repository.insert_presence, [record(2, disconnected_at=T0 + 9)])
+    assert await bridge.call(repository.newest_ms) == T0 + 9
+
+
 async def test_the_first_key_of_a_name_stays(bridge: Bridge, repository: Repository) -> None:
     assert await bridge.call(repository.get_or_create_key, "queue", b"one", T0) == b"one"
     assert await bridge.call(repository.get_or_create_key, "queue", b"two", T0) == b"one"
