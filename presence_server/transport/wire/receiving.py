@@ -1,8 +1,8 @@
 """The incoming side of a connection: bytes become messages.
 
-Nearly everything that a server receives is one short text message in one frame. Read here,
-such a frame costs a quarter of the time that the library takes for it. The library reads
-every other frame, so it decides about everything that is not as simple.
+Nearly everything that a server receives is a short text message in one frame. Read here, or by
+the connection itself, such a frame costs a quarter of the time that the library takes for it.
+The library reads every other frame, so it decides about everything that is not as simple.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from ...protocol.frames import (
     FINAL_TEXT,
     PING,
     SHORT_HEADER,
-    is_one_short_text,
     next_frame,
     pong_frame,
     skip_droppable,
@@ -27,9 +26,12 @@ from .ports import Handler
 from .stage import Stage
 
 try:
-    from websockets.speedups import apply_mask as unmask
+    from websockets.speedups import apply_mask
 except ImportError:
-    from websockets.utils import apply_mask as unmask
+    from websockets.utils import apply_mask
+
+unmask = apply_mask
+"""The payload of a client's frame: ``unmask(data, mask)``, in C where that was built."""
 
 _OPEN = Stage.OPEN
 
@@ -93,12 +95,11 @@ class Receiver:
     def receive(self, data: bytes) -> None:
         """Read bytes of an open connection.
 
+        The connection itself reads one short text message that comes alone, between messages.
+
         Args:
             data: at least one byte.
         """
-        if is_one_short_text(data) and self._fragments is None and not (self._owed or self._head):
-            self._handler.on_text(unmask(data[6:], data[2:6]))
-            return
         self._read(data)
         if self._fragments is None and not (self._owed or self._head):
             self.partial_since = None
