@@ -97,7 +97,31 @@ class Relay:
             far.close()
 
 
-class PrefixRelay(Relay):
+class _ReadingRelay(Relay):
+    """A relay that reads the first line of each request; the server answers one a connection."""
+
+    def _join(self, near: socket.socket, far: socket.socket) -> None:
+        line = b""
+        with contextlib.suppress(OSError):
+            while not line.endswith(b"\r\n") and (byte := near.recv(1)):
+                line += byte
+            if (answer := self._answer(line)) is None:
+                far.sendall(self._forwarded(line))
+            else:
+                near.sendall(answer)
+                far.shutdown(socket.SHUT_RDWR)
+        super()._join(near, far)
+
+    def _answer(self, line: bytes) -> bytes | None:
+        """The relay's own answer to a request; None for one that the server answers."""
+        raise NotImplementedError
+
+    def _forwarded(self, line: bytes) -> bytes:
+        """The request's first line, as the server gets it."""
+        return line
+
+
+class PrefixRelay(_ReadingRelay):
     """Serves a server below a path, as a proxy does that strips the path; all else is 404."""
 
     def __init__(self, server_url: str, prefix: str) -> None:
@@ -105,19 +129,25 @@ class PrefixRelay(Relay):
         self._prefix = prefix.encode()
         self.url += prefix
 
-    def _join(self, near: socket.socket, far: socket.socket) -> None:
-        # The server answers one request on a connection, so the first line is all there is.
-        line = b""
-        with contextlib.suppress(OSError):
-            while not line.endswith(b"\r\n") and (byte := near.recv(1)):
-                line += byte
-            method, _, rest = line.partition(b" ")
-            if rest.startswith(self._prefix + b"/"):
-                far.sendall(method + b" " + rest.removeprefix(self._prefix))
-            else:
-                near.sendall(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n")
-                far.shutdown(socket.SHUT_RDWR)
-        super()._join(near, far)
+    def _answer(self, line: bytes) -> bytes | None:
+        if b" " + self._prefix + b"/" in line:
+            return None
+        return b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n"
+
+    def _forwarded(self, line: bytes) -> bytes:
+        return line.replace(self._prefix, b"", 1)
+
+
+class PageRelay(_ReadingRelay):
+    """Serves one page of its own at ``/embed``, and the rest of a server around it."""
+
+    def __init__(self, server_url: str, page: str, *headers: str) -> None:
+        super().__init__(server_url)
+        head = ["HTTP/1.1 200 OK", "Content-Type: text/html; charset=utf-8", "Connection: close"]
+        self._page = "\r\n".join([*head, *headers, "", page]).encode()
+
+    def _answer(self, line: bytes) -> bytes | None:
+        return self._page if line.startswith(b"GET /embed ") else None
 
 
 def _pass_on(source: socket.socket, sink: socket.socket) -> None:

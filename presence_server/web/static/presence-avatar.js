@@ -70,10 +70,22 @@ export function element(tag, className, text) {
 
 /** Draw the icon of two people. */
 export function peopleIcon() {
-  const holder = document.createElement('template');
-  holder.innerHTML = `<svg viewBox="0 0 16 16" fill="currentColor" aria-hidden="true">
-    <circle cx="6" cy="5" r="2.6"/><path d="M1 13.2c0-2.6 2.2-4.4 5-4.4s5 1.8 5 4.4z"/>
-    <path d="M10.6 2.6a2.6 2.6 0 0 1 0 4.9 4.4 4.4 0 0 0 0-4.9z"/>
-    <path d="M11.4 9c2.1.3 3.6 1.9 3.6 4.2h-2.5c0-1.7-.4-3-1.1-4.2z"/></svg>`;
-  return holder.content;
+  const svg = svgElement('svg', { viewBox: '0 0 16 16', fill: 'currentColor', 'aria-hidden': 'true' });
+  svg.append(svgElement('circle', { cx: '6', cy: '5', r: '2.6' }));
+  for (const d of [
+    'M1 13.2c0-2.6 2.2-4.4 5-4.4s5 1.8 5 4.4z',
+    'M10.6 2.6a2.6 2.6 0 0 1 0 4.9 4.4 4.4 0 0 0 0-4.9z',
+    'M11.4 9c2.1.3 3.6 1.9 3.6 4.2h-2.5c0-1.7-.4-3-1.1-4.2z',
+  ]) svg.append(svgElement('path', { d }));
+  return svg;
+}
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string>} attributes
+ */
+function svgElement(tag, attributes) {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
 }

@@ -3,7 +3,7 @@
 //
 // A page restyles the bar through these custom properties on the element:
 // --presence-surface, --presence-text, --presence-muted, --presence-line,
-// --presence-size.
+// --presence-size; and by the attributes that presence-bar.js names.
 
 export const PRESENCE_BAR_CSS = /* css */ `
 :host {
@@ -33,7 +33,16 @@ export const PRESENCE_BAR_CSS = /* css */ `
   }
 }
 * { box-sizing: border-box; }
-.bar { display: flex; align-items: center; justify-content: flex-end; gap: 8px; }
+.sizer { display: flex; gap: 8px; height: 0; max-width: 100%; overflow: hidden; visibility: hidden; }
+.natural {
+  flex: none;
+  width: calc(var(--natural, 0) * (var(--size) + 3px - var(--overlap, 0px)) + var(--overlap, 0px) + 6px);
+}
+/* As wide as the button is with its icon. */
+.sizer .more { padding-inline: 22px; }
+.bar { display: flex; align-items: center; justify-content: flex-end; gap: 8px; min-height: calc(var(--size) + 10px); }
+:host([align='start']) .bar { justify-content: flex-start; }
+:host([align='center']) .bar { justify-content: center; }
 .people {
   display: flex;
   flex: 0 1 auto;
@@ -44,7 +53,7 @@ export const PRESENCE_BAR_CSS = /* css */ `
   transition: opacity 0.2s ease;
 }
 :host([data-stale]) .people { opacity: 0.55; }
-.person { flex: none; margin-inline-start: 3px; position: relative; transition: transform 0.15s ease; }
+.person { flex: none; margin-inline-start: calc(3px - var(--overlap, 0px)); position: relative; transition: transform 0.15s ease; }
 .person:first-child { margin-inline-start: 0; }
 .person:hover { transform: translateY(-2px); z-index: 2; }
 .person.arrived { animation: arrive 0.25s ease-out; }
@@ -82,8 +91,8 @@ export const PRESENCE_BAR_CSS = /* css */ `
   position: absolute;
   right: -4px;
   bottom: -4px;
-  width: 15px;
-  height: 15px;
+  width: max(10px, calc(var(--size) * 0.42));
+  height: max(10px, calc(var(--size) * 0.42));
   border: 2px solid var(--surface);
   border-radius: 50%;
   background: var(--surface);
@@ -91,7 +100,7 @@ export const PRESENCE_BAR_CSS = /* css */ `
 .dot::before { content: ''; position: absolute; inset: 0; border-radius: 50%; }
 [data-status='online'] .dot::before { background: var(--online); }
 [data-status='idle'] .dot::before {
-  background: radial-gradient(circle at 20% 20%, transparent 0 3.6px, var(--idle) 4.1px);
+  background: radial-gradient(circle at 20% 20%, transparent 0 29%, var(--idle) 33%);
 }
 [data-status='away'] .dot::before { border: 2.5px solid var(--away); }
 [data-connected='false'] .dot::before { background: none; border: 2px dotted var(--away); }

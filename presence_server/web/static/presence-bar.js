@@ -1,62 +1,83 @@
 // <presence-bar board="demo">: who is on the board, as a row of avatars.
 
 import { PROFILE_FIELDS } from './presence-address.js';
-import { avatarOf, describe, element, peopleIcon } from './presence-avatar.js';
+import { element } from './presence-avatar.js';
 import { PRESENCE_BAR_CSS } from './presence-bar-style.js';
-import { PresenceClient } from './presence-client.js';
-import { announcement, inOrder, statusWord } from './presence-people.js';
+import { PeopleList, Tip } from './presence-list.js';
+import { News } from './presence-news.js';
+import { inOrder } from './presence-people.js';
+import { hold, keyOf, release } from './presence-registry.js';
+import { PeopleRow } from './presence-row.js';
 
-/** @typedef {import('./presence-replica.js').User} User */
-/** @typedef {import('./presence-replica.js').UsersChange} UsersChange */
+/** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
+/** @typedef {import('./presence-types.js').Options} Options */
 
-const ANNOUNCE_AFTER_MS = 1500;
-const GAP_PX = 8;
-const BETWEEN_PX = 3;
+/** A client that was closed for these lets in a user with another token. */
+const TOKEN_CODES = [4401, 4403];
 
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(PRESENCE_BAR_CSS);
-
-const template = document.createElement('template');
-template.innerHTML = `
-  <div class="bar" part="bar" data-testid="presence-bar">
-    <ul class="people" role="list" aria-label="People on this board"></ul>
-    <button class="more" type="button" aria-haspopup="dialog" aria-expanded="false"
-      data-testid="presence-overflow" hidden></button>
-  </div>
-  <div class="tip" popover="manual" aria-hidden="true"><b></b><span></span></div>
-  <div class="list" popover role="dialog" aria-label="Everyone on this board" tabindex="-1"
-    data-testid="presence-list"><h2></h2><ul role="list"></ul></div>
-  <div class="quiet" aria-live="polite" data-testid="presence-announcer"></div>`;
+const ofClient = ['board', 'server', 'token', ...PROFILE_FIELDS].map((name) => name.replaceAll('_', '-'));
+const ofLayout = ['max', 'align', 'size', 'overlap'];
+/** @type {CSSStyleSheet | null} */
+let sheet = null;
 
 /**
- * Attributes: `board`, `server`, `token` and the fields of a profile (`user-id`,
- * `display-name`, `avatar-url`, `color`), as the options of {@link PresenceClient}.
- * From them the bar makes a client of its own when it is put into a page, unless
- * the page gave it one: `bar.client = client`.
+ * Attributes, which may change at any time: `board`, `server`, `token` and the
+ * fields of a profile (`user-id`, `display-name`, `avatar-url`, `color`), as the
+ * options of {@link PresenceClient}. Elements of one page that name the same board,
+ * server and user share a client, which leaves a second after the last of them is
+ * gone. A page may give the bar another client: `bar.client = client`.
+ *
+ * Layout: `max` avatars at most, `align` (`start`, `center`, `end`), `size` of an
+ * avatar and their `overlap` in pixels.
  */
-export class PresenceBar extends HTMLElement {
+export class PresenceBar extends /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {}) {
+  static observedAttributes = [...ofClient, ...ofLayout];
+
   /** @type {PresenceClient | null} */
   #client = null;
-  #owned = false;
+  /** Whether the page gave the client. */
+  #isGiven = false;
+  /** Under which the client is held. @type {string | null} */
+  #key = null;
   /** @type {AbortController | null} */
   #listening = null;
-  /** @type {Map<string, HTMLLIElement>} */
-  #shown = new Map();
+  #isPlanned = false;
   #frame = 0;
-  #announceTimer = 0;
-  /** @type {Map<string, {name: string, change: 'joined' | 'left'}>} */
-  #news = new Map();
-  #room = new ResizeObserver(() => this.#redraw());
+  #width = 0;
+  #room = new ResizeObserver(() => this.#resized());
   #root = this.attachShadow({ mode: 'open' });
+  #row = new PeopleRow();
+  #list;
+  #tip;
+  #news;
 
   constructor() {
     super();
-    this.#root.adoptedStyleSheets = [sheet];
-    this.#root.append(template.content.cloneNode(true));
-    this.#people.addEventListener('pointerover', (event) => this.#showTip(event));
-    this.#people.addEventListener('pointerout', () => this.#tip.hidePopover());
-    this.#more.popoverTargetElement = this.#list;
-    this.#list.addEventListener('beforetoggle', (event) => this.#listToggles(event));
+    const tip = element('div', 'tip', '');
+    const list = element('div', 'list', '');
+    const region = element('div', 'quiet', '');
+    const { bar, people, more, sizer } = this.#row;
+    set(bar, { part: 'bar', 'data-testid': 'presence-bar' });
+    set(people, { role: 'list', 'aria-label': 'People on this board' });
+    set(more, {
+      type: 'button', 'aria-haspopup': 'dialog', 'aria-expanded': 'false', 'data-testid': 'presence-overflow',
+    });
+    set(tip, { popover: 'manual', 'aria-hidden': 'true' });
+    set(list, {
+      popover: 'auto', role: 'dialog', 'aria-label': 'Everyone on this board', tabindex: '-1',
+      'data-testid': 'presence-list',
+    });
+    set(region, { 'aria-live': 'polite', 'data-testid': 'presence-announcer' });
+    set(sizer, { 'aria-hidden': 'true' });
+    this.#root.adoptedStyleSheets = [styleSheet()];
+    this.#root.append(sizer, bar, tip, list, region);
+    this.#list = new PeopleList(list);
+    this.#tip = new Tip(tip);
+    this.#news = new News(region);
+    people.addEventListener('pointerover', (event) => this.#point(event));
+    people.addEventListener('pointerout', () => this.#tip.hide());
+    more.popoverTargetElement = list;
+    list.addEventListener('beforetoggle', (event) => this.#listToggles(event));
   }
 
   /** The client whose board is shown. @returns {PresenceClient | null} */
@@ -64,231 +85,202 @@ export class PresenceBar extends HTMLElement {
     return this.#client;
   }
 
-  /** @param {PresenceClient | null} client */
+  /** @param {PresenceClient | null} client  null: the one that the attributes name */
   set client(client) {
-    this.#release();
+    this.#release(true);
+    this.#isGiven = client !== null;
     this.#client = client;
-    if (this.isConnected) this.#watch();
+    if (this.isConnected) this.#configure();
   }
 
   connectedCallback() {
-    const board = this.getAttribute('board');
-    if (this.#client === null && board) {
-      this.#owned = true;
-      this.#client = new PresenceClient({ board, ...this.#identity() });
-    }
+    this.#takeOver('client');
     this.#room.observe(this);
-    this.#watch();
-    if (this.#owned) this.#client?.connect();
+    this.#configure();
   }
 
   disconnectedCallback() {
     this.#room.disconnect();
-    this.#release();
+    this.#unwatch();
+    this.#release(false);
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }
 
-  #identity() {
+  /** With this, a browser that moves the element does not disconnect it. */
+  connectedMoveCallback() {}
+
+  /** @param {string} name */
+  attributeChangedCallback(name) {
+    if (ofLayout.includes(name)) this.#redraw();
+    else if (!this.#isPlanned) {
+      this.#isPlanned = true;
+      // A framework sets one attribute after the other.
+      queueMicrotask(() => {
+        this.#isPlanned = false;
+        if (this.isConnected) this.#configure();
+      });
+    }
+  }
+
+  // --- the client -----------------------------------------------------------
+
+  /** Have the client that the page gave, or the one that the attributes name. */
+  #configure() {
+    if (!this.#isGiven) this.#hold(this.#options());
+    this.#watch();
+  }
+
+  /** @param {Options | null} options */
+  #hold(options) {
+    const key = options && keyOf(options);
+    if (key === this.#key) {
+      if (options && this.#client) update(this.#client, options);
+      return;
+    }
+    this.#release(true);
+    if (!options) return;
+    this.#client = hold(options);
+    this.#key = key;
+  }
+
+  /** @param {boolean} now  do not wait for another element of the same board */
+  #release(now) {
+    if (this.#key === null) return;
+    release(this.#key, now);
+    this.#key = null;
+    this.#client = null;
+  }
+
+  /** @returns {Options | null} */
+  #options() {
     /** @type {Record<string, string | undefined>} */
     const options = {};
-    for (const name of ['server', 'token', ...PROFILE_FIELDS]) {
-      options[name] = this.getAttribute(name.replaceAll('_', '-')) ?? undefined;
-    }
-    return options;
+    for (const name of ofClient) options[name.replaceAll('-', '_')] = this.getAttribute(name) ?? undefined;
+    return options.board ? /** @type {Options} */ (/** @type {unknown} */ (options)) : null;
+  }
+
+  /**
+   * A property that was set before the element was defined hides the accessor.
+   *
+   * @param {'client'} name
+   */
+  #takeOver(name) {
+    if (!Object.hasOwn(this, name)) return;
+    const value = this[name];
+    delete (/** @type {any} */ (this)[name]);
+    this[name] = value;
   }
 
   #watch() {
-    if (this.#client === null) return this.#redraw();
-    this.#listening?.abort();
+    this.#unwatch();
+    this.#redraw();
+    const client = this.#client;
+    if (client === null) return;
+    this.#news.attach(client);
     this.#listening = new AbortController();
     const options = { signal: this.#listening.signal };
-    this.#client.addEventListener('users', (event) => {
-      this.#note(/** @type {CustomEvent<UsersChange>} */ (event).detail);
+    client.addEventListener('users', (event) => {
+      this.#news.note(/** @type {CustomEvent} */ (event).detail);
       this.#redraw();
     }, options);
-    this.#client.addEventListener('state', () => this.#redraw(), options);
-    this.#redraw();
+    client.addEventListener('state', () => this.#redraw(), options);
   }
 
-  #release() {
+  #unwatch() {
     this.#listening?.abort();
     this.#listening = null;
-    this.#news.clear();
-    if (!this.#owned) return;
-    this.#owned = false;
-    this.#client?.leave();
-    this.#client = null;
+    this.#news.detach();
   }
 
   // --- drawing --------------------------------------------------------------
 
-  get #people() {
-    return /** @type {HTMLUListElement} */ (this.#root.querySelector('.people'));
-  }
-
-  get #more() {
-    return /** @type {HTMLButtonElement} */ (this.#root.querySelector('.more'));
-  }
-
-  get #tip() {
-    return /** @type {HTMLElement} */ (this.#root.querySelector('.tip'));
-  }
-
-  get #list() {
-    return /** @type {HTMLElement} */ (this.#root.querySelector('.list'));
-  }
-
   /** However many events come, once a frame. */
   #redraw() {
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.#draw();
-    });
+    this.#frame ||= requestAnimationFrame(() => this.#draw());
+  }
+
+  /** Draw before the browser paints the new size. */
+  #resized() {
+    if (this.clientWidth !== this.#width) this.#draw();
   }
 
   #draw() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
     const selfId = this.#client?.userId ?? null;
     const users = inOrder(this.#client?.users.values() ?? [], selfId);
     this.dataset.count = String(users.length);
     this.toggleAttribute('data-stale', this.#client?.state === 'reconnecting');
-    this.#drawMore(users.length, 0);
-    const visible = users.slice(0, this.#fitting(users.length));
-    this.#drawMore(users.length, users.length - visible.length);
-    const gone = new Set(this.#shown.keys());
-    visible.forEach((user, index) => {
-      gone.delete(user.user_id);
-      const item = this.#itemOf(user);
-      describe(item, user, user.user_id === selfId);
-      if (this.#people.children[index] !== item) {
-        this.#people.insertBefore(item, this.#people.children[index] ?? null);
-      }
-    });
-    for (const userId of gone) {
-      this.#shown.get(userId)?.remove();
-      this.#shown.delete(userId);
-    }
-    if (this.#list.matches(':popover-open')) this.#drawList(users, selfId);
+    this.#row.draw(users, selfId, this.#layout(), () => (this.#width = this.clientWidth));
+    if (this.#list.isOpen) this.#list.draw(users, selfId);
   }
 
-  /** @param {User} user */
-  #itemOf(user) {
-    let item = this.#shown.get(user.user_id);
-    if (!item) {
-      item = document.createElement('li');
-      item.className = 'person arrived';
-      item.dataset.testid = 'presence-user';
-      item.dataset.userId = user.user_id;
-      item.append(avatarOf(user), element('span', 'quiet', ''));
-      this.#shown.set(user.user_id, item);
-    }
-    return item;
+  #layout() {
+    return {
+      max: this.#number('max') ?? Infinity, size: this.#number('size'), overlap: this.#number('overlap') ?? 0,
+    };
   }
 
   /**
-   * @param {number} total
-   * @returns {number} how many avatars there is room for
+   * @param {string} attribute
+   * @returns {number | null} null when it is missing or bad
    */
-  #fitting(total) {
-    const size = parseFloat(getComputedStyle(this.#more).height) || 36;
-    const step = size + BETWEEN_PX;
-    const room = this.clientWidth - this.#more.offsetWidth - GAP_PX - 8;
-    // The button shows the total here: with its icon that is wider than "+97".
-    return Math.min(total, Math.max(1, Math.floor((room - size) / step) + 1));
+  #number(attribute) {
+    const value = Number.parseFloat(this.getAttribute(attribute) ?? '');
+    return value >= 0 ? value : null;
   }
 
-  /**
-   * @param {number} total
-   * @param {number} hidden
-   */
-  #drawMore(total, hidden) {
-    this.#more.hidden = total === 0;
-    const text = hidden > 0 ? `+${hidden}` : String(total);
-    const people = total === 1 ? '1 person' : `${total} people`;
-    if (this.#more.dataset.text !== text) {
-      this.#more.dataset.text = text;
-      this.#more.replaceChildren(...(hidden > 0 ? [] : [peopleIcon()]), text);
-    }
-    this.#more.setAttribute('aria-label', `Show all ${people} on this board`);
-  }
-
-  // --- the list of everyone -------------------------------------------------
+  // --- list and tip ---------------------------------------------------------
 
   /** @param {Event} event */
   #listToggles(event) {
     const opens = /** @type {ToggleEvent} */ (event).newState === 'open';
-    this.#more.setAttribute('aria-expanded', String(opens));
+    this.#row.more.setAttribute('aria-expanded', String(opens));
     if (!opens) return;
     const selfId = this.#client?.userId ?? null;
-    this.#drawList(inOrder(this.#client?.users.values() ?? [], selfId), selfId);
-    const anchor = this.#more.getBoundingClientRect();
-    const width = Math.min(300, innerWidth - 16);
-    const left = Math.max(8, Math.min(anchor.right - width, innerWidth - width - 8));
-    this.#list.style.left = `${left}px`;
-    this.#list.style.top = `${anchor.bottom + 8}px`;
+    this.#list.draw(inOrder(this.#client?.users.values() ?? [], selfId), selfId);
+    this.#list.place(this.#row.more.getBoundingClientRect());
   }
-
-  /**
-   * @param {User[]} users
-   * @param {string | null} selfId
-   */
-  #drawList(users, selfId) {
-    const title = /** @type {HTMLElement} */ (this.#list.querySelector('h2'));
-    title.textContent = users.length === 1 ? '1 person here' : `${users.length} people here`;
-    const items = users.map((user) => {
-      const item = document.createElement('li');
-      item.dataset.testid = 'presence-list-user';
-      item.dataset.listUserId = user.user_id;
-      item.dataset.status = user.status;
-      item.dataset.connected = String(user.connected);
-      const name = element('span', 'name', user.display_name);
-      if (user.user_id === selfId) name.append(element('small', '', ' (you)'));
-      item.append(avatarOf(user), name, element('span', 'word', statusWord(user)));
-      return item;
-    });
-    /** @type {HTMLElement} */ (this.#list.querySelector('ul')).replaceChildren(...items);
-  }
-
-  // --- the name under the pointer -------------------------------------------
 
   /** @param {Event} event */
-  #showTip(event) {
+  #point(event) {
     const item = /** @type {Element} */ (event.target).closest('li');
     const user = item && this.#client?.users.get(item.dataset.userId ?? '');
-    if (!item || !user) return;
-    const [name, word] = /** @type {NodeListOf<HTMLElement>} */ (this.#tip.querySelectorAll('b, span'));
-    name.textContent = user.display_name + (user.user_id === this.#client?.userId ? ' (you)' : '');
-    word.textContent = statusWord(user);
-    this.#tip.showPopover();
-    const at = item.getBoundingClientRect();
-    const left = at.left + at.width / 2 - this.#tip.offsetWidth / 2;
-    this.#tip.style.inset = 'auto';
-    this.#tip.style.left = `${Math.max(8, Math.min(left, innerWidth - this.#tip.offsetWidth - 8))}px`;
-    this.#tip.style.top = `${at.bottom + 8}px`;
-  }
-
-  // --- for screen readers ---------------------------------------------------
-
-  /** @param {UsersChange} change */
-  #note({ kind, user }) {
-    if ((kind !== 'joined' && kind !== 'left') || user === null) return;
-    const before = this.#news.get(user.user_id);
-    // A person who joined and left within a moment is not worth announcing.
-    if (before && before.change !== kind) this.#news.delete(user.user_id);
-    else this.#news.set(user.user_id, { name: user.display_name, change: kind });
-    this.#announceTimer ||= window.setTimeout(() => this.#announce(), ANNOUNCE_AFTER_MS);
-  }
-
-  #announce() {
-    this.#announceTimer = 0;
-    const news = [...this.#news.values()];
-    this.#news.clear();
-    const names = (/** @type {string} */ change) =>
-      news.filter((item) => item.change === change).map((item) => item.name);
-    const text = announcement(names('joined'), names('left'));
-    const region = /** @type {HTMLElement} */ (this.#root.querySelector('[aria-live]'));
-    if (text) region.textContent = text;
+    if (item && user) this.#tip.show(user, user.user_id === this.#client?.userId, item);
   }
 }
 
-customElements.define('presence-bar', PresenceBar);
+/**
+ * The attributes of a bar have changed, but not the board, the server or the user.
+ *
+ * @param {PresenceClient} client
+ * @param {Options} options
+ */
+function update(client, options) {
+  client.setProfile(options);
+  if (options.token) client.setToken(options.token);
+  if (client.state === 'closed' && TOKEN_CODES.includes(client.status.code ?? 0)) client.connect();
+}
+
+/**
+ * @param {Element} target
+ * @param {Record<string, string>} attributes
+ */
+function set(target, attributes) {
+  for (const [name, value] of Object.entries(attributes)) target.setAttribute(name, value);
+}
+
+function styleSheet() {
+  if (sheet === null) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(PRESENCE_BAR_CSS);
+  }
+  return sheet;
+}
+
+// Another copy of this module may have been here before; where pages are rendered
+// on a server there is no registry.
+if (globalThis.customElements && !customElements.get('presence-bar')) {
+  customElements.define('presence-bar', PresenceBar);
+}

@@ -128,6 +128,7 @@ export class Connection {
 
   /** @param {string} token  sent at once if there is a session, and with later connections */
   renew(token) {
+    if (token === this.tokens.token) return;
     this.tokens.replace(token);
     if (this.#settledAt < Infinity) this.send('auth:refresh', { token });
   }

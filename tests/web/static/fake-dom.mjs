@@ -13,7 +13,6 @@ class FakeElement extends EventTarget {
   clientWidth = 2000;
   offsetWidth = 36;
   isConnected = true;
-  content = { cloneNode: () => '' };
   style = { setProperty: (name, value) => written.push([name, String(value)]) };
   #parent = null;
   #made = new Map();
@@ -90,8 +89,8 @@ export function installDom() {
     Image: class extends FakeElement {},
     CSSStyleSheet: class { replaceSync() {} },
     ResizeObserver: class { observe() {} disconnect() {} },
-    customElements: { define() {} },
-    document: { createElement: () => new FakeElement() },
+    customElements: { define() {}, get() {} },
+    document: { createElement: () => new FakeElement(), createElementNS: () => new FakeElement() },
     window: { setTimeout: () => 1 },
     innerWidth: 1000,
     getComputedStyle: () => ({ height: '36px' }),
