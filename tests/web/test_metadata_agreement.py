@@ -10,7 +10,7 @@ from pathlib import Path
 from presence_server.protocol.decode import decode, read_update
 from presence_server.protocol.errors import BadMessage
 from presence_server.protocol.messages import PresenceUpdate
-from presence_server.protocol.metadata import MAX_METADATA_BYTES
+from presence_server.protocol.metadata import MAX_METADATA_BYTES, MAX_METADATA_DEPTH
 from tests.web.test_client_library import node
 
 VERDICTS = Path(__file__).with_name("metadata_verdicts.mjs")
@@ -53,6 +53,8 @@ def server_takes(text: str) -> bool:
 def metadata(rng: random.Random) -> dict[str, object]:
     """An object near the limits: of strange texts and numbers, and about as long as it may be."""
     fields: dict[str, object] = {words(rng, 2): value(rng, 3) for _ in range(rng.randrange(4))}
+    if rng.random() < 0.2:
+        fields["deep"] = nested(MAX_METADATA_DEPTH + rng.randrange(-2, 3))
     if rng.random() < 0.5:
         length = len(json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
         filler = rng.choice(["x", "ü", "\n"])
@@ -61,6 +63,10 @@ def metadata(rng: random.Random) -> dict[str, object]:
             max(0, room) // len(json.dumps(filler, ensure_ascii=False).encode()[1:-1])
         )
     return fields
+
+
+def nested(levels: int) -> object:
+    return [nested(levels - 1)] if levels > 1 else {}
 
 
 def value(rng: random.Random, levels: int) -> object:

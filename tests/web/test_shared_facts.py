@@ -7,7 +7,7 @@ from pathlib import Path
 
 from presence_server.client import Profile
 from presence_server.protocol.errors import RECONNECT, Reconnect
-from presence_server.protocol.metadata import MAX_METADATA_BYTES
+from presence_server.protocol.metadata import MAX_METADATA_BYTES, MAX_METADATA_DEPTH
 from presence_server.protocol.profile import PALETTE, UserProfile
 
 STATIC = Path(__file__).parents[2] / "presence_server/web/static"
@@ -44,6 +44,9 @@ def test_both_clients_know_every_field_of_a_profile() -> None:
     assert tuple(Profile.__annotations__) == UserProfile.__struct_fields__
 
 
-def test_the_javascript_client_knows_how_long_metadata_may_be() -> None:
-    (limit,) = re.findall(r"MAX_METADATA_BYTES = (\d+);", script("presence-values.js"))
-    assert int(limit) == MAX_METADATA_BYTES
+def test_the_javascript_client_knows_how_long_and_how_deep_metadata_may_be() -> None:
+    said = dict(re.findall(r"(MAX_METADATA_\w+) = (\d+);", script("presence-values.js")))
+    assert said == {
+        "MAX_METADATA_BYTES": str(MAX_METADATA_BYTES),
+        "MAX_METADATA_DEPTH": str(MAX_METADATA_DEPTH),
+    }
