@@ -36,6 +36,8 @@ class QueueTickets:
         self._started_ms = started_ms
         self._honored_until_ms = started_ms + grace_ms
         self._issued_ms = 0
+        self._used: set[bytes] = set()
+        """Tickets of earlier servers that were read since the start; empty after the grace."""
 
     def issue(self, board_id: str, user_id: str, now_ms: int) -> str:
         """Make a new, unguessable id for a user who joins a board's queue now.
@@ -57,7 +59,10 @@ class QueueTickets:
         )
 
     def read(self, ticket: str | None, board_id: str, user_id: str, now_ms: int) -> int | None:
-        """Read the queueing time of a ticket.
+        """Read the queueing time of a ticket, which is good once.
+
+        Its owner resumes the session that it was read for. After a leave, a kick or a drop that
+        lasted too long there is no such session, and the owner starts at the end of the queue.
 
         Args:
             ticket: the session id that a client came with; None if it came without one.
@@ -67,9 +72,12 @@ class QueueTickets:
 
         Returns:
             Since when the user waits, in milliseconds since the epoch; None if this is not a
-            ticket of this user for this board, or if it comes too late.
+            ticket of this user for this board, or if it was read before or comes too late.
         """
-        if ticket is None or len(ticket) != _TEXT_SIZE or now_ms > self._honored_until_ms:
+        if now_ms > self._honored_until_ms:
+            self._used.clear()
+            return None
+        if ticket is None or len(ticket) != _TEXT_SIZE:
             return None
         try:
             data = base64.b64decode(
@@ -83,7 +91,10 @@ class QueueTickets:
         since_ms = int.from_bytes(body[_RANDOM_BYTES:], "big")
         # A ticket of this server is not a place in the queue before the restart: its owner
         # resumes, or has left and starts at the end like everybody.
-        return since_ms if since_ms < self._started_ms else None
+        if since_ms >= self._started_ms or body in self._used:
+            return None
+        self._used.add(body)
+        return since_ms
 
     def _tag(self, body: bytes, board_id: str, user_id: str) -> bytes:
         # A board id has no NUL, so no other pair of ids makes the same bytes.

@@ -61,6 +61,21 @@ def test_a_ticket_that_comes_after_the_grace_is_none(tickets: QueueTickets) -> N
     assert tickets.read(ticket, "demo", "ada", NOW + 30_001) is None
 
 
+def test_a_ticket_is_good_once(tickets: QueueTickets) -> None:
+    ticket = tickets.issue("demo", "ada", NOW - 1)
+    assert tickets.read(ticket, "demo", "ada", NOW) == NOW - 1
+    assert tickets.read(ticket, "demo", "ada", NOW) is None
+    # The last character has bits to spare, so other texts are the same ticket.
+    for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_":
+        assert tickets.read(ticket[:-1] + last, "demo", "ada", NOW) is None
+
+
+def test_a_ticket_that_was_shown_by_somebody_else_is_still_good(tickets: QueueTickets) -> None:
+    ticket = tickets.issue("demo", "ada", NOW - 1)
+    assert tickets.read(ticket, "demo", "eve", NOW) is None
+    assert tickets.read(ticket, "demo", "ada", NOW) == NOW - 1
+
+
 def test_a_ticket_of_this_start_is_no_place_from_before_it(tickets: QueueTickets) -> None:
     ticket = tickets.issue("demo", "ada", NOW)
     assert tickets.read(ticket, "demo", "ada", NOW + 1000) is None
