@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..protocol.model import PresenceRecord
+
 _LARGEST_GAP_MS = 86_400_000
 """A server that was away for longer than this cannot tell it from a clock set forward."""
 _LARGEST_JUMP_MS = 3_600_000
 _DISTRUST_S = 86_400.0
+
+
+class ClockGap(Struct, frozen=True):
+    """How far the wall clock was ahead of the newest time in the store when the server started.
+
+    Attributes:
+        newest_ms: that time, in milliseconds since the epoch.
+        gap_ms: 0 unless the clock may have been set forward.
+    """
+
+    newest_ms: int = 0
+    gap_ms: int = 0
+
+    @classmethod
+    def of(cls, newest_ms: int | None, now_ms: int) -> ClockGap:
+        """Compare the wall clock with the newest time in the store; None if it is empty."""
+        if newest_ms is None or now_ms - newest_ms <= _LARGEST_GAP_MS:
+            return cls()
+        return cls(newest_ms, now_ms - newest_ms)
+
+    def close(self, record: PresenceRecord) -> PresenceRecord:
+        """A row as if the server had started right after the newest time in the store.
+
+        Otherwise a clock set forward would end every session. If the server was away in truth,
+        sessions stay as dropped ones until ``board.timeout_s``. Rows written since are left.
+        """
+        if not self.gap_ms or record.last_heartbeat_at > self.newest_ms:
+            return record
+        return replace(record, last_heartbeat_at=record.last_heartbeat_at + self.gap_ms)
 
 
 class ClockTrust:

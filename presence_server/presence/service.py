@@ -17,6 +17,7 @@ from ..storage.errors import StorageError, StorageUnavailable
 from .bounded_calls import BoundedCalls
 from .bridge import Caller
 from .callbacks import Callbacks
+from .clock_trust import ClockGap
 from .health import Status
 from .pending import PendingWrites
 from .ports import Counters, Store, Timing
@@ -72,6 +73,7 @@ class PresenceService:
         self._store = store
         self._calls = BoundedCalls(bridge, StorageUnavailable, _LATE)
         self._now_ms = now_ms
+        self._clock_gap = ClockGap()
         self._pending = PendingWrites()
         self._callbacks = Callbacks()
         self.writer = StoreWriter(
@@ -108,6 +110,20 @@ class PresenceService:
     def unreadable_rows(self) -> int:
         """How often a broken row was set aside, so that the others could be read."""
         return self._store.unreadable_rows
+
+    async def compare_clock(self) -> None:
+        """Compare the wall clock with the newest time in the store, before anything is written.
+
+        Without a store the clock is believed.
+        """
+        try:
+            newest_ms = await self._read(self._store.newest_ms)
+        except StorageError:
+            return
+        self._clock_gap = ClockGap.of(newest_ms, self._now_ms())
+        if self._clock_gap.gap_ms:
+            days = round(self._clock_gap.gap_ms / _DAY_MS)
+            log.warning("the clock is far ahead of the newest session", days=days)
 
     def on_rows_lost(self, callback: Callable[[], None]) -> None:
         """Have a function called that stores every live session again, with :meth:`join`.
@@ -198,7 +214,7 @@ class PresenceService:
         with self._pending.reading() as seen:
             stored = await self._read(self._store.list_active_presence, board_id)
             sessions = self._pending.overlay(stored, board_id, seen)
-        return [(session.record, session.profile) for session in sessions]
+        return [(self._clock_gap.close(session.record), session.profile) for session in sessions]
 
     async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int:
         """Close open sessions last seen before a time, and return how many they were.
