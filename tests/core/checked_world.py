@@ -325,7 +325,7 @@ class CheckedWorld(World):
         }
         if ref.free() > 0 and ref.waiting():
             assert room.can_admit()
-            assert self.seat_free, "a free seat and nobody asked for the next in line"
+            assert self.seat_free, "a free seat, and the next user of the queue was not asked for"
         else:
             assert not room.can_admit()
         on_time = room.next_deadline() > self.now

@@ -189,7 +189,7 @@ class Reference:
         self.sessions[session.session_id] = session
 
     def admit_next(self, now: float) -> list[RefSession]:
-        """The first in line who is there, with all tabs."""
+        """The first user of the queue who is connected, with all tabs."""
         waiting = self.waiting()
         if not waiting or self.free() <= 0:
             return []

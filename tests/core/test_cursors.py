@@ -43,7 +43,7 @@ def test_the_next_waits_for_the_interval_and_then_holds_the_newest() -> None:
     assert taken(tray, 11.0) is None
 
 
-def test_a_cursor_that_went_away_is_told_as_null() -> None:
+def test_a_removed_cursor_is_sent_as_null() -> None:
     tray = CursorTray(50)
     tray.moved("ada", None, 1.0)
     assert taken(tray, 1.0) == [("ada", None, None)]

@@ -32,7 +32,7 @@ def rows(effects: list[Effect]) -> list[str]:
     return [r.session_id for e in effects if isinstance(e, SaveRows) for r in e.records]
 
 
-def test_with_nothing_behind_there_is_nothing_to_do() -> None:
+def test_without_marks_there_is_nothing_to_save() -> None:
     journal = Journal()
     assert journal.save_at(NOW) == math.inf
     assert drain(journal) == []
@@ -57,7 +57,7 @@ def test_a_changed_row_carries_its_sign_of_life() -> None:
     assert len(effects) == 1
 
 
-def test_what_the_user_changed_goes_to_every_row_and_to_the_list() -> None:
+def test_a_users_change_goes_to_every_row_and_to_the_list() -> None:
     journal, ada = Journal(), somebody("one", "two")
     ada.cursor = Cursor(1, 2)
     journal.user_changed(ada)
@@ -98,14 +98,14 @@ def test_each_journal_has_its_own_turn_within_the_interval() -> None:
     assert turns == [102.0, 101.5, 101.0, 100.5]
 
 
-def test_the_list_holds_only_who_was_announced() -> None:
+def test_the_list_holds_only_announced_users() -> None:
     journal, ada = Journal(), somebody("one")
     ada.announced = False
     journal.list_changed()
     assert drain(journal, ada) == [Publish("b", ())]
 
 
-def test_a_row_that_is_still_to_come_stays_behind() -> None:
+def test_a_row_that_may_not_exist_yet_is_saved_later() -> None:
     journal, ada = Journal(), somebody("one", phase=Phase.ADMITTING)
     journal.user_changed(ada)
     assert rows(drain(journal, ada)) == []
@@ -115,7 +115,7 @@ def test_a_row_that_is_still_to_come_stays_behind() -> None:
     assert journal.save_at(NOW) == math.inf
 
 
-def test_a_row_is_closed_behind_what_it_lacks() -> None:
+def test_a_row_is_brought_up_to_date_before_it_is_closed() -> None:
     journal, ada = Journal(), somebody("one", "two", "three")
     one, two, three = ada.sessions.values()
     ada.metadata = b'{"a":1}'

@@ -103,7 +103,7 @@ class TestQueue:
         assert isinstance(error, Error)
         assert error.payload.retry_after_ms == RETRY_AFTER_MS
 
-    def test_full_for_new_users_still_takes_another_tab_of_one_who_waits(self) -> None:
+    def test_full_for_new_users_still_takes_another_tab_of_a_waiting_user(self) -> None:
         world = World(board_limits(capacity=1, queue_limit=1))
         for name in ("ada", "bob"):
             world.connect(name)
@@ -135,7 +135,7 @@ class TestQueue:
         assert bench.resume(bob).position == 2
 
     def test_a_page_left_gives_the_place_up_after_the_leave_grace(self, bench: World) -> None:
-        # Section 5: 1001 is not a drop. Ghosts of closed pages would hold up the line.
+        # Section 5: 1001 is not a drop. Ghosts of closed pages would hold up the queue.
         bench.connect("ada")
         bob, cyd = bench.connect("bob"), bench.connect("cyd")
         bench.close_page(bob)
@@ -166,14 +166,16 @@ class TestQueue:
         bench.leave(ada)
         assert bob.kinds() == ["BoardQueued", "BoardJoined"]
 
-    def test_a_freed_seat_passes_over_whoever_is_not_there(self, bench: World) -> None:
+    def test_a_freed_seat_passes_over_users_without_a_connection(self, bench: World) -> None:
         ada, bob, cyd = (bench.connect(name) for name in ("ada", "bob", "cyd"))
         bench.drop(bob)
         bench.leave(ada)
         assert cyd.has_joined()
         assert bench.resume(bob).position == 1
 
-    def test_a_seat_nobody_could_take_goes_to_the_one_who_comes_back(self, bench: World) -> None:
+    def test_a_seat_that_no_waiting_user_could_take_goes_to_the_first_who_comes_back(
+        self, bench: World
+    ) -> None:
         ada, bob = bench.connect("ada"), bench.connect("bob")
         bench.drop(bob)
         bench.leave(ada)
@@ -189,7 +191,7 @@ class TestQueue:
         cyd = world.connect("cyd")
         assert (bob.position, cyd.position) == (1, 2)
 
-    def test_positions_are_told_at_most_once_a_second_and_the_newest_then(
+    def test_positions_are_sent_at_most_once_a_second_with_the_newest_value(
         self, bench: World
     ) -> None:
         bench.connect("ada")
@@ -285,7 +287,7 @@ class TestAdmission:
         shown = ada.seen("ada")
         assert (shown.status, shown.cursor, shown.metadata) == (AWAY, Cursor(2, 2), Raw(b"{}"))
 
-    def test_of_somebody_who_leaves_before_the_row_is_there_is_never_seen(self) -> None:
+    def test_of_a_user_who_leaves_before_the_row_is_stored_is_never_seen(self) -> None:
         world = World(board_limits(), auto=False)
         ada = world.connect("ada")
         world.commit(ada)
@@ -320,7 +322,7 @@ class TestAdmission:
         assert cyd.position == 1
         world.drop(bob)
         world.commit(bob)
-        # Nothing else moves the line from here on.
+        # Nothing else moves the queue from here on.
         world.wait(44.9)
         assert world.listed() == ["bob"]
         world.wait(0.1)

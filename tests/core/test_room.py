@@ -90,7 +90,7 @@ def test_only_a_cursor_that_moves_takes_the_short_way(board: World) -> None:
     assert room.move(ada.number + 1, ada.session_id, move, board.now) is None
 
 
-def test_a_server_that_goes_down_is_handed_what_was_gathered(board: World) -> None:
+def test_a_server_that_stops_saves_everything(board: World) -> None:
     ada = board.connect("ada")
     board.wait(1)
     board.update(ada, cursor=Cursor(1, 1))
@@ -149,7 +149,7 @@ def test_a_free_seat_is_one_that_nobody_waits_for() -> None:
     assert seen == [True, False, False]
 
 
-def test_a_session_is_here_from_the_seat_or_the_place_in_line_to_its_end() -> None:
+def test_a_session_is_here_from_its_seat_or_place_in_the_queue_to_its_end() -> None:
     world = World(board_limits(capacity=1))
     ada, bob = world.connect("ada"), world.connect("bob")
     world.drop(ada)

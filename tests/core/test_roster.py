@@ -69,7 +69,7 @@ def test_a_queued_session_ends_a_grace_after_its_drop() -> None:
     assert session.ends_at(LIMITS) == 12.0
 
 
-def test_what_is_held_is_the_newest_per_field() -> None:
+def test_held_updates_keep_the_newest_value_of_each_field() -> None:
     session = joined()
     session.hold(Update(status=IDLE, cursor=Cursor(1, 1)))
     session.hold(Update(cursor=None))

@@ -58,7 +58,7 @@ class TestSessionsOfOneUser:
         assert reasons(watcher) == [], "the user was there all the time"
         assert told(watcher, "ada") == []
 
-    def test_of_whom_the_only_one_dropped_takes_over_seat_and_place(self) -> None:
+    def test_a_new_session_takes_over_the_seat_of_the_only_one_that_dropped(self) -> None:
         world = World(board_limits(capacity=1, sessions_per_user=1))
         ada = world.connect("ada")
         bob, cyd = world.connect("bob"), world.connect("cyd")
@@ -111,7 +111,7 @@ class TestSessionsOfOneUser:
 
 
 class TestSomebodyWhoMayNotBegin:
-    def test_is_told_which_setting_says_so(self, world: World) -> None:
+    def test_gets_an_error_that_names_the_setting(self, world: World) -> None:
         assert is_refused(world.connect("ada", may_begin=False), "limits.connections_per_ip")
         assert world.room.is_empty
 
@@ -133,7 +133,7 @@ class TestSomebodyWhoMayNotQueue:
     def test_gets_a_seat_that_is_free(self, world: World) -> None:
         assert world.connect("ada", may_queue=False).has_joined()
 
-    def test_is_told_that_the_board_is_full(self, world: World) -> None:
+    def test_gets_board_full(self, world: World) -> None:
         for name in ("ada", "bob"):
             world.connect(name)
         cyd = world.connect("cyd", may_queue=False)

@@ -195,7 +195,7 @@ class TestReclaim:
         assert bob.has_joined()
         assert bench.room.seats_taken == 1
 
-    def test_does_nothing_for_a_waiting_user_who_is_not_there(self, bench: World) -> None:
+    def test_admits_no_waiting_user_without_a_connection(self, bench: World) -> None:
         ada, bob = bench.connect("ada"), bench.connect("bob")
         bench.drop(bob)
         bench.drop(ada)
@@ -280,7 +280,7 @@ class TestKick:
         assert cyd.position == 1
         assert reasons(ada) == []
 
-    def test_reaches_a_user_who_is_admitting_and_nobody_saw(self) -> None:
+    def test_ends_a_user_who_is_still_admitting(self) -> None:
         world = World(board_limits(), auto=False)
         ada = world.connect("ada")
         world.commit(ada)
@@ -289,7 +289,7 @@ class TestKick:
         assert bob.closed == CloseCode.KICKED
         assert ada.kinds() == ["BoardJoined"]
 
-    def test_of_somebody_unknown_does_nothing(self, board: World) -> None:
+    def test_of_an_unknown_user_does_nothing(self, board: World) -> None:
         assert board.kick("nobody") == []
 
     def test_frees_the_seat_for_the_queue(self, bench: World) -> None:

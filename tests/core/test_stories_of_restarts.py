@@ -12,7 +12,7 @@ from tests.limits import board_limits
 
 
 class TestServerRestart:
-    def test_who_resumes_in_time_causes_no_leave_and_no_join(self) -> None:
+    def test_a_resume_in_time_causes_no_leave_and_no_join(self) -> None:
         world = World(board_limits(), now=10)
         ada, bob = world.connect("ada"), world.connect("bob")
         world.wait(1)
@@ -95,7 +95,7 @@ class TestServerRestart:
         assert world.resume(tab).has_joined()
         assert len(world.open_rows()) == 2
 
-    def test_gives_the_seats_nobody_came_back_to_to_those_who_wait(self) -> None:
+    def test_seats_of_users_who_did_not_come_back_go_to_the_queue(self) -> None:
         world = World(board_limits(capacity=1), now=10)
         world.connect("ada")
         world.wait(1)
@@ -105,7 +105,7 @@ class TestServerRestart:
         world.wait(45)
         assert bob.has_joined()
 
-    def test_with_the_store_down_admits_those_who_wait_when_their_session_comes_back(
+    def test_a_waiting_user_is_admitted_when_the_store_brings_back_the_old_session(
         self,
     ) -> None:
         world = World(board_limits(capacity=2), now=10)
@@ -125,7 +125,7 @@ class TestServerRestart:
         assert waiting.has_joined()
         assert world.resume(ada).session_id == ada.session_id
 
-    def test_with_the_store_down_what_was_written_meanwhile_survives_the_next_one(self) -> None:
+    def test_changes_made_while_the_store_was_down_survive_the_next_restart(self) -> None:
         world = World(board_limits(), now=10)
         ada = world.connect("ada")
         world.update(ada, metadata=b'{"a":1}')

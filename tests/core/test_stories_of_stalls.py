@@ -25,7 +25,7 @@ def board() -> World:
     return World(board_limits(capacity=2))
 
 
-def test_nobody_times_out_who_could_not_be_heard(board: World) -> None:
+def test_no_session_times_out_by_it(board: World) -> None:
     ada, bob = board.connect("ada"), board.connect("bob")
     waiting = board.connect("cyd")
     board.wait(200)
@@ -36,7 +36,7 @@ def test_nobody_times_out_who_could_not_be_heard(board: World) -> None:
     assert (ada.closed, bob.closed) == (None, 4408)
 
 
-def test_nobody_becomes_idle_or_away_by_it(board: World) -> None:
+def test_no_user_becomes_idle_or_away_by_it(board: World) -> None:
     ada = board.connect("ada")
     board.wait(50)
     stand_still(board)
@@ -50,7 +50,7 @@ def test_nobody_becomes_idle_or_away_by_it(board: World) -> None:
     assert ada.seen("ada").status is AWAY
 
 
-def test_who_dropped_before_keeps_the_seat_for_the_whole_time(board: World) -> None:
+def test_a_user_who_dropped_before_keeps_the_seat_for_the_whole_time(board: World) -> None:
     ada, bob = board.connect("ada"), board.connect("bob")
     board.drop(ada)
     board.wait(3)

@@ -78,7 +78,7 @@ class TestStatusWatchdog:
         board.leave(second)
         assert first.seen("ada").status is AWAY
 
-    def test_what_does_not_change_is_not_told(self, board: World) -> None:
+    def test_a_status_that_does_not_change_is_not_sent(self, board: World) -> None:
         ada = board.connect("ada")
         for _ in range(20):
             board.wait(10)
@@ -215,7 +215,7 @@ class TestCursors:
         assert sent == [[("ada", 0, 0)], [("ada", 4, 4), ("bob", -4, 0)]]
         assert bob.of(PresenceCursors) == ada.of(PresenceCursors)
 
-    def test_that_went_away_are_null(self, board: World) -> None:
+    def test_removed_ones_are_null(self, board: World) -> None:
         ada = board.connect("ada")
         board.update(ada, cursor=Cursor(1, 1))
         board.wait(1)
@@ -223,7 +223,7 @@ class TestCursors:
         board.wait(1)
         assert ada.of(PresenceCursors)[-1].payload.cursors == [("ada", None, None)]  # type: ignore[union-attr]
 
-    def test_of_somebody_who_left_are_not_sent_after_the_leave(self, board: World) -> None:
+    def test_of_a_user_who_left_are_not_sent_after_the_leave(self, board: World) -> None:
         ada, bob = board.connect("ada"), board.connect("bob")
         board.update(ada, cursor=Cursor(1, 1))
         board.leave(ada)

@@ -79,7 +79,7 @@ def test_memory_follows_the_keys_and_not_the_churn() -> None:
         max_size=60,
     )
 )
-def test_rings_what_a_plain_dictionary_would(moves: list[tuple[str, str, int]]) -> None:
+def test_rings_the_same_keys_as_a_plain_dictionary(moves: list[tuple[str, str, int]]) -> None:
     timers: Timers[str] = Timers()
     plain: dict[str, float] = {}
     now = 0.0
@@ -99,7 +99,7 @@ def test_rings_what_a_plain_dictionary_would(moves: list[tuple[str, str, int]]) 
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["arm", "disarm", "next", "pop"]))))
-def test_whoever_looks_by_the_earliest_misses_no_alarm(moves: list[tuple[int, str]]) -> None:
+def test_looking_at_the_earliest_time_misses_no_alarm(moves: list[tuple[int, str]]) -> None:
     timers: Timers[int] = Timers()
     for number, (key, move) in enumerate(moves):
         if move == "arm":

@@ -51,7 +51,7 @@ def test_a_place_goes_with_its_last_session() -> None:
     assert queue.get("ada") is None
 
 
-def test_the_next_is_the_first_who_is_there() -> None:
+def test_the_next_is_the_first_user_with_a_connection() -> None:
     queue = WaitingQueue()
     queue.add(session("ada", there=False), 0)
     queue.add(session("bob"), 0)

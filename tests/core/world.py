@@ -264,7 +264,7 @@ class World:
         may_queue: bool = True,
         **profile: str,
     ) -> Wire:
-        """Somebody comes to the door."""
+        """A connection of a user asks for a session."""
         self._next += 1
         number = self._next
         wire = self.wires[number] = Wire(number, user_id)

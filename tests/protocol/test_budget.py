@@ -24,7 +24,7 @@ def test_a_pause_saves_up_no_more_than_the_burst() -> None:
     assert [budget.spend(100.0) for _ in range(4)] == [ACCEPT, ACCEPT, ACCEPT, TELL]
 
 
-def test_rate_limited_is_told_at_most_once_a_second() -> None:
+def test_rate_limited_is_sent_at_most_once_a_second() -> None:
     budget = MessageBudget(1, 1, 0.0)
     budget.spend(0.0)
     at = [0.0, 0.5, 0.75]

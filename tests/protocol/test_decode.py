@@ -132,7 +132,7 @@ def test_json_that_is_no_object_is_an_invalid_message(text: bytes) -> None:
     assert "type" in error.message
 
 
-def test_an_unknown_type_is_told_as_it_was_sent() -> None:
+def test_an_unknown_type_is_named_in_the_error() -> None:
     assert "'a\\\\b'" in refusal(rb'{"type":"a\\b"}').message
 
 
@@ -286,7 +286,7 @@ SURROGATES = (r"\ud83d", r"\uDBFF", r"\ude00", r"\uDC00", r"\uD7FF", r"\ue000")
 
 
 @given(st.lists(st.sampled_from(ESCAPES + SURROGATES), max_size=12).map("".join), st.booleans())
-def test_nul_and_lone_surrogates_are_told_from_what_only_looks_like_them(
+def test_text_that_only_looks_like_nul_or_a_lone_surrogate_is_accepted(
     string: str, good: bool
 ) -> None:
     kind = "heartbeat" if good else "unheard-of"
@@ -375,6 +375,8 @@ PIECES = (b"", b"\\", b'"', b"\\u0000", b"\\ud800", b"[", b"}", b"\0", b"1e999")
     st.integers(0, 3),
     st.sampled_from(PIECES),
 )
-def test_a_damaged_message_is_no_different(text: bytes, at: int, cut: int, piece: bytes) -> None:
+def test_a_damaged_message_is_a_message_or_a_bad_message_too(
+    text: bytes, at: int, cut: int, piece: bytes
+) -> None:
     result = outcome(text[:at] + piece + text[at + cut :])
     assert not isinstance(result, BadMessage) or result.code in CODES

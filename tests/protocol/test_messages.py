@@ -116,7 +116,7 @@ def test_a_client_reads_what_the_server_wrote(event: m.ServerMessage) -> None:
 
 
 @pytest.mark.parametrize("data", ["", "[]", '{"type":"heartbeat"}', '{"type":"user:left"}'])
-def test_a_client_refuses_what_is_no_event(data: str) -> None:
+def test_a_client_refuses_json_that_is_not_an_event(data: str) -> None:
     with pytest.raises(msgspec.MsgspecError):
         m.decode_server(data)
 
@@ -136,7 +136,7 @@ def test_a_client_refuses_what_is_no_event(data: str) -> None:
         ),
     ],
 )
-def test_a_client_sends_only_what_it_means(message: m.ClientMessage, text: str) -> None:
+def test_fields_that_were_not_given_are_not_encoded(message: m.ClientMessage, text: str) -> None:
     assert m.encode(message).decode() == text
 
 

@@ -170,7 +170,7 @@ class TestColor:
         assert clean_profile("ada", color="#AbCdEf").color == "#abcdef"
 
     @pytest.mark.parametrize("color", [None, "", "red", "#abc", "#abcdeg", "abcdef", "#abcdef\n"])
-    def test_of_any_other_form_is_the_palettes(self, color: str | None) -> None:
+    def test_of_any_other_form_is_replaced_from_the_palette(self, color: str | None) -> None:
         assert clean_profile("ada", color=color).color == palette_color("ada")
 
     @pytest.mark.parametrize("color", PALETTE)

@@ -36,7 +36,7 @@ def test_a_batch_flushes_once_at_the_end_of_the_outermost() -> None:
     assert room.flushes == 1
 
 
-def test_what_a_flush_brings_about_is_flushed_with_it() -> None:
+def test_frames_that_a_flush_causes_are_flushed_with_it() -> None:
     batch, last = Batch(lambda: None), Room()
 
     class First(Room):
@@ -59,7 +59,7 @@ async def test_outside_of_a_batch_it_is_flushed_soon_and_once(nursery: trio.Nurs
     assert room.flushes == 1
 
 
-async def test_on_a_quiet_server_what_is_patient_waits_for_nothing(
+async def test_on_an_idle_server_a_patient_room_is_flushed_at_once(
     nursery: trio.Nursery, mock_clock: Clock
 ) -> None:
     batch, room = Batch(lambda: None), Room()
@@ -93,7 +93,9 @@ async def test_on_a_busy_server_it_gathers_as_long_as_it_may(
     assert [room.flushes for room in rooms] == [1, 1]
 
 
-async def test_the_next_frames_of_a_room_take_along_what_waits(nursery: trio.Nursery) -> None:
+async def test_the_next_frames_of_a_room_take_its_patient_frames_along(
+    nursery: trio.Nursery,
+) -> None:
     batch, room = Batch(lambda: None), Room()
     nursery.start_soon(batch.run)
     batch.flush_when_quiet(room)

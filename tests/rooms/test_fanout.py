@@ -22,7 +22,7 @@ def test_every_member_gets_the_same_bytes_in_one_write() -> None:
     assert peers[0].writes[0] is peers[1].writes[0]
 
 
-def test_a_member_that_comes_within_a_batch_gets_what_follows_and_nothing_before() -> None:
+def test_a_member_that_comes_within_a_batch_gets_only_the_frames_after_that() -> None:
     fanout, early, late = Fanout(), FakePeer(1), FakePeer(2)
     fanout.add(early)
     fanout.broadcast(b"before")
@@ -127,7 +127,7 @@ async def test_a_sender_hears_its_own_update(nursery: trio.Nursery) -> None:
     assert isinstance(event, PresenceChanged)
 
 
-async def test_what_comes_from_many_tasks_at_once_is_flushed_together(
+async def test_frames_from_many_tasks_at_once_are_flushed_together(
     nursery: trio.Nursery,
 ) -> None:
     board = FakeBoard()
@@ -146,7 +146,7 @@ async def test_what_comes_from_many_tasks_at_once_is_flushed_together(
     assert watcher.names() == ["user:joined"] * 30
 
 
-def test_what_is_for_one_member_alone_does_not_overtake_a_broadcast() -> None:
+def test_a_frame_for_one_member_does_not_overtake_a_broadcast() -> None:
     fanout, one, other = Fanout(), FakePeer(1), FakePeer(2)
     fanout.add(one)
     fanout.add(other)

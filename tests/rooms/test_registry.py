@@ -61,7 +61,7 @@ async def test_no_room_without_a_nursery_to_hold_it() -> None:
         FakeBoard().registry.open("b")
 
 
-async def test_those_who_wait_are_counted_over_all_boards(nursery: trio.Nursery) -> None:
+async def test_waiting_users_are_counted_over_all_boards(nursery: trio.Nursery) -> None:
     board = FakeBoard(board_limits(capacity=1))
     await nursery.start(board.registry.run)
     seated = [board.connect("ada", board=name) for name in ("one", "two")]

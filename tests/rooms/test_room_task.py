@@ -113,7 +113,7 @@ async def test_a_join_waits_for_its_row_but_not_for_ever(
         assert unlucky.take() == []
 
 
-async def test_cursors_are_told_at_once_and_then_once_an_interval(
+async def test_cursors_are_sent_at_once_and_then_once_an_interval(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with running(FakeBoard(board_limits(cursor_interval_ms=50))) as board:

@@ -27,7 +27,7 @@ def test_each_rings_once_when_its_time_has_come() -> None:
     assert len(ticks) == 0
 
 
-def test_who_asks_again_while_being_rung_is_rung_again_in_time() -> None:
+def test_a_tick_armed_again_while_it_rings_rings_again_in_time() -> None:
     ticks, rung = Ticks(), list[int]()
 
     def tick() -> None:
@@ -52,7 +52,7 @@ def test_on_a_busy_server_a_tick_waits_for_input_but_not_for_ever() -> None:
     assert rung == [1.0, 1.01]
 
 
-async def test_the_task_rings_where_there_is_no_input(
+async def test_the_task_rings_when_there_is_no_input(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
     batch, rung = Batch(lambda: None), list[float]()
@@ -80,7 +80,7 @@ async def test_a_tick_that_waits_for_input_that_never_comes_is_rung_by_the_task(
     assert rung == [MAX_WAIT_S]
 
 
-async def test_what_is_due_by_the_end_of_a_batch_is_flushed_with_it() -> None:
+async def test_a_tick_that_is_due_at_the_end_of_a_batch_is_flushed_with_it() -> None:
     batch, flushed = Batch(lambda: None), list[str]()
 
     class Room:

@@ -18,6 +18,8 @@ _TIME_BYTES = 6
 _TAG_BYTES = 16
 _SIZE = _RANDOM_BYTES + _TIME_BYTES + _TAG_BYTES
 _TEXT_SIZE = (_SIZE * 8 + 5) // 6
+_MAX_AGE_MS = 86_400_000
+"""A day: nobody waits as long, so a ticket that is older is of a place that ended long ago."""
 _MOST_AHEAD_MS = 1000
 """How far a crowd in one millisecond may move its queueing times into the future."""
 
@@ -91,7 +93,8 @@ class QueueTickets:
         since_ms = int.from_bytes(body[_RANDOM_BYTES:], "big")
         # A ticket of this server is not a place in the queue before the restart: its owner
         # resumes, or has left and starts at the end like everybody.
-        if since_ms >= self._started_ms or body in self._used:
+        is_old = since_ms < self._started_ms - _MAX_AGE_MS
+        if is_old or since_ms >= self._started_ms or body in self._used:
             return None
         self._used.add(body)
         return since_ms

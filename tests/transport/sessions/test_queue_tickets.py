@@ -61,6 +61,14 @@ def test_a_ticket_that_comes_after_the_grace_is_none(tickets: QueueTickets) -> N
     assert tickets.read(ticket, "demo", "ada", NOW + 30_001) is None
 
 
+def test_a_ticket_ends_after_a_day(tickets: QueueTickets) -> None:
+    day_ms = 24 * 60 * 60 * 1000
+    young = tickets.issue("demo", "ada", NOW - day_ms)
+    assert tickets.read(young, "demo", "ada", NOW) == NOW - day_ms
+    old = QueueTickets(KEY, NOW, 0).issue("demo", "ada", NOW - day_ms - 1)
+    assert tickets.read(old, "demo", "ada", NOW) is None
+
+
 def test_a_ticket_is_good_once(tickets: QueueTickets) -> None:
     ticket = tickets.issue("demo", "ada", NOW - 1)
     assert tickets.read(ticket, "demo", "ada", NOW) == NOW - 1
