@@ -37,6 +37,12 @@ class Root:
         assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
         return done.stdout
 
+    def find(self, pattern: str) -> list[Path]:
+        """The paths inside whose names match, but for those of processes."""
+        tops = [path for path in self.folder.iterdir() if path.name != "proc"]
+        found = [path for top in tops if not top.is_symlink() for path in top.rglob(pattern)]
+        return found + [path for path in tops if path.match(pattern)]
+
     def prefix(self, user: str) -> list[str]:
         """What executes a program inside, as a user by number."""
         return ["/usr/sbin/chroot", f"--userspec={user}", str(self.folder)]

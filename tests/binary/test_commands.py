@@ -76,7 +76,7 @@ def test_migrates_up_and_down_on_a_path_with_a_blank_and_a_percent_sign(program:
     assert (status.returncode, status.stdout[:10]) == (1, "no tables:")
     assert program.output("migrate", "up", *database).startswith("at revision ")
     assert program.output("migrate", "status", *database).endswith(": up to date\n")
-    assert program.output("migrate", "down", "base", *database) == "no tables left\n"
+    assert program.output("migrate", "down", "base", "--yes", *database) == "no tables left\n"
     assert (program.home / "my 100%" / "presence.db").is_file()
 
 

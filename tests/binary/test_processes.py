@@ -108,7 +108,9 @@ def test_what_a_killed_server_left_is_removed_by_the_next_start(single: Program)
     folder.mkdir()
     folder.chmod(0o777)
     with single.serving(TMPDIR=str(folder)) as living:
-        with single.serving(TMPDIR=str(folder)) as server:
+        # A database of its own: a second server on the same one waits for the first.
+        own = ["--database", "sqlite:///own.db"]
+        with single.serving(*own, TMPDIR=str(folder)) as server:
             (before,) = [path for path in folder.iterdir() if _holds(server, path)]
             server.process.kill()
             server.process.wait(PATIENCE_S)

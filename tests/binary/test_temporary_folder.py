@@ -9,7 +9,7 @@ import pytest
 
 from tests.binary.kit import PATIENCE_S, ROOT, Program
 
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+OPERATIONS = " ".join((ROOT / "docs" / "operations.md").read_text().split())
 
 
 def run_with_tmp(single: Program, options: str, **environ: str) -> subprocess.CompletedProcess[str]:
