@@ -21,6 +21,12 @@ class CacheUnavailable(CacheError):
     may_pass = True
 
 
+class CacheRefused(CacheError):
+    """The cache refuses the password of the settings. It ends the start, and may pass."""
+
+    may_pass = True
+
+
 class Cache(Protocol):
     """The newest list of users of each board, as JSON.
 

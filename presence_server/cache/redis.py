@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from typing_extensions import override
 
-from .base import Cache, CacheError, CacheUnavailable
+from .base import Cache, CacheError, CacheRefused, CacheUnavailable
 
 _CONNECTIONS = 4
 _DISCONNECT_S = 0.5
@@ -198,7 +198,8 @@ class RedisCache(Cache):
         if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError) or (
             line.startswith(("NOAUTH", "WRONGPASS"))
         ):
-            return CacheError(
+            refusal = CacheRefused if urlsplit(self._url).password else CacheError
+            return refusal(
                 f"redis.url: {self._shown} refuses the login: {line}; "
                 "put the password into the URL: redis://:password@host:6379/0"
             )

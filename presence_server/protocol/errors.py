@@ -14,11 +14,13 @@ All errors that this package raises on purpose, and the package each of them liv
     ├── BridgeRestarted             presence    a call was lost with the asyncio loop
     ├── StorageError                storage     any failure of the database
     │   ├── StorageUnavailable      storage     ... that may pass by itself
+    │   ├── StorageRefused          storage     ... that somebody mends outside the settings
     │   ├── StorageDataError        storage     ... because of the data
     │   ├── OwnershipLost           storage     ... because another server owns the database
     │   └── StoreInUse              storage     ... because a server owns the database
     ├── CacheError                  cache       any failure of the cache
-    │   └── CacheUnavailable        cache       ... that may pass by itself
+    │   ├── CacheUnavailable        cache       ... that may pass by itself
+    │   └── CacheRefused            cache       ... that somebody mends outside the settings
     ├── SettingsError               settings    a setting that is wrong
     ├── PortUnavailable             server      the port cannot be opened for now
     ├── TokenUnavailable            client      no token to connect with for now

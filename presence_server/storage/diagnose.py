@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import asyncpg
 
-from .errors import StorageDataError, StorageError, StorageUnavailable
+from .errors import StorageDataError, StorageError, StorageRefused, StorageUnavailable
 from .url import Dialect, StoreUrl
 
 _DATA_CLASSES = ("22", "23", "54")
@@ -70,7 +70,13 @@ def _known(cause: BaseException, url: StoreUrl) -> StorageError | None:
 
 def _os_error(cause: OSError, url: StoreUrl) -> StorageError:
     if url.dialect is Dialect.SQLITE:
-        return StorageError(
+        # A folder may be mounted later; a file in the place of a folder stays one.
+        refusal = (
+            StorageError
+            if isinstance(cause, NotADirectoryError | FileExistsError)
+            else StorageRefused
+        )
+        return refusal(
             f"database.url: cannot write {url.path}: {cause.strerror or cause}; "
             "use a folder this user may write to"
         )
@@ -114,7 +120,7 @@ def _postgres(cause: asyncpg.PostgresError, url: StoreUrl) -> StorageError:
     if state.startswith("28"):
         tls = "SSL off" in line or "no encryption" in line
         cure = "add ?sslmode=require" if tls else "check user and password"
-        return StorageError(f"database.url: {url.shown} refuses the login: {line}; {cure}")
+        return StorageRefused(f"database.url: {url.shown} refuses the login: {line}; {cure}")
     if state == "3D000":
         return StorageError(
             f"database.url: {line}; create it (createdb) or name an existing database"
@@ -135,7 +141,7 @@ def _sqlite(cause: sqlite3.Error, url: StoreUrl) -> StorageError:
     ) or line.startswith("Error binding parameter"):
         return StorageDataError(f"value refused: {line}")
     if "unable to open" in line or "readonly" in line:
-        return StorageError(
+        return StorageRefused(
             f"database.url: cannot write {url.path}: {line}; "
             "use a folder and file this user may write to"
         )

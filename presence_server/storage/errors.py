@@ -19,6 +19,16 @@ class StorageUnavailable(StorageError):
     may_pass = True
 
 
+class StorageRefused(StorageError):
+    """The store refuses this server for a reason outside the settings. It ends the start.
+
+    A login that is refused may work once the password is set there, too; a folder that cannot be
+    written may be mounted a moment later. The command line exits with 75.
+    """
+
+    may_pass = True
+
+
 class StorageDataError(StorageError):
     """The store works and refuses these values. The same call will fail again."""
 

@@ -52,7 +52,7 @@ def refusal(tmp_path: Path, exit_code: int = 2, **variables: str) -> str:
         ("mysql://host/x", "must be a URL of the kind sqlite://, postgresql://"),
         ("presence.db", "must be a URL of the kind sqlite://, postgresql://"),
         ("sqlite://", "sqlite:///"),
-        ("postgresql://host:port/x", "must be a URL"),
+        ("postgresql://host:port/x", "is not a port"),
     ],
 )
 def test_a_wrong_database_url(tmp_path: Path, url: str, advice: str) -> None:
@@ -91,7 +91,7 @@ def test_a_database_that_a_newer_release_migrated(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     # Nobody may write there, root included.
-    line = refusal(tmp_path, DATABASE_URL="sqlite:////proc/self/x.db")
+    line = refusal(tmp_path, MAY_PASS, DATABASE_URL="sqlite:////proc/self/x.db")
     assert line.startswith("database.url: cannot write /proc/self/x.db: ")
     assert "use a folder" in line
 
@@ -121,6 +121,14 @@ def locked_redis() -> Iterator[RedisServer]:
     server = start_redis("--requirepass", "sesame")
     yield server
     server.remove()
+
+
+@pytest.mark.redis
+def test_a_redis_that_refuses_the_password(tmp_path: Path, locked_redis: RedisServer) -> None:
+    url = locked_redis.url.replace("redis://", "redis://:rotated@")
+    line = refusal(tmp_path, MAY_PASS, REDIS_URL=url)
+    assert line.startswith("redis.url: ")
+    assert "refuses the login" in line
 
 
 @pytest.mark.redis
