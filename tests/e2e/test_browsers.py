@@ -335,6 +335,19 @@ def test_a_token_leaves_the_address_of_the_page_and_outlasts_a_reload(
     ada.expect_no_complaints()
 
 
+def test_a_clock_that_is_set_back_stops_nothing(serve: Serve, meet: Meet) -> None:
+    server = serve()
+    ada, bob = meet(server, "Ada"), meet(server, "Bob")
+    bob.expect_people("ada", "bob")
+    ada.point(100, 100)
+    bob.expect_cursor("ada", 100, 100)
+    ada.page.evaluate("(real => { Date.now = () => real() - 3_600_000; })(Date.now)")
+    ada.point(300, 300)
+    bob.expect_cursor("ada", 300, 300)
+    ada.page.get_by_test_id("status-select").select_option("away")
+    bob.expect_person("ada", status="away")
+
+
 @pytest.mark.parametrize("prefix", ["/presence", "/a/boards"])
 @pytest.mark.parametrize("page", ["/", "/boards/demo"])
 def test_the_demo_works_below_a_path(
