@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from .limits import EngineLimits
-from .postgres_connect import SQLALCHEMY_ARGUMENTS, postgres_creator
+from .postgres_connect import postgres_creator
 from .sqlite_file import make_file
 from .tables import SCHEMA
 from .url import Dialect, StoreUrl
@@ -37,7 +37,6 @@ def open_engine(url: StoreUrl, limits: EngineLimits) -> AsyncEngine:
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=postgres_creator(url, limits),
-        connect_args=SQLALCHEMY_ARGUMENTS,
         hide_parameters=True,
         pool_size=limits.connections,
         max_overflow=0,

@@ -28,7 +28,7 @@ from .diagnose import diagnose
 from .engine import sqlite_pragmas
 from .errors import StorageError
 from .limits import EngineLimits
-from .postgres_connect import SQLALCHEMY_ARGUMENTS, postgres_creator
+from .postgres_connect import postgres_creator
 from .sqlite_file import make_file
 from .tables import SCHEMA
 from .unowned import check_row_unowned, file_unowned
@@ -181,7 +181,6 @@ async def _run_postgres(store: StoreUrl, work: Callable[[Connection], T]) -> T:
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=postgres_creator(store, _LIMITS),
-        connect_args=SQLALCHEMY_ARGUMENTS,
         poolclass=sa.NullPool,
     )
     async with engine.begin() as connection:

@@ -16,9 +16,6 @@ from .postgres_tls import TlsContexts
 from .postgres_url import PostgresTarget
 from .url import StoreUrl
 
-SQLALCHEMY_ARGUMENTS = {"prepared_statement_cache_size": 0}
-"""``connect_args`` of an engine whose statements have no names."""
-
 
 class TimedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """A connection that limits each of its transactions in time.
@@ -92,6 +89,8 @@ class _Connector:
             target_session_attrs="read-write" if target.wants_writable else "any",
             timeout=self._host_s,
             command_timeout=limits.operation_s,
+            # A statement without a name. SQLAlchemy keeps what it knows of each, so that asyncpg
+            # sends text and values together: one round trip, as with a name.
             statement_cache_size=0,
             connection_class=TimedConnection,
             server_settings=target.startup,

@@ -71,6 +71,24 @@ async def test_reads_and_writes_at_once_all_succeed(bridge: Bridge, pooled_url: 
         await bridge.call(repository.aclose)
 
 
+async def test_no_statement_has_a_name(bridge: Bridge, pooled_url: str) -> None:
+    await trio.to_thread.run_sync(migrate.upgrade, pooled_url)
+    repository = Repository(parse_url(pooled_url))
+    counted = sa.text("SELECT count(*) FROM pg_prepared_statements")
+
+    async def after_work() -> int:
+        # The same statements again and again: a driver would give them names by now.
+        for _ in range(10):
+            await repository.insert_presence([record()])
+            await repository.history("b", None, 10)
+        async with repository._connections.transaction(write=True) as connection:
+            found: int = (await connection.execute(counted)).scalar_one()
+            return found
+
+    assert await bridge.call(after_work) == 0
+    await bridge.call(repository.aclose)
+
+
 async def test_the_timeouts_hold_in_a_transaction_and_are_gone_after_it(
     bridge: Bridge, pooler: PgBouncer, pooled_url: str, postgres_server: PostgresServer
 ) -> None:
