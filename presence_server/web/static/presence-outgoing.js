@@ -31,7 +31,6 @@ import { Timer } from './presence-environment.js';
 const CONFIRM_AFTER_MS = 1_000;
 /** The server reports that it drops messages at most once a second, and after that is silent. */
 const SILENT_DROPS_MS = 1_500;
-const DEFAULT_INTERVAL_MS = 50;
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 
 /** Sends the newest value of each field, and keeps it until the server has it. */
@@ -65,14 +64,14 @@ export class Outgoing {
     this.#env = env;
     this.#server = server;
     this.#shortestMs = intervalMs ?? 0;
-    this.#intervalMs = intervalMs ?? DEFAULT_INTERVAL_MS;
+    this.#intervalMs = this.#shortestMs;
     this.#sendTimer = new Timer(env, () => this.#flush());
     this.#confirmTimer = new Timer(env, () => this.#confirm());
   }
 
-  /** @param {number | undefined} updatesPerS  the pace that the server asks for */
+  /** @param {number} updatesPerS  the pace that the server asks for */
   pace(updatesPerS) {
-    if (updatesPerS) this.#intervalMs = Math.max(this.#shortestMs, 1000 / updatesPerS);
+    this.#intervalMs = Math.max(this.#shortestMs, 1000 / updatesPerS);
   }
 
   /**

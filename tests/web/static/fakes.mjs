@@ -217,7 +217,7 @@ export class FakePage {
     const self = changes.self ?? user('ada');
     this.socket.receive('board:joined', {
       board_id: 'demo', session_id: 's1', resumed: false, self, current_users: [self],
-      capacity: 100, heartbeat_interval_s: 30, idle_after_s: 60, away_after_s: 180,
+      capacity: 100, heartbeat_interval_s: 30, idle_after_s: 60, away_after_s: 180, updates_per_s: 20,
       server_time: this.clock.server, ...changes,
     });
   }
