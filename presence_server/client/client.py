@@ -242,7 +242,7 @@ class PresenceClient:
             await self._tokens.prepare()
         except TokenUnavailable as error:
             return Ending(None, str(error), opened=False)
-        query = {**self._profile, "session_id": self.session_id}
+        query = {**self._guest(), **self._profile, "session_id": self.session_id}
         self._link = WebSocketLink(
             self._open_stream,
             self._address.netloc,
@@ -252,6 +252,13 @@ class PresenceClient:
             self._updates.asked,
         )
         return self._explained(await self._link.run(self._take))
+
+    def _guest(self) -> dict[str, str]:
+        """Who the server made of a user without a ``user_id``; only they may resume the session."""
+        user_id, shown = self._replica.self_id, self.self_user
+        if user_id is None or "user_id" in self._profile or self._tokens.token is not None:
+            return {}
+        return {"user_id": user_id} | ({"display_name": shown.display_name} if shown else {})
 
     def _explained(self, ending: Ending) -> Ending:
         """Add what the ``error`` event before the close said: more than a close code does."""

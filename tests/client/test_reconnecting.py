@@ -37,6 +37,36 @@ class TestComingBack:
             assert server.peers[1].query["session_id"] == "s1"
             assert set(client.users) == {"me"}
 
+    async def test_resumes_as_the_guest_that_the_server_made(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(
+            nursery,
+            cutting(joined("guest-ab12cd34")),
+            welcoming(joined("guest-ab12cd34", resumed=True)),
+        )
+        async with connect(HOST, "b1", color="#112233", open_stream=server.open_stream) as client:
+            for _ in range(3):
+                await anext(client)
+        assert server.peers[0].query == {"color": "#112233"}
+        assert server.peers[1].query == {
+            "user_id": "guest-ab12cd34",
+            "display_name": "Guest-Ab12Cd34",
+            "color": "#112233",
+            "session_id": "s1",
+        }
+
+    async def test_is_who_its_token_says_and_names_nobody_else(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(
+            nursery, cutting(joined("other")), welcoming(joined("other", resumed=True))
+        )
+        async with connect(HOST, "b1", token="a.b.c", open_stream=server.open_stream) as client:
+            for _ in range(3):
+                await anext(client)
+        assert server.peers[1].query == {"session_id": "s1"}
+
     async def test_takes_a_new_session_after_a_timeout(
         self, autojump_clock: MockClock, nursery: trio.Nursery
     ) -> None:
