@@ -1,4 +1,4 @@
-"""Who serves a request: the web application, a WebSocket connection, or nobody."""
+"""Decides which part of the server takes a request: web application, WebSocket, or neither."""
 
 from __future__ import annotations
 

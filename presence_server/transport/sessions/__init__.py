@@ -1,1 +1,1 @@
-"""Who a client is, and the session of a room that lives on its connection."""
+"""Clients and their tokens, and the sessions of rooms that live on their connections."""

@@ -1,4 +1,4 @@
-"""What one connection may do."""
+"""The bounds of one connection."""
 
 from __future__ import annotations
 

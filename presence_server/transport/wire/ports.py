@@ -71,7 +71,7 @@ class Endpoint(Protocol):
 
 
 class Handler(Protocol):
-    """What a connection tells the session on it."""
+    """Hears of a connection: the session on it."""
 
     __slots__ = ()
 

@@ -46,7 +46,7 @@ class Sender(AlarmTarget):
         self._alarms = alarms
         self._limits = limits
         self._outbox: Outbox | None = None
-        """What waits for the peer. None, as nearly always, while bytes may be sent at once."""
+        """The bytes that wait for the peer. None, as nearly always, if bytes can go at once."""
         self._progress_at = 0.0
         """When the peer last took some of what waits."""
         self.is_broken = False

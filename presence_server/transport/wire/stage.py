@@ -24,7 +24,7 @@ import enum
 
 
 class Stage(enum.Enum):
-    """What a connection still does."""
+    """How far a connection is on the way to its end."""
 
     OPEN = "open"
     """It reads and writes."""
