@@ -9,7 +9,7 @@ Otherwise a crash between the two would leave more open rows than the board has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
@@ -216,13 +216,16 @@ class PendingWrites:
             self._readers = [other for other in self._readers if other is not seen]
 
     def overlay(
-        self, stored: Iterable[OpenSession], board_id: str | None, seen: Iterable[SessionWrites]
+        self,
+        stored: Iterable[OpenSession],
+        board_ids: Collection[str] | None,
+        seen: Iterable[SessionWrites],
     ) -> list[OpenSession]:
         """Return the open sessions that the store will have after everything is written.
 
         Args:
             stored: the open sessions that were read from the store.
-            board_id: their board; None for all boards.
+            board_ids: their boards; None for all boards.
             seen: what was written during the read, and may be in ``stored`` or not.
         """
         sessions = {(s.record.board_id, s.record.session_id): s for s in stored}
@@ -233,7 +236,7 @@ class PendingWrites:
             self._joining.values(),
         ):
             for writes in entries:
-                if board_id is None or writes.key[0] == board_id:
+                if board_ids is None or writes.key[0] in board_ids:
                     self._overlay_one(sessions, writes.key, writes)
         return [s for s in sessions.values() if s.record.disconnected_at is None]
 

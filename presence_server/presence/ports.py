@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -34,8 +35,14 @@ class Store(Protocol):
         """Check that the store answers."""
         ...
 
-    async def list_active_presence(self, board_id: str | None = None) -> list[OpenSession]:
-        """List the open sessions of one board, or of all boards."""
+    async def open_boards(self, after: str, limit: int) -> list[tuple[str, int]]:
+        """List boards with open rows after an id, in the order of ids, and how many rows."""
+        ...
+
+    async def list_active_presence(
+        self, board_ids: Sequence[str] | None = None
+    ) -> list[OpenSession]:
+        """List the open sessions of some boards, or of all boards."""
         ...
 
     async def history(self, board_id: str, since_ms: int | None, limit: int) -> list[HistoryEntry]:

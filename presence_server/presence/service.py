@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TypeVar, TypeVarTuple
 
 import structlog
@@ -203,17 +203,32 @@ class PresenceService:
         """
         return await self._read(self._store.history, board_id, since_ms, limit)
 
+    async def open_boards(self, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
+        """List boards with open sessions in the store, in the order of their ids.
+
+        Args:
+            after: leaves out the boards up to this id; empty for the first call.
+            limit: the number of boards at most.
+
+        Returns:
+            The id of each board, and how many open sessions it has.
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
+        return await self._read(self._store.open_boards, after, limit)
+
     async def open_sessions(
-        self, board_id: str | None = None
+        self, board_ids: Sequence[str] | None = None
     ) -> list[tuple[PresenceRecord, UserProfile]]:
-        """List the open sessions of one board or of all, as if every waiting write were done.
+        """List the open sessions of boards or of all, as if every waiting write were done.
 
         Raises:
             StorageError: the store cannot be read.
         """
         with self._pending.reading() as seen:
-            stored = await self._read(self._store.list_active_presence, board_id)
-            sessions = self._pending.overlay(stored, board_id, seen)
+            stored = await self._read(self._store.list_active_presence, board_ids)
+            sessions = self._pending.overlay(stored, board_ids, seen)
         return [(self._clock_gap.close(session.record), session.profile) for session in sessions]
 
     async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int:

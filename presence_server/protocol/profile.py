@@ -124,7 +124,11 @@ def _strip_unstorable(text: str) -> str:
 
 def _clean_name(raw: str) -> str:
     # Bounded before it is normalised: NFC of a long hostile string is slow.
-    text = unicodedata.normalize("NFC", _strip_unstorable(raw[: MAX_DISPLAY_NAME * 8]))
+    raw = raw[: MAX_DISPLAY_NAME * 8]
+    if raw.isascii() and raw.isprintable():
+        # Most names are, and a start may restore very many of them.
+        return raw.strip()[:MAX_DISPLAY_NAME].strip()
+    text = unicodedata.normalize("NFC", _strip_unstorable(raw))
     text = "".join(
         c for c in text if c not in _BIDI and unicodedata.category(c) not in ("Cc", "Zl", "Zp")
     )

@@ -21,6 +21,10 @@ from .room_task import RoomTask
 log = structlog.get_logger(__name__)
 
 
+def _nothing() -> None:
+    """Called after the commit of a row that was stored again."""
+
+
 class Registry:
     """The live rooms of this process by board id.
 
@@ -34,6 +38,8 @@ class Registry:
     Attributes:
         batch: flushes the rooms.
         on_crash: called, synchronously, with the board of a room that crashed.
+        must_wait: tells whether the room of a board keeps its events until the board's stored
+            sessions are restored.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class Registry:
         self._waiting = 0
         self._nursery: trio.Nursery | None = None
         self.on_crash: Callable[[str], None] | None = None
+        self.must_wait: Callable[[str], bool] = lambda _board_id: False
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -101,6 +108,8 @@ class Registry:
                 self._count_waiting,
             )
             self._rooms[board_id] = room
+            if self.must_wait(board_id):
+                room.hold()
             self._nursery.start_soon(room.run, name=f"board {board_id}")
         return room
 
@@ -112,7 +121,9 @@ class Registry:
     async def _rewrite(self) -> None:
         sessions = 0
         for room in self:
-            sessions += room.rewrite()
+            for record, profile in room.room.rows(trio.current_time()):
+                self._store.join(record, profile, _nothing)
+                sessions += 1
             await trio.lowlevel.checkpoint()
         if sessions:
             log.info("live sessions are stored again", sessions=sessions)

@@ -31,6 +31,7 @@ from ..core.events import (
     Connect,
     CursorTick,
     Event,
+    Restore,
     RowCommitted,
     Tick,
     Updated,
@@ -50,10 +51,6 @@ is_debugging = partial(logging.getLogger(__name__).isEnabledFor, logging.DEBUG)
 
 _CLOCK_SLACK_MS = 100
 """The room follows the wall clock once it differs by more than this from the scheduler's."""
-
-
-def _nothing() -> None:
-    """Called after the commit of a row that was stored again."""
 
 
 class RoomTask:
@@ -95,6 +92,7 @@ class RoomTask:
         self._members = Members(metrics)
         self._backlog: deque[Event] = deque()
         self._applying = False
+        self._is_held = False
         self._alive = True
         self.has_crashed = False
         self._ended = trio.Event()
@@ -118,12 +116,16 @@ class RoomTask:
         self._members.add(peer)
         self.apply(event)
 
-    def rewrite(self) -> int:
-        """Store the rows of all joined sessions again; returns how many they are."""
-        rows = self.room.rows(trio.current_time()) if self._alive else []
-        for record, profile in rows:
-            self._store.join(record, profile, _nothing)
-        return len(rows)
+    def hold(self) -> None:
+        """Keep all events until :meth:`release`: the board's stored sessions come first."""
+        self._is_held = True
+
+    def release(self, restore: Restore | None) -> None:
+        """Apply the events that were kept, after ``restore`` if there is one to apply."""
+        self._is_held = False
+        if restore is not None:
+            self._backlog.appendleft(restore)
+        self._work()
 
     def forget(self, connection_id: int) -> None:
         """A connection is gone: nothing more is written to it."""
@@ -142,8 +144,11 @@ class RoomTask:
         if not self._alive:
             return
         self._backlog.append(event)
-        if self._applying:
-            return
+        if not self._applying and not self._is_held:
+            self._work(patient=patient)
+
+    def _work(self, *, patient: bool = False) -> None:
+        """Apply the events of the backlog."""
         self._applying = True
         pending = self._members.pending
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from ..protocol.model import HistoryEntry, PresenceRecord
 from ..protocol.profile import PROFILE_FIELDS
 from . import row_values
-from .tables import EpochMs, epoch_ms, presence, user_profile
+from .tables import EpochMs, can_be_board_id, epoch_ms, presence, user_profile
 from .write_batch import OpenSession
 
 
@@ -30,15 +31,40 @@ _SESSION_FIELDS = tuple(name for name in HistoryEntry.__struct_fields__ if name 
 _WITH_PROFILE = presence.outerjoin(user_profile, presence.c.user_id == user_profile.c.user_id)
 
 
-def open_sessions(board_id: str | None) -> sa.Select[tuple[object, ...]]:
-    """Select the open rows of one board or of all, oldest first; ``presence_active`` serves it."""
+def open_boards(after: str, limit: int) -> sa.Select[str, int]:
+    """Select boards with open rows and how many these are, in the order of the boards' ids.
+
+    Ids that no board can have are left out. ``presence_active`` serves it.
+    """
+    return (
+        sa.select(presence.c.board_id, sa.func.count())
+        .where(presence.c.disconnected_at.is_(None))
+        .where(presence.c.board_id > after, can_be_board_id(presence.c.board_id))
+        .group_by(presence.c.board_id)
+        .order_by(presence.c.board_id)
+        .limit(limit)
+    )
+
+
+def lost_rows() -> sa.Select[int]:
+    """Count the open rows whose ``board_id`` no board can have."""
+    return (
+        sa.select(sa.func.count())
+        .select_from(presence)
+        .where(presence.c.disconnected_at.is_(None))
+        .where(~can_be_board_id(presence.c.board_id))
+    )
+
+
+def open_sessions(board_ids: Sequence[str] | None) -> sa.Select[tuple[object, ...]]:
+    """Select the open rows of boards or of all, oldest first; ``presence_active`` serves it."""
     query = (
         sa.select(*_RECORD, *_PROFILE)
         .select_from(_WITH_PROFILE)
         .where(presence.c.disconnected_at.is_(None))
         .order_by(presence.c.connected_at, presence.c.session_id)
     )
-    return query if board_id is None else query.where(presence.c.board_id == board_id)
+    return query if board_ids is None else query.where(presence.c.board_id.in_(board_ids))
 
 
 def history(board_id: str, since_ms: int | None, limit: int) -> sa.Select[tuple[object, ...]]:

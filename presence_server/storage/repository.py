@@ -105,11 +105,30 @@ class Repository:
         """Close open rows; a closed row keeps its time."""
         await self.write(WriteBatch(closings=closings))
 
-    async def list_active_presence(self, board_id: str | None = None) -> list[OpenSession]:
-        """List the open sessions of one board, or of all boards, oldest first."""
+    async def open_boards(self, after: str, limit: int) -> list[tuple[str, int]]:
+        """List boards with open rows and how many these are, in the order of their ids.
+
+        Args:
+            after: leaves out the boards up to this id; empty for the first call.
+            limit: the number of boards at most.
+        """
+
+        async def work(connection: AsyncConnection) -> list[tuple[str, int]]:
+            if not after and (lost := (await connection.execute(reads.lost_rows())).scalar_one()):
+                self.unreadable_rows += lost
+                log.error("stored sessions have no possible board", rows=lost)
+            result = await connection.execute(reads.open_boards(after, limit))
+            return [(board_id, rows) for board_id, rows in result]
+
+        return await self._run(work, write=False)
+
+    async def list_active_presence(
+        self, board_ids: Sequence[str] | None = None
+    ) -> list[OpenSession]:
+        """List the open sessions of some boards, or of all boards, oldest first."""
 
         async def work(connection: AsyncConnection) -> list[OpenSession]:
-            result = await connection.execute(reads.open_sessions(board_id))
+            result = await connection.execute(reads.open_sessions(board_ids))
             return self._read_rows(result.mappings(), reads.to_open_session)
 
         return await self._run(work, write=False)

@@ -91,6 +91,27 @@ def _compile_postgres(element: epoch_ms, compiler: SQLCompiler, **options: Any) 
     return f"(CASE WHEN isfinite({column}) THEN {milliseconds}::bigint END)"
 
 
+class can_be_board_id(sa.FunctionElement[bool]):  # noqa: N801 - reads like a function of SQL
+    """Whether a column holds characters of a board's id only (``protocol.profile.is_board_id``)."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+@compiles(can_be_board_id)
+def _compile_glob(element: can_be_board_id, compiler: SQLCompiler, **options: Any) -> str:
+    column = compiler.process(element.clauses, **options)
+    return (
+        f"(typeof({column}) = 'text' AND length({column}) BETWEEN 1 AND 128"
+        f" AND {column} NOT GLOB '*[^A-Za-z0-9_.:~-]*')"
+    )
+
+
+@compiles(can_be_board_id, "postgresql")
+def _compile_pattern(element: can_be_board_id, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} ~ '^[A-Za-z0-9_.:~-]{{1,128}}$')"
+
+
 STATUS_NAMES = tuple(status.value for status in PresenceStatus)
 
 _status = sa.String().with_variant(

@@ -104,11 +104,18 @@ class FakeStore:
         self.pings += 1
         await self._answer()
 
-    async def list_active_presence(self, board_id: str | None = None) -> list[OpenSession]:
+    async def open_boards(self, after: str, limit: int) -> list[tuple[str, int]]:
+        rows = [row.board_id for row in self.rows.values() if row.disconnected_at is None]
+        await self._answer()
+        return [(b, rows.count(b)) for b in sorted(set(rows)) if b > after][:limit]
+
+    async def list_active_presence(
+        self, board_ids: Sequence[str] | None = None
+    ) -> list[OpenSession]:
         found = [
             OpenSession(row, self.profiles[row.user_id])
             for row in self.rows.values()
-            if row.disconnected_at is None and board_id in (None, row.board_id)
+            if row.disconnected_at is None and (board_ids is None or row.board_id in board_ids)
         ]
         await self._answer()
         return found

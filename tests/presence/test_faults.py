@@ -392,7 +392,7 @@ async def hammer(stack: PresenceStack, cancellations: int) -> None:
             match number % 4:
                 case 0:
                     rows = await stack.bridge.call(
-                        stack.repository.list_active_presence, f"board-{board}"
+                        stack.repository.list_active_presence, [f"board-{board}"]
                     )
                     found = {s.record.session_id for s in rows}
                     assert found == {

@@ -163,7 +163,7 @@ def test_open_sessions_are_those_of_the_store_with_what_waits_on_top() -> None:
     pending.join(record(8, board_id="c"), profile(8), nothing)
     with pending.reading() as seen:
         pending.written()
-        found = {s.record.session_id: s for s in pending.overlay(stored, "b", seen)}
+        found = {s.record.session_id: s for s in pending.overlay(stored, ["b"], seen)}
     assert sorted(found) == ["session-1", "session-2", "session-3", "session-9"]
     assert found["session-1"].record.status == "away"
     assert found["session-9"].profile == profile(9)

@@ -83,7 +83,7 @@ async def test_open_sessions_are_right_while_writes_are_on_their_way(
     found: list[str] = []
 
     async def read() -> None:
-        found.extend(r.session_id for r, _ in await service.open_sessions("b"))
+        found.extend(r.session_id for r, _ in await service.open_sessions(["b"]))
 
     async with trio.open_nursery() as readers:
         readers.start_soon(read)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import structlog.testing
 import trio
 import trio.testing
 
+from presence_server.core.events import Kick
 from presence_server.presence.service import PresenceService
 from presence_server.protocol.model import PresenceRecord
 from presence_server.protocol.profile import UserProfile
 from presence_server.rooms.registry import Registry
-from presence_server.server.recovery import RETRY_S, Recovery
+from presence_server.server.recovery import RETRY_S, SLICE_ROWS, Recovery
 from presence_server.storage.errors import StorageUnavailable
 from tests.fakes import FakeMetrics, FakeStore
 from tests.limits import board_limits
@@ -20,33 +22,92 @@ from tests.storage.records import T0, profile, record
 
 
 class Service:
-    """A store that is away for some calls."""
+    """A store with one session on each of some boards, that is away for some calls."""
 
-    def __init__(self, away_for: int) -> None:
+    def __init__(self, away_for: int = 0, boards: Sequence[str] = ("b",)) -> None:
         self.away_for = away_for
+        self.boards = list(boards)
         self.calls = 0
+        self.asked: list[list[str]] = []
+        self.slice_may_go = trio.Event()
+        self.slice_may_go.set()
+
+    async def open_boards(self, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
+        await self._answer()
+        return [(b, SLICE_ROWS) for b in self.boards if b > after][:limit]
 
     async def open_sessions(
-        self, board_id: str | None = None
+        self, board_ids: Sequence[str] | None = None
     ) -> list[tuple[PresenceRecord, UserProfile]]:
+        assert board_ids is not None
+        self.asked.append(list(board_ids))
+        await self._answer()
+        await self.slice_may_go.wait()
+        return [
+            (record(session_id=f"session-{b}", board_id=b), profile())
+            for b in board_ids
+            if b in self.boards
+        ]
+
+    async def _answer(self) -> None:
         await trio.lowlevel.checkpoint()
         self.calls += 1
         if self.calls <= self.away_for:
             raise StorageUnavailable("away")
-        return [(record(), profile())]
+
+
+async def started(nursery: trio.Nursery, service: Service) -> Registry:
+    registry = Registry(board_limits(), FakeStore(), FakeMetrics(), lambda: T0)
+    await nursery.start(registry.run)
+    recovery = Recovery(registry, cast("PresenceService", service))
+    await nursery.start(recovery.run)
+    return registry
 
 
 async def test_it_is_asked_until_it_answers_and_the_log_says_so_once(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    registry = Registry(board_limits(), FakeStore(), FakeMetrics(), lambda: T0)
-    await nursery.start(registry.run)
     service = Service(away_for=3)
-    recovery = Recovery(registry, cast("PresenceService", service))
     with structlog.testing.capture_logs() as logs:
-        await nursery.start(recovery.run)
+        registry = await started(nursery, service)
         assert registry.get("b") is None
         await trio.sleep(3.5 * RETRY_S)
-    assert service.calls == 4
+    assert service.calls == 5
     assert registry.get("b") is not None
     assert [entry["event"] for entry in logs] == ["recovery waits", "sessions recovered"]
+
+
+async def test_a_board_that_is_asked_for_is_restored_next_and_before_its_first_event(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    service = Service(boards=["a", "b", "c", "z"])
+    service.slice_may_go = trio.Event()
+    registry = await started(nursery, service)
+    await trio.testing.wait_all_tasks_blocked()
+    assert service.asked == [["a"]]
+    room = registry.open("z")
+    room.apply(Kick("user-0"))
+    await trio.testing.wait_all_tasks_blocked()
+    assert not room.room.has_session("session-z")
+    service.slice_may_go.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert [b for asked in service.asked for b in asked] == ["a", "z", "b", "c"]
+    # The event came after the sessions: it ended the one that was restored.
+    assert not room.room.has_session("session-z")
+    assert registry.get("z") is None
+    assert all(registry.get(b) is not None for b in "abc")
+
+
+async def test_rooms_do_not_wait_for_a_store_that_is_away(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    service = Service(away_for=3)
+    registry = await started(nursery, service)
+    waiting = registry.open("b")
+    waiting.apply(Kick("nobody"))
+    await trio.testing.wait_all_tasks_blocked()
+    assert not waiting.is_alive  # It heard the event, and is empty.
+    await trio.sleep(3.5 * RETRY_S)
+    found = registry.get("b")
+    assert found is not None
+    assert found.room.has_session("session-b")

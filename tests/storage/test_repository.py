@@ -26,7 +26,7 @@ async def test_a_row_comes_back_exactly_as_it_was_written(
         metadata=b'{"z":1,"a":[1.0,null,"\xc3\xa9\xf0\x9f\x98\x80"], "n":1e300}',
     )
     await bridge.call(repository.write, WriteBatch([seen(name="Ünï 😀")], inserts=[written]))
-    (found,) = await bridge.call(repository.list_active_presence, "b")
+    (found,) = await bridge.call(repository.list_active_presence, ["b"])
     assert found.record == written
     assert found.profile == UserProfile("user-0", "Ünï 😀", None, "#336699")
 
@@ -52,7 +52,7 @@ async def test_the_same_session_id_on_two_boards_is_two_rows(
 ) -> None:
     await bridge.call(repository.insert_presence, [record(), record(board_id="c")])
     assert len(await bridge.call(repository.list_active_presence, None)) == 2
-    assert len(await bridge.call(repository.list_active_presence, "c")) == 1
+    assert len(await bridge.call(repository.list_active_presence, ["c"])) == 1
 
 
 async def test_a_status_update_changes_state_but_not_times_of_joining(
@@ -258,3 +258,20 @@ async def test_after_closing_the_next_call_connects_again(
     await bridge.call(repository.insert_presence, [record()])
     await bridge.call(repository.aclose)
     assert len(await rows(bridge, repository)) == 1
+
+
+async def test_boards_with_open_rows_are_listed_a_page_at_a_time(
+    bridge: Bridge, repository: Repository
+) -> None:
+    boards = {"a": 1, "b-1": 2, "c:2": 3, "z": 1}
+    written = [
+        record(n, board_id=board_id) for board_id, rows in boards.items() for n in range(rows)
+    ]
+    await bridge.call(repository.insert_presence, written)
+    await bridge.call(repository.mark_disconnected, [Closing("z", "session-0", T0)])
+    await bridge.call(repository.insert_presence, [record(board_id="no such board")])
+    found: list[tuple[str, int]] = []
+    while page := await bridge.call(repository.open_boards, found[-1][0] if found else "", 2):
+        found += page
+    assert found == [("a", 1), ("b-1", 2), ("c:2", 3)]
+    assert repository.unreadable_rows == 1
