@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.model_clients import ModelClients
 from benchmarks.model_queue import Place
-from benchmarks.model_replica import Replica, shown
+from benchmarks.model_replica import shown
 from benchmarks.subject import Subject, start_server
 from tests.servers import free_port
 
@@ -116,7 +116,7 @@ class ModelSoak:
         self._process.communicate()
         order = self._clients.died()
         for board in BOARDS:
-            count = len(open_users(self._folder, board))
+            count = len(open_rows(self._folder, board))
             if count > CAPACITY:
                 self._clients.violations.append(f"{board}: {count} open users in the store")
         self._process, self._subject = start_server(self._folder, self._settings)
@@ -149,13 +149,10 @@ class ModelSoak:
         for tab in self._clients.joined(board):
             problems = tab.replica.differences(listed)
             found += [f"{board}: {tab.user_id} sees that {problem}" for problem in problems]
-        rows = open_users(self._folder, board)
-        stored = Replica(CAPACITY)
-        for name, user in listed.items():
-            if name in rows:
-                stored.users[name] = dict(user) | rows[name]
-        stored.users |= {name: row for name, row in rows.items() if name not in listed}
-        return found + [f"{board}: in the store {line}" for line in stored.differences(listed)]
+        return found + [
+            f"{board}: in the store {line}"
+            for line in differences_of_rows(open_rows(self._folder, board), listed)
+        ]
 
     def _rest(self, board: str) -> list[dict[str, object]]:
         url = f"http://{self._subject.host}:{self._subject.port}/api/boards/{board}/presence"
@@ -179,21 +176,34 @@ class ModelSoak:
         return True
 
 
-def open_users(folder: Path, board: str) -> dict[str, dict[str, object]]:
-    """The users of a board with an open row: what their rows say of cursor and metadata."""
+Rows = dict[str, list[dict[str, object]]]
+
+
+def open_rows(folder: Path, board: str) -> Rows:
+    """The open rows of a board by user: what each says of cursor and metadata."""
     query = (
         "SELECT user_id, cursor_x, cursor_y, metadata FROM presence"
         " WHERE board_id = ? AND disconnected_at IS NULL"
     )
+    found: Rows = {}
     with closing(sqlite3.connect(folder / "presence.db", timeout=30)) as database:
-        rows = database.execute(query, (board,)).fetchall()
-    return {
-        name: {
-            "cursor": None if x is None else {"x": x, "y": y},
-            "metadata": None if metadata is None else json.loads(metadata),
-        }
-        for name, x, y, metadata in rows
-    }
+        for name, x, y, metadata in database.execute(query, (board,)):
+            cursor = None if x is None else {"x": x, "y": y}
+            parsed = None if metadata is None else json.loads(metadata)
+            found.setdefault(name, []).append({"cursor": cursor, "metadata": parsed})
+    return found
+
+
+def differences_of_rows(rows: Rows, listed: dict[str, dict[str, object]]) -> list[str]:
+    """Where the rows differ from a list of users: one of a user's rows must say what it says."""
+    found = [f"{name} is missing" for name in sorted(listed.keys() - rows.keys())]
+    found += [f"{name} is too many" for name in sorted(rows.keys() - listed.keys())]
+    for name in sorted(rows.keys() & listed.keys()):
+        for part in ("cursor", "metadata"):
+            stored = [row[part] for row in rows[name]]
+            if listed[name][part] not in stored:
+                found.append(f"{name}: {part} is {stored}, not {listed[name][part]}")
+    return found
 
 
 def soak_model(seconds: float, seed: int) -> list[str]:

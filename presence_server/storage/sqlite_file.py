@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _MODE = 0o600
@@ -12,11 +13,16 @@ _MODE = 0o600
 def make_file(path: Path) -> None:
     """Make an empty file, readable for this user only, unless there is a file already.
 
+    A file that is there is not opened: POSIX drops every lock of a process on a file as soon as
+    the process closes any of its descriptors, and SQLite would lose the locks of its connections.
+
     Raises:
         OSError: the folder or the file cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE))
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with suppress(FileExistsError):
+        os.close(os.open(path.resolve(), flags, _MODE))
 
 
 class FileIdentity:
