@@ -9,7 +9,11 @@
  */
 export const PROFILE_FIELDS = /** @type {const} */ (['user_id', 'display_name', 'avatar_url', 'color']);
 
-/** @typedef {Partial<Record<typeof PROFILE_FIELDS[number], string>>} Profile */
+/**
+ * A page may write `userId` for `user_id`, and so on.
+ *
+ * @typedef {Partial<Record<typeof PROFILE_FIELDS[number] | 'userId' | 'displayName' | 'avatarUrl', string>>} Profile
+ */
 
 /**
  * Where the server is. It serves this module itself, below its root, which is not

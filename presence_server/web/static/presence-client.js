@@ -10,7 +10,7 @@ import { browserEnvironment } from './presence-environment.js';
 import { Leaving } from './presence-leaving.js';
 import { Outgoing } from './presence-outgoing.js';
 import { BoardReplica, readEvent } from './presence-replica.js';
-import { changeProfile, checkBoard, checkCursor, checkMetadata, checkProfile, checkStatus } from './presence-values.js';
+import { changeProfile, checkCursor, checkMetadata, checkOptions, checkStatus } from './presence-values.js';
 
 /** @typedef {import('./presence-replica.js').User} User */
 /** @typedef {import('./presence-replica.js').UsersChange} UsersChange */
@@ -54,9 +54,8 @@ export class PresenceClient extends EventTarget {
    */
   constructor(options) {
     super();
-    this.#board = checkBoard(options.board);
-    const { server, token, getToken } = options;
-    this.#target = { board: this.#board, server, token, getToken, ...checkProfile(options) };
+    this.#target = checkOptions(options);
+    this.#board = this.#target.board;
     const env = { ...browserEnvironment(), ...options.environment };
     this.#clock = new ServerClock(env);
     this.#activity = new ActivityTracker(env, (status) => this.#outgoing.status(status));

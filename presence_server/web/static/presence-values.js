@@ -6,6 +6,7 @@ import { PROFILE_FIELDS } from './presence-address.js';
 
 /** @typedef {import('./presence-address.js').Profile} Profile */
 /** @typedef {import('./presence-outgoing.js').Cursor} Cursor */
+/** @typedef {import('./presence-types.js').Options} Options */
 
 /** Of metadata, as compact UTF-8 JSON. */
 export const MAX_METADATA_BYTES = 2048;
@@ -16,6 +17,25 @@ const BOARD_ID = /^[A-Za-z0-9_\-.:~]{1,128}$/;
 const STATUSES = ['online', 'active', 'idle', 'away'];
 /** The longest value of each field that can matter: together they must fit into a request head. */
 const MAX_PROFILE_LENGTH = { user_id: 512, display_name: 160, avatar_url: 2048, color: 7 };
+
+const OPTIONS = new Set([
+  'board', 'server', 'token', 'getToken', 'cursorIntervalMs', 'environment',
+  ...PROFILE_FIELDS, ...PROFILE_FIELDS.map(camelCase),
+]);
+
+/**
+ * What a client connects with, from what the page gave it.
+ *
+ * @param {Options} options
+ * @returns {Options}
+ * @throws {TypeError} a board id or a user id that the server would refuse
+ */
+export function checkOptions(options) {
+  const unknown = Object.keys(options).filter((name) => !OPTIONS.has(name));
+  if (unknown.length > 0) console.warn(`PresenceClient does not know the option ${unknown.join(', ')}`);
+  const { server, token, getToken } = options;
+  return { board: checkBoard(options.board), server, token, getToken, ...checkProfile(options) };
+}
 
 /**
  * @param {unknown} board
@@ -95,7 +115,7 @@ export function checkProfile(profile) {
   /** @type {Profile} */
   const checked = {};
   for (const name of PROFILE_FIELDS) {
-    const value = profile[name];
+    const value = profile[name] ?? profile[camelCase(name)];
     if (value === undefined || value === null || value === '') continue;
     const text = String(value);
     if (text.length <= MAX_PROFILE_LENGTH[name]) checked[name] = text;
@@ -116,6 +136,17 @@ export function changeProfile(target, profile) {
   const changed = PROFILE_FIELDS.filter((name) => checked[name] !== target[name]);
   for (const name of changed) target[name] = checked[name];
   return changed.length > 0;
+}
+
+/**
+ * The name of an option as JavaScript writes it: `userId` for `user_id`.
+ *
+ * @template {string} T
+ * @param {T} name
+ */
+function camelCase(name) {
+  const camel = name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+  return /** @type {'userId' | 'displayName' | 'avatarUrl' | 'color'} */ (camel);
 }
 
 /**

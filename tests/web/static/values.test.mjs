@@ -115,3 +115,18 @@ test('binary frames that the server does not answer end before it closes', () =>
   page.socket.raw(new ArrayBuffer(1));
   assert.equal(page.client.sendBinary(new Uint8Array([1])), true);
 });
+
+test('options may be written as JavaScript does it, and unknown ones are named', (context) => {
+  const warn = context.mock.method(console, 'warn', () => {});
+  const page = new FakePage({ user_id: undefined, userId: 'zed', displayName: 'Zed', avatarUrl: 'https://x/y' });
+  page.client.connect();
+  assert.deepEqual(Object.fromEntries(page.socket.url.searchParams), {
+    user_id: 'zed', display_name: 'Zed', avatar_url: 'https://x/y',
+  });
+  page.client.setProfile({ userId: 'zed', displayName: 'Zed Z' });
+  assert.deepEqual(warn.mock.calls, []);
+  new PresenceClient({ board: 'demo', userID: 'zed', color: '#112233', nick: 'z' });
+  assert.deepEqual(warn.mock.calls.map(({ arguments: [text] }) => text), [
+    'PresenceClient does not know the option userID, nick',
+  ]);
+});
