@@ -93,6 +93,21 @@ async def test_ready_at_once_and_stopping_when_told_to(systemd: Systemd) -> None
         assert systemd.heard() == [STOPPING]
 
 
+async def test_a_server_that_waits_is_ready_and_says_later_that_it_serves(
+    systemd: Systemd,
+) -> None:
+    manager = systemd.manager()
+    manager.set_status("waiting for the owner")
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(manager.keep_informed, stop)
+        await trio.testing.wait_all_tasks_blocked()
+        assert systemd.heard() == [{"READY": "1", "STATUS": "waiting for the owner"}]
+        manager.set_status("Serving http://x")
+        assert systemd.heard() == [{"STATUS": "Serving http://x"}]
+        nursery.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize("pid", [{}, {"WATCHDOG_PID": str(os.getpid())}])
 async def test_signs_of_life_at_half_of_the_timeout_during_the_drain_too(
     systemd: Systemd, autojump_clock: trio.testing.MockClock, pid: Mapping[str, str]

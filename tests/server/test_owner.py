@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 
 from presence_server import server
@@ -86,6 +87,25 @@ async def test_the_second_server_waits_and_takes_over_with_the_sessions_of_the_f
     async with visiting(second) as visitors:
         back = await visitors.open(user_id="ada", session_id=session)
         assert (await back.next_of("board:joined"))["resumed"] is True
+
+
+async def test_the_service_manager_and_the_log_learn_that_a_server_waits_and_then_serves(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    url = f"sqlite:///{tmp_path}/presence.db"
+    stop = trio.Event()
+    await start(nursery, url, stop)
+    lines: list[str] = []
+    settings = Settings.of({"server.port": 0, "database.url": url})
+    with structlog.testing.capture_logs() as logs:
+        second = await nursery.start(partial(server.serve, settings, on_status=lines.append))
+        assert lines == ["waiting for the owner"]
+        await trio.sleep(1.5)  # Long enough for several looks at the owner.
+        stop.set()
+        await wait_until(second, "ready")
+    assert lines == ["waiting for the owner", f"Serving {second.url}"]
+    events = [line["event"] for line in logs]
+    assert events.count("waiting for the owner of the database") == 1
 
 
 async def test_a_server_that_waits_stops_at_once(store: str, nursery: trio.Nursery) -> None:
