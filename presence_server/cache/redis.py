@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -93,7 +94,8 @@ class RedisCache(Cache):
 
     def __init__(self, url: str, ttl_s: float, *, operation_s: float = 2.0) -> None:
         self._shown = check_redis_url(url)
-        self._url = url
+        # Heroku and Celery write the names that Python's ssl module has.
+        self._url = re.sub(r"(?<=ssl_cert_reqs=)CERT_\w+", lambda m: m[0][5:].lower(), url)
         self._ttl_ms = max(1, round(ttl_s * 1000))
         self._operation_s = operation_s
         self._clients: dict[asyncio.AbstractEventLoop, Redis] = {}

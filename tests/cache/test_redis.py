@@ -57,6 +57,7 @@ def test_a_url_that_cannot_work_is_refused_in_one_line_before_anything_connects(
         "redis://h",
         "redis://user:p%40ss@h:6379/5",
         "rediss://h/0?ssl_cert_reqs=none&protocol=3&client_name=presence",
+        "rediss://:p@h:6379?ssl_cert_reqs=CERT_NONE",
         "redis://h?db=3&health_check_interval=10&socket_keepalive=yes",
         "unix:///run/redis.sock?db=2",
     ],
