@@ -76,8 +76,8 @@ def decode(text: bytes) -> ClientMessage:
         if (
             # Nine of ten messages are a cursor and nothing else, which has 12 quotes.
             quotes != 12
-            or type(message) is not PresenceUpdate
-            or type(message.payload.cursor) is not Cursor
+            or message.__class__ is not PresenceUpdate
+            or message.payload.cursor.__class__ is not Cursor
         ) and quotes != _quotes(message):
             # There are more strings than were read: fields to ignore, or repeated ones.
             refuse_repeated_keys(text)
