@@ -43,10 +43,7 @@ async def read_request(
 
     Returns:
         The head and the bytes that came after it; the answer to something that is not a
-        request; None if the stream ended before its first byte.
-
-    Raises:
-        trio.BrokenResourceError: the peer is gone.
+        request; None if the peer went away, or ended the stream before its first byte.
     """
     reader = HeadReader()
     found: tuple[bytes, bytes] | Refusal | None = too_slow()
@@ -73,8 +70,8 @@ async def _read(
                 return found
     except BadRequest as error:
         return bad_request(error)
-    except EOFError:
-        return None
+    except (EOFError, trio.BrokenResourceError, trio.ClosedResourceError):
+        return None  # Raised here, an error would leave the nursery in a group.
 
 
 async def refuse(stream: trio.abc.Stream, refusal: Refusal) -> None:
