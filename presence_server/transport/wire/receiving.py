@@ -114,6 +114,8 @@ class Receiver:
         if position:
             self._owed -= position
             self._feed(data[:position])
+            if self._fragments is None and not self._owed:
+                self.partial_since = None
         while position < size and self._connection.stage is _OPEN:
             if self.is_resting:
                 position = self._skip(data, position)
@@ -133,9 +135,10 @@ class Receiver:
     def _take(self, data: bytes, position: int, first: int, start: int, end: int) -> int:
         """Read the frame at ``position``, part of which may not have come; return its end."""
         size = len(data)
+        if self._fragments is None:
+            self.partial_since = None  # The frames before this one are complete.
         is_short = start - position == SHORT_HEADER and end <= size
         if is_short and first == FINAL_TEXT and self._fragments is None:
-            self.partial_since = None
             self._handler.on_text(unmask(data[start:end], data[start - 4 : start]))
         elif is_short and first == PING:
             # Read here, since the library would answer any number of them.

@@ -264,3 +264,20 @@ class TestAMessageThatNeverEnds:
                 held.connection.receive(text("cut")[3:])
             assert held.handler.heard == [b"ab", b"cut"] * 4
             nursery.cancel_scope.cancel()
+
+    async def test_is_not_one_of_many_whose_reads_end_inside_a_frame(
+        self, autojump_clock: trio.testing.MockClock
+    ) -> None:
+        async with trio.open_nursery() as nursery:
+            deadlines = Deadlines(Batch(lambda: None), StallWatch())
+            nursery.start_soon(deadlines.run)
+            held = ConnectionUnderTest(deadlines, message_timeout_s=10, ping_interval_s=999)
+            for kind in (frame(Opcode.PONG, b"pong"), text("x" * 300), text("short")):
+                for cut in (3, 8):
+                    held.connection.receive(kind[:cut])
+                    for _ in range(20):
+                        await trio.sleep(1)
+                        held.connection.receive(kind[cut:] + kind[:cut])
+                    held.connection.receive(kind[cut:])
+            assert not held.handler.is_ended()
+            nursery.cancel_scope.cancel()
