@@ -145,10 +145,14 @@ def _run_sqlite(store: StoreUrl, work: Callable[[Connection], T], *, write_ahead
         # isolation_level None: the driver opens no transaction of its own, so that tables and
         # rows change in ours together.
         connection = sqlite3.connect(path.absolute(), isolation_level=None)
-        for pragma in sqlite_pragmas(_LIMITS):
-            connection.execute(pragma)
-        if write_ahead:
-            _use_write_ahead_log(connection)
+        try:
+            for pragma in sqlite_pragmas(_LIMITS):
+                connection.execute(pragma)
+            if write_ahead:
+                _use_write_ahead_log(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)

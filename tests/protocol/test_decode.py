@@ -113,12 +113,18 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
         '{"type":"heartbeat"}'.encode("utf-16-le"),
         '{"type":"x"}'.encode("utf-16-be"),
         b"[" * MAX_OTHER_BYTES,
-        update(b'"metadata":{"a":' + b"[" * TOO_DEEP_TO_READ + b"]" * TOO_DEEP_TO_READ + b"}"),
     ],
     ids=lambda text: f"{text[:48]!r}+{len(text)}",
 )
-def test_what_is_not_json_or_nested_too_deeply_is_invalid_json(text: bytes) -> None:
+def test_what_is_not_json_is_invalid_json(text: bytes) -> None:
     assert refusal(text).code is ErrorCode.INVALID_JSON
+
+
+def test_what_is_nested_too_deeply_is_refused_whether_python_can_read_it_or_not() -> None:
+    deep = b"[" * TOO_DEEP_TO_READ + b"]" * TOO_DEEP_TO_READ
+    # Python 3.13 reads more levels than 3.11 does; this is then too long for metadata.
+    expected = (ErrorCode.INVALID_JSON, ErrorCode.MESSAGE_TOO_BIG)
+    assert refusal(update(b'"metadata":{"a":' + deep + b"}")).code in expected
 
 
 @pytest.mark.parametrize(
