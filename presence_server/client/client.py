@@ -72,9 +72,11 @@ class PresenceClient:
         self._replica.session_id = session_id
         self._buffer = EventBuffer(buffer_size)
         self._link: WebSocketLink | None = None
-        self._life = trio.CancelScope()
-        self._started: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        # connect() ends it, so that a block that is cancelled at any moment leaves cleanly.
+        self._life = trio.CancelScope(shield=True)
         self._was_welcome = False
+        self._settled = trio.Event()
+        """The client was welcome, or has ended."""
         self._is_leaving = False
         self._closed = trio.Event()
         self._failure: PresenceClosed | None = None
@@ -175,6 +177,9 @@ class PresenceClient:
         """Leave the board cleanly, and wait until the server has closed, for 2 s at most."""
         self._is_leaving = True
         with trio.move_on_after(LEAVE_TIMEOUT_S):
+            if self._link is not None:
+                # A session that the server is about to make would stay without a leave.
+                await self._link.opened.wait()
             # Another session of the user keeps what this one has set.
             await self._updates.flush()
             if self.state != "closed" and await self._send(BoardLeave()):
@@ -189,24 +194,24 @@ class PresenceClient:
 
     # --- how it is done -------------------------------------------------------------
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep a connection for as long as the client may reconnect.
-
-        Args:
-            task_status: Called once the client has joined or stands in the queue.
+    async def wait_until_welcome(self) -> None:
+        """Return once the client has joined or stands in the queue.
 
         Raises:
-            PresenceClosed: The client was refused before that; after that its iterator raises.
+            PresenceClosed: It was refused before that; after that its iterator raises.
         """
-        self._started = task_status
+        await self._settled.wait()
+        if self._failure is not None and not self._was_welcome:
+            raise self._failure
+
+    async def run(self) -> None:
+        """Keep a connection for as long as the client may reconnect. Only :meth:`leave` ends it."""
         with self._life:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._updates.run)
                 nursery.start_soon(self._tokens.run)
                 await self._keep_connected()
                 nursery.cancel_scope.cancel()
-        if self._failure is not None and not self._was_welcome:
-            raise self._failure
 
     async def _keep_connected(self) -> None:
         attempt, lost_at = 0, trio.current_time()
@@ -290,11 +295,8 @@ class PresenceClient:
                 pass
 
     def _welcome(self) -> None:
-        if not self._was_welcome:
-            self._was_welcome = True
-            # From here on connect() ends this task, so that a cancelled block leaves cleanly.
-            self._life.shield = True
-            self._started.started()
+        self._was_welcome = True
+        self._settled.set()
 
     def _closing_error(self, ending: Ending) -> PresenceClosed | None:
         if ending.code == CloseCode.CLEAN_LEAVE:
@@ -305,6 +307,7 @@ class PresenceClient:
         self.state = "closed"
         self._failure = failure
         self._closed.set()
+        self._settled.set()
         self._buffer.close()
         self._life.cancel()
 

@@ -88,8 +88,9 @@ async def connect(
     )
     try:
         async with trio.open_nursery() as nursery:
-            await nursery.start(client.run)
+            nursery.start_soon(client.run)
             try:
+                await client.wait_until_welcome()
                 yield client
             finally:
                 with trio.CancelScope(shield=True):

@@ -63,6 +63,8 @@ class WebSocketLink:
         self._stream: trio.abc.Stream | None = None
         self._socket: WebSocketConnection | None = None
         self._heartbeat_due = AlarmClock()
+        self.opened = trio.Event()
+        """The WebSocket is open, or will not be."""
 
     async def run(self, take: Callable[[ServerMessage], Awaitable[None]]) -> Ending:
         """Connect, and pass every event on until the connection ends.
@@ -77,12 +79,14 @@ class WebSocketLink:
             with trio.fail_after(CONNECT_TIMEOUT_S):
                 self._stream = await self._open_stream()
         except (OSError, trio.TooSlowError, trio.BrokenResourceError) as error:
+            self.opened.set()
             return Ending(None, f"cannot connect to {self._netloc}: {_reason(error)}", opened=False)
         ending = Ending(None, f"{self._netloc} does not speak WebSocket", opened=False)
         try:
             async with trio.open_nursery() as nursery:
                 with trio.move_on_after(CONNECT_TIMEOUT_S):
                     self._socket = await self._upgrade(nursery, self._stream)
+                self.opened.set()
                 if self._socket is not None:
                     # A new connection of a session knows the interval from the one before.
                     self._plan_heartbeat()
@@ -95,6 +99,7 @@ class WebSocketLink:
             pass
         finally:
             self._socket = None
+            self.opened.set()
             await trio.aclose_forcefully(self._stream)
         return ending
 

@@ -23,6 +23,7 @@ from tests.server.raw import ask, plain
 
 ADMIN_TOKEN = "the administrator's token, long enough"
 PATIENCE_S = 60.0
+METRICS = plain("GET /metrics HTTP/1.1")
 
 pytestmark = pytest.mark.e2e
 
@@ -129,6 +130,9 @@ async def test_load_lives_on_when_one_of_its_users_is_kicked(tmp_path: Path) -> 
         )
         assert (await ask(scene.address, request)).status == 200
         assert await departures(scene.observer, 1) == [LeaveReason.KICKED]
+        # The kicked connection is gone once the load has taken the close frame.
+        while b"presence_connections 3" not in (await ask(scene.address, METRICS)).body:
+            pass
         scene.process.send_signal(signal.SIGINT)
         assert await departures(scene.observer, 2) == [LeaveReason.DISCONNECT] * 2
         assert await scene.process.wait() == 130

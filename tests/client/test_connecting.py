@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from presence_server.client import PresenceClosed, connect
+from presence_server.client.client import LEAVE_TIMEOUT_S
 from presence_server.protocol.errors import CloseCode, ErrorCode
 from presence_server.protocol.messages import (
     BoardJoined,
@@ -18,6 +19,7 @@ from presence_server.protocol.messages import (
 from tests.client.fake_server import (
     HOST,
     FakeServer,
+    Peer,
     closing,
     joined,
     queued,
@@ -151,3 +153,39 @@ class TestConnecting:
             async with connect(HOST, "b1", open_stream=server.open_stream):
                 await trio.sleep_forever()
         assert isinstance(server.peers[0].received[-1], BoardLeave)
+
+    async def test_leaves_when_it_is_cancelled_before_the_server_let_it_in(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        server = FakeServer(nursery, welcoming())
+        with trio.move_on_after(1) as patience:
+            async with connect(HOST, "b1", open_stream=server.open_stream):
+                raise AssertionError("the server has not said anything")
+        assert patience.cancelled_caught
+        assert isinstance(server.peers[0].received[-1], BoardLeave)
+
+    async def test_leaves_when_it_is_cancelled_while_the_socket_opens(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        async def slowly(peer: Peer) -> None:
+            await trio.sleep(1.5)
+            await peer.accept()
+
+        server = FakeServer(nursery, slowly)
+        with trio.move_on_after(1):
+            async with connect(HOST, "b1", open_stream=server.open_stream):
+                raise AssertionError("the socket is not open")
+        assert isinstance(server.peers[0].received[-1], BoardLeave)
+
+    async def test_gives_a_server_that_does_not_answer_a_bounded_time(
+        self, autojump_clock: MockClock, nursery: trio.Nursery
+    ) -> None:
+        async def never(peer: Peer) -> None:
+            await trio.sleep(100)
+
+        server = FakeServer(nursery, never)
+        began = trio.current_time()
+        with trio.move_on_after(1):
+            async with connect(HOST, "b1", open_stream=server.open_stream):
+                raise AssertionError("the socket is not open")
+        assert trio.current_time() - began <= 1 + LEAVE_TIMEOUT_S
