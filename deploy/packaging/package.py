@@ -48,7 +48,7 @@ def tarball(folder: Path, licences: str, work: Path, dist: Path, epoch: int) -> 
     """The folder, the example of settings and the licences, to unpack anywhere."""
     root = fresh(work) / f"{NAME}-{__version__}"
     shutil.copytree(folder, root, symlinks=True)
-    shutil.copy(ROOT / "config" / "default.toml", root / "config.example.toml")
+    shutil.copy(ROOT / "config" / "example.toml", root / "config.example.toml")
     shutil.copy(ROOT / "LICENSE", root)
     (root / "THIRD-PARTY-LICENSES.txt").write_text(licences, encoding="utf-8")
     settle(work, epoch)
@@ -78,7 +78,7 @@ def deb(folder: Path, licences: str, work: Path, dist: Path, epoch: int, floor: 
     place(root / "usr/bin" / NAME).symlink_to(f"../lib/{NAME}/{NAME}")
     unit = place(root / "usr/lib/systemd/system" / f"{NAME}.service")
     unit.write_text(unit_text(Path("/usr/bin") / NAME, Form.FOLDER, user=USER), encoding="utf-8")
-    shutil.copy(ROOT / "config" / "default.toml", place(root / "etc" / NAME / "config.toml"))
+    shutil.copy(ROOT / "config" / "example.toml", place(root / "etc" / NAME / "config.toml"))
     own = (ROOT / "LICENSE").read_text(encoding="utf-8")
     notice = place(root / "usr/share/doc" / NAME / "copyright")
     notice.write_text(f"{own}\nThe program contains:\n\n{licences}", encoding="utf-8")

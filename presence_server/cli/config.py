@@ -15,5 +15,5 @@ def config() -> None:
 @config.command()
 def example() -> None:
     """Print every setting with its default and its meaning, as a TOML file."""
-    text = shipped_file("config", "default.toml").read_text(encoding="utf-8")
+    text = shipped_file("config", "example.toml").read_text(encoding="utf-8")
     click.echo(text, nl=False)

@@ -62,7 +62,7 @@ def test_explains_its_commands(single: Program) -> None:
 
 def test_prints_settings_that_it_takes_and_a_unit_that_starts_it(program: Program) -> None:
     example = program.output("config", "example")
-    assert example == (ROOT / "config" / "default.toml").read_text()
+    assert example == (ROOT / "config" / "example.toml").read_text()
     (program.home / "config.toml").write_text(example)
     assert program.output("check-config", "--config", "config.toml") == "the settings are fine\n"
     unit = program.run("unit").stdout

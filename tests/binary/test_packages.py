@@ -61,7 +61,7 @@ def test_the_tarball_unpacks_to_a_program_that_runs(home: Path) -> None:
     root = home / f"presence-server-{__version__}"
     assert Program(root / "presence-server", home, None).output("--version")
     example = root / "config.example.toml"
-    assert example.read_bytes() == (ROOT / "config" / "default.toml").read_bytes()
+    assert example.read_bytes() == (ROOT / "config" / "example.toml").read_bytes()
     licences = (root / "THIRD-PARTY-LICENSES.txt").read_text()
     for name in ("Python 3", "trio ", "SQLAlchemy ", "pyinstaller ", "libssl", "libsqlite3"):
         assert re.search(rf"^={{80}}\n{name}", licences, re.MULTILINE | re.IGNORECASE), name

@@ -26,7 +26,7 @@ class TestConfigExample:
     ) -> None:
         assert run(["config", "example"]) == 0
         text = capsys.readouterr().out
-        assert text == (ROOT / "config" / "default.toml").read_text()
+        assert text == (ROOT / "config" / "example.toml").read_text()
         path = tmp_path / "config.toml"
         path.write_text(text)
         assert run(["check-config", "--config", str(path)]) == 0

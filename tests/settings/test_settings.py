@@ -80,7 +80,7 @@ class TestDefaults:
     def test_file_lists_every_setting_with_its_default(self) -> None:
         section = ""
         listed: dict[str, object] = {}
-        for line in (CONFIG / "default.toml").read_text().splitlines():
+        for line in (CONFIG / "example.toml").read_text().splitlines():
             if line.startswith("["):
                 section = line.strip("[]")
             elif line.startswith("#~ "):
@@ -97,12 +97,12 @@ class TestDefaults:
         }
 
     def test_examples_in_the_file_are_valid(self, tmp_path: Path) -> None:
-        lines = (CONFIG / "default.toml").read_text().splitlines()
+        lines = (CONFIG / "example.toml").read_text().splitlines()
         text = "\n".join(line.removeprefix("#~ ") for line in lines)
         assert load_settings(write(tmp_path / "c.toml", text), environ={}).auth.admin_token
 
     def test_file_changes_nothing_as_it_is(self) -> None:
-        assert load_settings(CONFIG / "default.toml", environ={}) == load_settings(environ={})
+        assert load_settings(CONFIG / "example.toml", environ={}) == load_settings(environ={})
 
 
 class TestPrecedence:
