@@ -1,4 +1,4 @@
-"""What every cache does, and how it fails."""
+"""The interface of every cache, and its errors."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ _HOPELESS = {
     "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted; name its roots in ssl_ca_certs",
     "WRONG_VERSION_NUMBER": "it speaks no TLS; use redis://",
 }
-"""What errors say that come again with every call."""
+"""Parts of the error texts that come again with every call."""
 
 _USE = "use redis://:password@host:6379/0, rediss://… for TLS, or unix:///path/to.sock"
 

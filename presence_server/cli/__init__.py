@@ -32,7 +32,7 @@ EX_TEMPFAIL = 75
     help="Show the version and the build, and exit.",
 )
 def cli() -> None:
-    """Who is on this board right now, live."""
+    """A presence server: it shows live which users are on a board."""
 
 
 cli.add_command(serve.serve)

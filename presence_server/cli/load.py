@@ -26,7 +26,7 @@ WIDTH, HEIGHT = 1600, 900
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to do.
+    """The plan of a run.
 
     Attributes:
         server: the address.

@@ -87,7 +87,7 @@ class PresenceClient:
 
     @property
     def users(self) -> Mapping[str, UserObject]:
-        """Who is on the board, by ``user_id``; without a connection, who was there last."""
+        """The users of the board by ``user_id``; without a connection, the last known ones."""
         return self._replica.users
 
     @property
@@ -97,7 +97,7 @@ class PresenceClient:
 
     @property
     def session_id(self) -> str | None:
-        """What :func:`.connecting.connect` needs to resume this session. It is a secret."""
+        """The id by which :func:`.connecting.connect` resumes this session. It is a secret."""
         return self._replica.session_id
 
     @property
@@ -259,7 +259,7 @@ class PresenceClient:
         return self._explained(await self._link.run(self._take))
 
     def _guest(self) -> dict[str, str]:
-        """Who the server made of a user without a ``user_id``; only they may resume the session."""
+        """The guest that the server made of a user without a ``user_id``; only it may resume."""
         user_id, shown = self._replica.self_id, self.self_user
         if user_id is None or "user_id" in self._profile or self._tokens.token is not None:
             return {}

@@ -17,7 +17,7 @@ from .values import check_board_id, check_token
 
 
 class Profile(TypedDict, total=False):
-    """Who a user says they are, on servers that let users name themselves.
+    """The profile of a user, on servers that let users name themselves.
 
     Every key is optional, and so is every value; the server fills in what is missing. The
     specification has the rule of each in section 1.

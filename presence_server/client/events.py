@@ -1,4 +1,4 @@
-"""What a client's iterator yields, and the bounded buffer it comes from."""
+"""The events of a client's iterator, and the bounded buffer that holds them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from ..protocol.model import Cursor
 
 
 class Replica:
-    """What a client knows of its board; pure: only :meth:`apply` changes it.
+    """A client's copy of its board; pure: only :meth:`apply` changes it.
 
     Attributes:
         users: Everyone on the board, by ``user_id``.

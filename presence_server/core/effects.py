@@ -1,4 +1,4 @@
-"""What a room asks of the outside world. The caller carries the effects out in their order.
+"""The effects that a room asks for. The caller carries them out in their order.
 
 An effect names a connection by the transport's number. It is skipped if that connection is
 gone by then.

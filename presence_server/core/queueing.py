@@ -1,4 +1,4 @@
-"""Who waits for a seat on a full board: places, positions, reclaimed seats."""
+"""The queue of a full board: places, positions, reclaimed seats."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _ONLINE = PresenceStatus.ONLINE  # Not looked up in the enum with every message.
 
 
 class Alarm(enum.IntEnum):
-    """What a deadline is for; a key of the timers together with a session or user id, or "".
+    """The purpose of a deadline; a key of the timers together with a session or user id, or "".
 
     Its members are numbers, which are quick to hash.
     """
@@ -38,7 +38,7 @@ class Alarm(enum.IntEnum):
 
 
 class BoardState:
-    """Who is on a board, who waits, and what the board was told of them.
+    """The users of a board, its queue, and what the board was told of them.
 
     Attributes:
         users: those who hold a seat, by user id.

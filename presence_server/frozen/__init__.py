@@ -1,4 +1,4 @@
-"""What a build of PyInstaller must do that a Python package need not (docs/operations.md).
+"""The duties of a PyInstaller build that a Python package does not have (docs/operations.md).
 
 There are two builds: a folder, and a single file. The single file is a launcher, which
 unpacks the folder into a temporary one, starts itself a second time as its own child, and waits:

@@ -1,4 +1,4 @@
-"""What lasts of a board: sessions in the store and lists in the cache, written in batches."""
+"""The lasting part of a board: sessions in the store, lists in the cache, written in batches."""
 
 from __future__ import annotations
 

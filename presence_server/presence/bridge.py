@@ -48,7 +48,7 @@ class BridgeRestarted(PresenceError):
 
 
 class Caller(Protocol):
-    """What the rest of this package needs of a bridge: :class:`Bridge`, or a test's own."""
+    """The interface of a bridge: :class:`Bridge` has it, and so have those of tests."""
 
     async def call(
         self, function: Callable[[*Ts], Coroutine[object, object, T]], /, *args: *Ts

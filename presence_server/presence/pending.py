@@ -31,7 +31,7 @@ Key = tuple[str, str]
 
 
 class SessionWrites:
-    """What waits to be written for one session."""
+    """The writes that wait for one session."""
 
     __slots__ = ("closed_at", "heartbeat", "insert", "key", "on_committed", "profile", "update")
 

@@ -1,4 +1,4 @@
-"""What the service needs of a store, how it paces itself, and what it counts."""
+"""The store as the service needs it, the service's pace, and its counters."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Timing(Struct, frozen=True):
 
 
 class Counters:
-    """What has happened so far, for the metrics; the numbers only grow."""
+    """Counters for the metrics; the numbers only grow."""
 
     def __init__(self) -> None:
         self.flushes = 0

@@ -14,7 +14,7 @@ REST_S, MAX_REST_S = 0.05, 0.5
 
 
 class Verdict(enum.Enum):
-    """What to do with one message."""
+    """The decision about one message."""
 
     ACCEPT = "accept"
     DROP_AND_TELL = "drop_and_tell"

@@ -103,7 +103,7 @@ class BadMessage(PresenceError):
 
 
 class Reconnect(enum.StrEnum):
-    """What a client does after a close (protocol section 6)."""
+    """The next step of a client after a close (protocol section 6)."""
 
     NO = "no"
     """Stay away, unless the user wishes otherwise."""

@@ -62,7 +62,7 @@ class UpdatePayload(Struct, frozen=True):
 
 
 class PresenceUpdate(Struct, frozen=True, tag_field="type", tag="presence:update"):
-    """What a client changes about its user; see ``presence:update`` in section 3."""
+    """The changes that a client makes to its user; see ``presence:update`` in section 3."""
 
     payload: UpdatePayload
 
@@ -219,7 +219,7 @@ class ErrorPayload(Struct, frozen=True, omit_defaults=True):
 
 
 class Error(Struct, frozen=True, tag_field="type", tag="error"):
-    """What the client did wrong, or cannot have now; see ``error`` in section 4."""
+    """The reason why the client was refused something; see ``error`` in section 4."""
 
     payload: ErrorPayload
 

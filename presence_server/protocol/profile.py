@@ -19,7 +19,7 @@ MAX_AVATAR_URL = 2048
 
 
 class UserProfile(msgspec.Struct, frozen=True, gc=False):
-    """Who a user is on a board; :func:`clean_profile` has cleaned each field."""
+    """The profile of a user on a board; :func:`clean_profile` has cleaned each field."""
 
     user_id: str
     display_name: str

@@ -1,4 +1,4 @@
-"""What rooms need from outside: transport, presence and metrics implement it."""
+"""The interfaces that rooms need: transport, presence and metrics implement them."""
 
 from __future__ import annotations
 

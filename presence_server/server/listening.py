@@ -15,7 +15,7 @@ from ..settings import Settings, SettingsError
 BACKLOG = 4096
 
 SEND_BUFFER_BYTES = 131_072
-"""What the system holds for one peer that does not read; Linux takes up to twice as much."""
+"""Bytes that the system holds for one peer that does not read; Linux takes up to twice as much."""
 
 
 _UNKNOWN_HOST = frozenset({socket.EAI_NONAME, socket.EAI_FAMILY})
@@ -173,7 +173,7 @@ def _bind(family: int, sockaddr: SocketAddress) -> socket.socket:
 
 
 def _refusal(host: str, port: int, error: Exception) -> PresenceError:
-    """What the failure of an address means to the operator."""
+    """Explain to the operator why an address failed."""
     if isinstance(error, PermissionError):
         problem = f"server.port: not allowed to listen on port {port}; take one above 1023"
         return SettingsError([problem])

@@ -18,7 +18,7 @@ _HEADER_TEXT = re.compile(r"[\x20-\x7e]+")
 
 
 class AuthSettings(Section):
-    """Who may connect."""
+    """The users that may connect."""
 
     mode: Literal["none", "jwt"] = Field(
         "none", description='"none": users name themselves; "jwt": a signed token names them.'

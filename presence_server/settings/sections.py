@@ -150,7 +150,7 @@ class BoardSettings(Section):
 
 
 class QueueSettings(Section):
-    """Who waits while a board is full."""
+    """The queue of a full board."""
 
     enabled: bool = Field(True, description="Whether there is a queue; without it: BOARD_FULL.")
     limit: int = Field(1000, ge=0, le=1_000_000, description="Users who may wait for one board.")
@@ -163,7 +163,7 @@ class QueueSettings(Section):
 
 
 class LimitsSettings(Section):
-    """What one client may ask of the server."""
+    """The limits of one client."""
 
     max_message_bytes: int = Field(
         65_536, ge=64, le=2**30, description="Largest frame or message a client may send."
@@ -198,7 +198,7 @@ class LimitsSettings(Section):
 
 
 class LoggingSettings(Section):
-    """What the server says on stderr."""
+    """The log on stderr."""
 
     level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="debug, info, warning, error or critical."

@@ -90,7 +90,7 @@ def _os_error(cause: OSError, url: StoreUrl) -> StorageError:
 
 
 def _tls_trouble(cause: OSError) -> str | None:
-    """What is wrong with the parameters about TLS; None if they are not the reason."""
+    """The fault of the TLS parameters; None if they are not the reason."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return (
             "sslrootcert: the certificate of the database is not trusted; name the file of its "

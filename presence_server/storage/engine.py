@@ -101,7 +101,7 @@ def _decode(text: bytes) -> str:
 
 
 def sqlite_pragmas(limits: EngineLimits) -> tuple[str, ...]:
-    """What each new connection to SQLite sets.
+    """The pragmas that each new connection to SQLite sets.
 
     The journal mode is not among them: the file keeps it, and the migration sets it.
     """

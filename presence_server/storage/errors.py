@@ -1,4 +1,4 @@
-"""What can go wrong with a store, divided by what the caller does about it."""
+"""The errors of a store, divided by what the caller does about them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _VERSIONS = {
 
 
 class TlsRequest(Struct, frozen=True):
-    """What the URL asks for; None leaves a value to the environment and then to the default.
+    """The wishes of the URL; None leaves a value to the environment and then to the default.
 
     Attributes:
         mode: libpq's ``sslmode``.

@@ -1,4 +1,4 @@
-"""What is read from the store, and how a row becomes a record."""
+"""The queries that read the store, and the way from a row to a record."""
 
 from __future__ import annotations
 

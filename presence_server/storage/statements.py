@@ -1,4 +1,4 @@
-"""What both dialects share of the writes: their interface, and records as rows.
+"""The part of the writes that both dialects share: their interface, and records as rows.
 
 A statement comes with its parameters. On SQLite these are a list of rows (executemany); on
 PostgreSQL one row of arrays for ``unnest``, so that a batch of any size is one round trip and

@@ -1,4 +1,4 @@
-"""What ``database.url`` may look like, and what it means."""
+"""The forms of ``database.url``, and their meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written to the store in one transaction, and what is read from it."""
+"""The batch that one transaction writes to the store, and the records that it reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the web application needs from the server; `server/web_view.py` implements it."""
+"""The interface that the web application needs of the server; `server/web_view.py` has it."""
 
 from __future__ import annotations
 
