@@ -7,7 +7,7 @@ out what is wrong: there are few of those, since 20 of them in 10 s end the conn
 from __future__ import annotations
 
 import re
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -30,7 +30,7 @@ STATUS_WORDS = {
     "away": PresenceStatus.AWAY,
 }
 
-_KNOWN_TYPES = frozenset({"heartbeat", "presence:update", "auth:refresh", "board:leave"})
+_KNOWN_TYPES = frozenset(kind.__struct_config__.tag for kind in get_args(ClientMessage))
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 _json_decoder = msgspec.json.Decoder(Raw)
 _fields_decoder = msgspec.json.Decoder(dict[str, Raw])

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from .palette import palette_color
+
 MAX_USER_ID = 128
 MAX_DISPLAY_NAME = 80
 MAX_AVATAR_URL = 2048
@@ -30,26 +32,6 @@ class UserProfile(msgspec.Struct, frozen=True, gc=False):
 PROFILE_FIELDS = tuple(name for name in UserProfile.__struct_fields__ if name != "user_id")
 """The fields that a client, or the issuer of a token, may choose for a user."""
 
-PALETTE = (
-    "#c2410c",
-    "#b45309",
-    "#4d7c0f",
-    "#15803d",
-    "#0f766e",
-    "#0e7490",
-    "#0369a1",
-    "#1d4ed8",
-    "#4338ca",
-    "#6d28d9",
-    "#7e22ce",
-    "#a21caf",
-    "#be185d",
-    "#be123c",
-    "#b91c1c",
-    "#57534e",
-)
-"""Colours with at least 4.5:1 contrast against white initials."""
-
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _BOARD_ID = re.compile(r"[A-Za-z0-9_\-.:~]{1,128}")
 _UNSAFE_IN_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\\"<>^`{|}]")
@@ -66,12 +48,6 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 def is_board_id(text: str) -> bool:
     """Whether ``text``, already percent-decoded, names a board."""
     return _BOARD_ID.fullmatch(text) is not None
-
-
-def palette_color(user_id: str) -> str:
-    """The colour of a user without one: the same on every server and in every process."""
-    digest = hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()
-    return PALETTE[digest[0] % len(PALETTE)]
 
 
 def clean_user_id(raw: str) -> str | None:

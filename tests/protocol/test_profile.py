@@ -11,14 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presence_server.protocol.profile import (
-    PALETTE,
-    UserProfile,
-    clean_profile,
-    clean_user_id,
-    is_board_id,
-    palette_color,
-)
+from presence_server.protocol.palette import PALETTE, palette_color
+from presence_server.protocol.profile import UserProfile, clean_profile, clean_user_id, is_board_id
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -8,7 +8,8 @@ from pathlib import Path
 from presence_server.client import Profile
 from presence_server.protocol.errors import RECONNECT, Reconnect
 from presence_server.protocol.metadata import MAX_METADATA_BYTES, MAX_METADATA_DEPTH
-from presence_server.protocol.profile import PALETTE, UserProfile
+from presence_server.protocol.palette import PALETTE
+from presence_server.protocol.profile import UserProfile
 
 STATIC = Path(__file__).parents[2] / "presence_server/web/static"
 RULE_NAMES = {

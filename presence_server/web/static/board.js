@@ -8,7 +8,7 @@ import { Screens } from './board-screens.js';
 import { PresenceClient } from './presence-client.js';
 import './presence-bar.js';
 
-/** The palette of the server's protocol/profile.py; a test compares the two. */
+/** The palette of the server's protocol/palette.py; a test compares the two. */
 const PALETTE = [
   '#c2410c', '#b45309', '#4d7c0f', '#15803d', '#0f766e', '#0e7490', '#0369a1', '#1d4ed8',
   '#4338ca', '#6d28d9', '#7e22ce', '#a21caf', '#be185d', '#be123c', '#b91c1c', '#57534e',

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presence_server.protocol.errors import BadMessage, CloseCode, ErrorCode
-from presence_server.protocol.profile import UserProfile, clean_user_id, palette_color
+from presence_server.protocol.palette import palette_color
+from presence_server.protocol.profile import UserProfile, clean_user_id
 from presence_server.refusals import RefusalCounter, RefusalReason
 from presence_server.settings.token_keys import read_key
 from presence_server.transport.http.head import RequestHead
