@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from ..core.document_events import DocumentEvent
 from ..protocol.frames import SharedFrame
 from ..protocol.model import PresenceRecord
 from ..protocol.profile import UserProfile
@@ -49,6 +50,63 @@ class Store(Protocol):
 
     def publish(self, board_id: str, users_json: bytes | None) -> None:
         """Keep the board's list of users for other readers; None when nobody is left."""
+
+
+class Documents(Protocol):
+    """Keeps Yjs documents. No method waits or raises.
+
+    The room of a board calls :meth:`open` once, when its first client speaks Yjs, and only then
+    the other methods; a board without Yjs calls none. The service keeps the order of the calls
+    of one board, and answers with events, each later and never inside a call.
+    """
+
+    def open(self, board_id: str, tell: Callable[[DocumentEvent], None]) -> None:
+        """Load a document; ``DocumentLoaded`` follows, once the store has answered.
+
+        A board that reopens before its last rows are written finds the document as it was.
+
+        Args:
+            board_id: the board.
+            tell: gets every event about the document until the board is closed or opened again.
+        """
+
+    def merge(self, board_id: str, number: int, update: bytes) -> None:
+        """Merge and keep an update that was checked, follows on the document and is relayed.
+
+        Called between ``DocumentLoaded`` and :meth:`close` only. No event answers it but
+        ``DocumentStored``, and rarely ``DocumentSized`` or ``UpdateSetAside``.
+
+        Args:
+            board_id: the board.
+            number: larger than all earlier numbers of the board since :meth:`open`.
+            update: the update as it came.
+        """
+
+    def merge_and_tell(self, board_id: str, number: int, update: bytes) -> None:
+        """Check an update, merge and keep it if it fits; ``DocumentMerged`` follows.
+
+        Called for what must not be relayed as it came: a sync step 2, an update over 16 KiB or
+        with an empty item, and every update while the document is loading or almost too large.
+
+        Args:
+            board_id: the board.
+            number: as for :meth:`merge`; one sequence for both.
+            update: the update as it came, which may be damaged or follow on nothing.
+        """
+
+    def answer(self, board_id: str, connection: int, vector: bytes) -> None:
+        """Compute what a client lacks; ``DocumentAnswered`` follows.
+
+        The answer holds every update that was given before this call.
+
+        Args:
+            board_id: the board.
+            connection: the client's connection, for the event.
+            vector: the client's state vector, which was checked; one zero byte if it has nothing.
+        """
+
+    def close(self, board_id: str) -> None:
+        """The room ended: write what is not stored yet, compact, and let the document go."""
 
 
 class RoomMetrics(Protocol):

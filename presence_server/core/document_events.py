@@ -1,0 +1,119 @@
+"""The events about a Yjs document that the service of documents applies to a room.
+
+The service answers the calls of :class:`.rooms.ports.Documents` with these, in the order of the
+calls of one board. Nothing else of the service changes a room.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+
+class MergeOutcome(enum.Enum):
+    """What became of one update."""
+
+    MERGED = "merged"
+    """The document has it now, or had it before."""
+    GAP = "gap"
+    """It follows on changes that the document does not have. It was dropped."""
+    DAMAGED = "damaged"
+    """It is not a valid update. It was dropped."""
+    TOO_LARGE = "too_large"
+    """The document would be larger than ``documents.max_bytes``. It was dropped."""
+
+
+class DocumentAnswer(Struct, frozen=True, eq=False):
+    """What a client lacks.
+
+    Two clients that lack the same of the same version of the document get the same object, so
+    that the room makes its frames once.
+
+    Attributes:
+        parts: one update or more, each of at most 256 KiB unless one struct alone is larger; they
+            are valid in this order. The last one is sent as sync step 2.
+    """
+
+    parts: tuple[bytes, ...]
+
+
+class DocumentLoaded(Struct, frozen=True):
+    """The document is there, as the store has it: the answer to ``open``.
+
+    Attributes:
+        vector: its state vector, before any update that came after ``open``.
+        size: the length of the whole document as one update, in bytes.
+        may_change: false if it is new and no new document may be stored
+            (``documents.max_total_bytes``): its changes are refused.
+    """
+
+    vector: bytes
+    size: int
+    may_change: bool = True
+
+
+class DocumentMerged(Struct, frozen=True):
+    """One update was worked through: the answer to ``merge_and_tell``.
+
+    Attributes:
+        number: the number of the update.
+        outcome: what became of it.
+        update: what it changed, as an update; None if it changed nothing.
+        vector: the document's state vector after it.
+        size: the length of the whole document as one update, in bytes; an estimate that is too
+            high is allowed, one that is above ``documents.max_bytes`` is not.
+    """
+
+    number: int
+    outcome: MergeOutcome
+    update: bytes | None
+    vector: bytes
+    size: int
+
+
+class DocumentAnswered(Struct, frozen=True):
+    """What a client lacks is known: the answer to ``answer``."""
+
+    connection: int
+    answer: DocumentAnswer
+
+
+class DocumentStored(Struct, frozen=True):
+    """Every update up to this number is durable. Where nothing is stored: is merged."""
+
+    number: int
+
+
+class DocumentSized(Struct, frozen=True):
+    """The exact length of the document as one update is known, in bytes, as of this number."""
+
+    number: int
+    size: int
+
+
+class UpdateSetAside(Struct, frozen=True):
+    """An update was given up, since it ended the helper process twice.
+
+    Attributes:
+        number: the number of the update; its sender is closed.
+        vector: the document's state vector without it, which replaces the room's.
+    """
+
+    number: int
+    vector: bytes
+
+
+class DocumentDeleted(Struct, frozen=True):
+    """An administrator deleted the document: those who watch it are closed with 1012."""
+
+
+DocumentEvent = (
+    DocumentLoaded
+    | DocumentMerged
+    | DocumentAnswered
+    | DocumentStored
+    | DocumentSized
+    | UpdateSetAside
+    | DocumentDeleted
+)
