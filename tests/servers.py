@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import functools
 import gc
 import itertools
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -27,6 +29,9 @@ import asyncpg
 import pytest
 
 from tests import programs
+
+_PORTS = range(20_000, 32_000)
+"""Out of the range that connections take theirs from: another test may have thousands."""
 
 T = TypeVar("T")
 
@@ -279,10 +284,12 @@ def run_asyncio(coroutine: Coroutine[object, object, T]) -> T:
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A port that nobody uses, on any address: some programs listen on all."""
+    while True:
+        port = random.choice(_PORTS)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("", port))
+            return port
 
 
 def start_postgres(*, fsync: bool = False) -> PostgresServer:

@@ -23,6 +23,7 @@ All errors that this package raises on purpose, and the package each of them liv
     │   └── CacheRefused            cache       ... that somebody mends outside the settings
     ├── SettingsError               settings    a setting that is wrong
     ├── PortUnavailable             server      the port cannot be opened for now
+    │   └── PortInUse               server      ... since another process has it
     ├── TokenUnavailable            client      no token to connect with for now
     └── PresenceClosed              client      the connection ended for good
 """

@@ -25,6 +25,9 @@ _UNKNOWN_HOST = frozenset({socket.EAI_NONAME, socket.EAI_FAMILY})
 _NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 """Errors of an address whose family this machine lacks."""
 
+_ATTEMPTS_AT_A_FREE_PORT = 20
+"""How many ports are tried, if ``server.port`` is 0 and there are several addresses."""
+
 SocketAddress = tuple[Any, ...]
 """The address of a socket: host, port, and for IPv6 flow and scope."""
 
@@ -33,6 +36,10 @@ class PortUnavailable(PresenceError):
     """The port cannot be opened now: another process has it, or the address is not up yet."""
 
     may_pass = True
+
+
+class PortInUse(PortUnavailable):
+    """Another process has the port."""
 
 
 class ListeningAddress(NamedTuple):
@@ -82,9 +89,9 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
         SettingsError: the settings name an address or port that cannot work.
         PortUnavailable: the address or the port is not available now.
     """
-    sockets = await bind_sockets(settings)
     limits = settings.limits
     silence_ms = max(1, round((limits.ping_interval_s + limits.ping_timeout_s) * 1000))
+    sockets = await bind_sockets(settings)
     for sock in sockets:
         sock.setblocking(False)
         # Accepted sockets inherit this. Else the system may hold megabytes for each peer.
@@ -92,7 +99,14 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             # Accepted sockets inherit this limit. It ends a connection whose peer reads nothing.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_ms)
-        sock.listen(BACKLOG)
+        try:
+            sock.listen(BACKLOG)
+        except OSError as error:
+            # Two processes may bind one port at the same moment; the first to listen has it.
+            host, port = sock.getsockname()[:2]
+            for each in sockets:
+                each.close()
+            raise _refusal(host, port, error) from None
     return sockets
 
 
@@ -105,36 +119,53 @@ async def bind_sockets(settings: Settings) -> list[socket.socket]:
         SettingsError: the settings name an address or port that cannot work.
         PortUnavailable: the address or the port is not available now.
     """
+    attempts = _ATTEMPTS_AT_A_FREE_PORT if settings.server.port == 0 else 1
+    while True:
+        attempts -= 1
+        sockets: list[socket.socket] = []
+        try:
+            await _bind_all(settings, sockets)
+        except BaseException as error:
+            for sock in sockets:
+                sock.close()
+            # The port that was free at the first address is in use at a later one: take another.
+            if not attempts or not isinstance(error, PortInUse):
+                raise
+        else:
+            return sockets
+
+
+async def _bind_all(settings: Settings, sockets: list[socket.socket]) -> None:
+    """Bind a socket to each address and append it to these sockets.
+
+    Raises:
+        SettingsError: the settings name an address or port that cannot work.
+        PortUnavailable: the address or the port is not available now.
+    """
     port = settings.server.port
-    sockets: list[socket.socket] = []
     bound: set[SocketAddress] = set()
-    try:
-        for host in settings.server.host:
-            refusal: OSError | None = None
-            opened = 0
-            for family, sockaddr in await _resolve(host.strip("[]"), port):
-                if sockaddr in bound:
-                    opened += 1
-                    continue
-                try:
-                    sock = _bind(family, (sockaddr[0], port, *sockaddr[2:]))
-                except OSError as error:
-                    if error.errno not in _NO_SUCH_FAMILY:
-                        raise _refusal(host, port, error) from None
-                    refusal = error
-                    continue
-                bound.add(sockaddr)
-                sockets.append(sock)
+    for host in settings.server.host:
+        refusal: OSError | None = None
+        opened = 0
+        for family, (address, _, *scope) in await _resolve(host.strip("[]"), port):
+            sockaddr = (address, port, *scope)
+            if sockaddr in bound:
                 opened += 1
-                port = port or sock.getsockname()[1]
-            # A machine may lack one of the families that a name or "::" stands for.
-            if refusal is not None and not opened:
-                raise _refusal(host, port, refusal)
-    except BaseException:
-        for sock in sockets:
-            sock.close()
-        raise
-    return sockets
+                continue
+            try:
+                sock = _bind(family, sockaddr)
+            except OSError as error:
+                if error.errno not in _NO_SUCH_FAMILY:
+                    raise _refusal(host, port, error) from None
+                refusal = error
+                continue
+            sockets.append(sock)
+            opened += 1
+            port = port or sock.getsockname()[1]
+            bound.add((address, port, *scope))
+        # A machine may lack one of the families that a name or "::" stands for.
+        if refusal is not None and not opened:
+            raise _refusal(host, port, refusal)
 
 
 async def _resolve(host: str, port: int) -> list[tuple[int, SocketAddress]]:
@@ -182,7 +213,8 @@ def _refusal(host: str, port: int, error: Exception) -> PresenceError:
     unknown = isinstance(error, socket.gaierror) and error.errno in _UNKNOWN_HOST
     if unknown or isinstance(error, UnicodeError):
         return SettingsError([problem])
-    return PortUnavailable(problem)
+    in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+    return PortInUse(problem) if in_use else PortUnavailable(problem)
 
 
 def address_of(listener: socket.socket, tls: ssl.SSLContext | None) -> ListeningAddress:

@@ -10,9 +10,7 @@ import contextlib
 import getpass
 import http.client
 import os
-import random
 import signal
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,13 +26,11 @@ from tests import programs
 from tests.certificates import self_signed
 from tests.server.kit import PATIENCE_S, Client
 from tests.server.raw import Answer
+from tests.servers import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 HOST = "127.0.0.1"
 PROXIES = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("caddy", "nginx")]
-
-_PORTS = range(20_000, 32_000)
-"""Out of the range that connections take theirs from: another test may have thousands."""
 
 _CADDY_OPTIONS = """
 {
@@ -179,15 +175,6 @@ async def proxied(
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         print(proxy.logs())  # For the reader of a failure.
-
-
-def free_port() -> int:
-    """A port that nobody uses, on any address: Caddy listens on all."""
-    while True:
-        port = random.choice(_PORTS)
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("", port))
-            return port
 
 
 def changed(text: str, changes: Mapping[str, str]) -> str:

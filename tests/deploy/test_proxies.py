@@ -15,11 +15,12 @@ import trio
 
 from presence_server.server import ListeningAddress
 from presence_server.settings import Settings
-from tests.deploy.proxy import DEPLOY, HOST, PROXIES, Proxy, free_port, proxied
+from tests.deploy.proxy import DEPLOY, HOST, PROXIES, Proxy, proxied
 from tests.server.kit import PATIENCE_S
 from tests.server.process import ServerProcess, server_process
 from tests.server.raw import ask, plain
 from tests.server.test_drain import DEAF_IS_FINE, deaf_peer
+from tests.servers import free_port
 
 pytestmark = pytest.mark.e2e
 

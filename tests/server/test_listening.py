@@ -66,8 +66,41 @@ async def test_a_list_of_addresses_listens_on_each_with_one_port() -> None:
 
 
 async def test_an_address_that_is_named_twice_is_opened_once() -> None:
-    with closing(await open_listeners(settings_of("::,0.0.0.0,::", free_port()))) as found:
+    with closing(await open_listeners(settings_of("::,0.0.0.0,::"))) as found:
+        port = found[0][1]
+        assert found == [("::", port), ("0.0.0.0", port)]
+
+
+async def test_a_free_port_is_one_that_is_free_at_each_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused: list[int] = []
+
+    class InUseTwice(socket.socket):
+        def bind(self, address: Any) -> None:
+            if self.family == socket.AF_INET and len(refused) < 2:
+                refused.append(address[1])
+                raise OSError(errno.EADDRINUSE, "Address already in use")
+            super().bind(address)
+
+    monkeypatch.setattr(socket, "socket", InUseTwice)
+    with closing(await open_listeners(settings_of("::"))) as found:
         assert [host for host, _ in found] == ["::", "0.0.0.0"]
+        assert found[0][1] == found[1][1]
+    assert len(refused) == 2
+
+
+async def test_a_port_that_another_process_listens_on_first_is_in_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class SecondToListen(socket.socket):
+        def listen(self, backlog: int = 0) -> None:
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    # The system lets both bind, since neither listens yet.
+    monkeypatch.setattr(socket, "socket", SecondToListen)
+    with pytest.raises(PortUnavailable, match=r"cannot listen on 127\.0\.0\.1 port"):
+        await open_listeners(settings_of("127.0.0.1", free_port()))
 
 
 async def test_one_bad_address_of_a_list_closes_the_others() -> None:
