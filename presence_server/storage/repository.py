@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..protocol.model import HistoryEntry, PresenceRecord
 from ..protocol.profile import is_board_id
-from . import ownership, reads
+from . import documents, ownership, reads
 from .connections import Connections
 from .diagnose import diagnose
 from .errors import StorageUnavailable
@@ -57,6 +57,7 @@ class Repository:
         self.unreadable_rows = 0
         """Rows that were set aside so far because they cannot be read."""
         self._connections = Connections(url, self.limits)
+        self.documents = documents.DocumentReads(self._run)
         self._build: Statements = (
             SqliteStatements() if url.dialect is Dialect.SQLITE else PostgresStatements()
         )
@@ -82,8 +83,10 @@ class Repository:
             prepared.append(build.update_presence_status(batch.updates))
         if batch.heartbeats:
             prepared.append(build.update_heartbeat(batch.heartbeats))
+        beats = len(prepared) - 1
+        prepared += documents.prepare_batch(batch.documents, self.url.dialect)
         changed = await self._execute(prepared)
-        return max(0, len(batch.heartbeats) - changed[-1]) if batch.heartbeats else 0
+        return max(0, len(batch.heartbeats) - changed[beats]) if batch.heartbeats else 0
 
     async def upsert_profiles(self, profiles: Sequence[ProfileSeen]) -> None:
         """Store profiles, unless a newer one of the same user is stored already."""

@@ -169,3 +169,23 @@ server_key = sa.Table(
     sa.Column("created_at", EpochMs, nullable=False),
     schema=SCHEMA,
 )
+
+board_update = sa.Table(
+    "board_update",
+    metadata,
+    sa.Column("board_id", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("created_at", EpochMs, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    schema=SCHEMA,
+)
+
+board_snapshot = sa.Table(
+    "board_snapshot",
+    metadata,
+    sa.Column("board_id", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", EpochMs, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    schema=SCHEMA,
+)

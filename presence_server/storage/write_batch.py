@@ -40,6 +40,46 @@ class ProfileSeen(Struct, frozen=True):
     at_ms: int
 
 
+class DocumentRow(Struct, frozen=True):
+    """A part of a Yjs document: changes, or all that was changed so far.
+
+    Attributes:
+        board_id: the board.
+        seq: the number of the last change in ``data``; numbers of one board only grow.
+        data: the changes as :func:`.documents.join_updates` makes them; for a snapshot one update
+            that holds the whole document.
+        at_ms: when it was made, in milliseconds since the epoch.
+    """
+
+    board_id: str
+    seq: int
+    data: bytes
+    at_ms: int
+
+
+class DocumentOpened(Struct, frozen=True):
+    """When a stored document was opened, in milliseconds since the epoch."""
+
+    board_id: str
+    at_ms: int
+
+
+class DocumentBatch(Struct, frozen=True):
+    """What one flush writes of documents, in this order.
+
+    Attributes:
+        deleted: boards whose document is deleted.
+        updates: new rows of changes, at most one for each board and number.
+        snapshots: each replaces the snapshot of its board and all its changes up to ``seq``.
+        opened: the documents that were opened.
+    """
+
+    deleted: Sequence[str] = ()
+    updates: Sequence[DocumentRow] = ()
+    snapshots: Sequence[DocumentRow] = ()
+    opened: Sequence[DocumentOpened] = ()
+
+
 class WriteBatch(Struct, frozen=True):
     """Everything one flush writes. A session appears at most once in each part.
 
@@ -52,6 +92,7 @@ class WriteBatch(Struct, frozen=True):
     inserts: Sequence[PresenceRecord] = ()
     updates: Sequence[PresenceRecord] = ()
     heartbeats: Sequence[Heartbeat] = ()
+    documents: DocumentBatch = DocumentBatch()
 
 
 class OpenSession(Struct, frozen=True):
