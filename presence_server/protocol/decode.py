@@ -32,6 +32,9 @@ STATUS_WORDS = {
 
 _KNOWN_TYPES = frozenset(kind.__struct_config__.tag for kind in get_args(ClientMessage))
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_decode = _decoder.decode  # Not looked up with every message.
+_QUOTES_OF_A_CURSOR = 12
+"""Of its five keys and its type: no other string is in such a message, nor in a shorter one."""
 _json_decoder = msgspec.json.Decoder(Raw)
 _fields_decoder = msgspec.json.Decoder(dict[str, Raw])
 _PATH = re.compile(r"`\$\.?(?P<path>[^`]*)`$")
@@ -71,14 +74,15 @@ def decode(text: bytes) -> ClientMessage:
     try:
         if len(text) > _SHORT:
             _check_size(text)
-        message = _decoder.decode(text)
+        message = _decode(text)
         quotes = text.count(b'"')
         if (
-            # Nine of ten messages are a cursor and nothing else, which has 12 quotes.
-            quotes != 12
-            or message.__class__ is not PresenceUpdate
-            or message.payload.cursor.__class__ is not Cursor
-        ) and quotes != _quotes(message):
+            quotes == _QUOTES_OF_A_CURSOR
+            and message.__class__ is PresenceUpdate
+            and message.payload.cursor.__class__ is Cursor
+        ):
+            return message  # Nine of ten messages are a cursor and nothing else.
+        if quotes != _quotes(message):
             # There are more strings than were read: fields to ignore, or repeated ones.
             refuse_repeated_keys(text)
     except RecursionError:
@@ -98,6 +102,15 @@ def read_update(payload: UpdatePayload, board_id: str) -> Update:
     Raises:
         BadMessage: ``INVALID_MESSAGE`` or ``MESSAGE_TOO_BIG``, naming the field.
     """
+    # The cursor is finite: JSON has no infinity, and the decoder refuses numbers that overflow.
+    cursor = payload.cursor
+    if (
+        cursor is not UNSET
+        and payload.status is UNSET
+        and payload.metadata is UNSET
+        and payload.board_id is UNSET
+    ):
+        return Update(UNSET, cursor)
     status: PresenceStatus | msgspec.UnsetType = UNSET
     if payload.status is not UNSET:
         word = STATUS_WORDS.get(payload.status)
@@ -110,8 +123,6 @@ def read_update(payload: UpdatePayload, board_id: str) -> Update:
         metadata = None if raw == b"null" else read_metadata(raw)
     if payload.board_id is not UNSET and payload.board_id != board_id:
         _invalid("payload.board_id is not the board of this connection")
-    # The cursor is finite: JSON has no infinity, and the decoder refuses numbers that overflow.
-    cursor = payload.cursor
     if status is UNSET and cursor is UNSET and metadata is UNSET:
         _invalid("payload needs at least one of status, cursor, metadata")
     return Update(status, cursor, metadata)
