@@ -7,6 +7,7 @@ All errors that this package raises on purpose, and the package each of them liv
     ├── HttpError                   protocol    the answer to an HTTP request
     │   └── Refusal                 transport   ... written before any web application runs
     │       └── StandbyAnswer       server      ... or before the server serves boards
+    ├── DamagedBytes                core        bytes that are not valid Yjs
     ├── BadRequest                  transport   bytes that are not an HTTP request
     ├── InvalidToken                transport   a token that is not accepted
     ├── AccessDenied                transport   a user who may not join the board
