@@ -46,8 +46,8 @@ from ..protocol.messages import NO_METADATA, UserObject
 from ..protocol.model import BoardLimits, Cursor, PresenceRecord, PresenceStatus, Update
 from ..protocol.profile import UserProfile
 
-_RANK = {PresenceStatus.ONLINE: 0, PresenceStatus.IDLE: 1, PresenceStatus.AWAY: 2}
-_BY_RANK = (PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY)
+_IDLE, _AWAY = PresenceStatus.IDLE, PresenceStatus.AWAY
+_BY_RANK = (PresenceStatus.ONLINE, _IDLE, _AWAY)
 
 
 class Phase(enum.Enum):
@@ -59,6 +59,9 @@ class Phase(enum.Enum):
     """Its user has a seat; its row is not durable yet."""
     JOINED = "joined"
     """It is on the board's list, with a connection or (detached) without one."""
+
+
+_JOINED = Phase.JOINED
 
 
 class Session:
@@ -156,17 +159,17 @@ class Session:
 
     def status(self, now: float, limits: BoardLimits) -> PresenceStatus:
         """The status that the client declared, or the one of its silence if that is less."""
-        silent = self._silence_rank(now, limits)
-        return _BY_RANK[max(_RANK[self.declared], silent)]
+        return _BY_RANK[self.rank(now, limits)]
 
-    def next_status_change(self, now: float, limits: BoardLimits) -> float | None:
-        """When silence makes this session less present; None if it is away."""
-        rank = max(_RANK[self.declared], self._silence_rank(now, limits))
-        if rank == 0:
-            return self.last_activity + limits.idle_after_s
-        if rank == 1:
-            return self.last_activity + limits.away_after_s
-        return None
+    def rank(self, now: float, limits: BoardLimits) -> int:
+        """The status as a number: 0 is online, 1 is idle, 2 is away."""
+        # The same sums as those of the alarms: otherwise rounding could make an alarm ring a
+        # little too early and find nothing to do.
+        if self.declared is _AWAY or now >= self.last_activity + limits.away_after_s:
+            return 2
+        if self.declared is _IDLE or now >= self.last_activity + limits.idle_after_s:
+            return 1
+        return 0
 
     def ends_at(self, limits: BoardLimits) -> float:
         """When this session ends if no sign of life comes."""
@@ -178,13 +181,6 @@ class Session:
             if self.phase is Phase.QUEUED and self.dropped_at is not None:
                 return min(end, self.dropped_at + limits.queue_grace_s)
         return end
-
-    def _silence_rank(self, now: float, limits: BoardLimits) -> int:
-        # The same sums as those of the alarms: otherwise rounding could make an alarm ring a
-        # little too early and find nothing to do.
-        if now >= self.last_activity + limits.away_after_s:
-            return 2
-        return 1 if now >= self.last_activity + limits.idle_after_s else 0
 
 
 class User:
@@ -229,12 +225,24 @@ class User:
         self.sessions[session.session_id] = session
         session.user = self
 
-    def current_status(self, now: float, limits: BoardLimits) -> PresenceStatus:
-        """The status of the most present session that has joined."""
-        ranks = [
-            _RANK[s.status(now, limits)] for s in self.sessions.values() if s.phase is Phase.JOINED
-        ]
-        return _BY_RANK[min(ranks)] if ranks else self.status
+    def current_status(self, now: float, limits: BoardLimits) -> tuple[PresenceStatus, float]:
+        """Combine the sessions that have joined: the status is that of the most present one.
+
+        Returns:
+            The status, and when it changes if no session acts: infinity for never.
+        """
+        best, acted_at = 3, -math.inf
+        for session in self.sessions.values():
+            if session.phase is _JOINED:
+                rank = session.rank(now, limits)
+                if rank < best:
+                    best, acted_at = rank, session.last_activity
+                elif rank == best and session.last_activity > acted_at:
+                    acted_at = session.last_activity
+        if best == 3:
+            return self.status, math.inf
+        silence_s = (limits.idle_after_s, limits.away_after_s, math.inf)[best]
+        return _BY_RANK[best], acted_at + silence_s
 
     def detached_since(self) -> float | None:
         """When the last connection was lost; None while there is one."""
@@ -246,10 +254,10 @@ class User:
                 latest = session.dropped_at
         return latest
 
-    def is_reachable(self, now: float, limits: BoardLimits) -> bool:
-        """Whether the user shows as connected: a short drop does not count."""
+    def unreachable_at(self, limits: BoardLimits) -> float:
+        """When the user stops to show as connected: infinity if a session has a connection."""
         since = self.detached_since()
-        return since is None or now < since + limits.reconnecting_after_s
+        return math.inf if since is None else since + limits.reconnecting_after_s
 
     def as_seen(self) -> UserObject:
         """The user object of the wire, as the board knows it."""

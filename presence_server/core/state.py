@@ -149,9 +149,13 @@ class BoardState:
         If the last event about the user was a moment ago, this one waits, and what changes
         meanwhile becomes part of it.
         """
-        status = user.current_status(now, self.limits)
-        connected = user.is_reachable(now, self.limits)
-        self.arm_user(user, now)
+        status, changes_at = user.current_status(now, self.limits)
+        unreachable_at = user.unreachable_at(self.limits)
+        connected = now < unreachable_at
+        if changes_at < math.inf:
+            self.timers.arm((Alarm.USER_STATUS, user.profile.user_id), changes_at)
+        if connected and unreachable_at < math.inf:
+            self.timers.arm((Alarm.USER_UNREACHABLE, user.profile.user_id), unreachable_at)
         if status is user.status and connected is user.connected and user.metadata_told:
             self.changes.forget(user)
             return
@@ -211,16 +215,3 @@ class BoardState:
     def arm_session(self, session: Session) -> None:
         """Set the alarm for the end of a session."""
         self.timers.arm((Alarm.SESSION_END, session.session_id), session.ends_at(self.limits))
-
-    def arm_user(self, user: User, now: float) -> None:
-        """Set the alarms for what time alone changes about a user."""
-        user_id = user.profile.user_id
-        for session in user.sessions.values():
-            change = session.next_status_change(now, self.limits)
-            if session.phase is Phase.JOINED and change is not None:
-                self.timers.arm((Alarm.USER_STATUS, user_id), change)
-        since = user.detached_since()
-        if since is not None and since + self.limits.reconnecting_after_s > now:
-            self.timers.arm(
-                (Alarm.USER_UNREACHABLE, user_id), since + self.limits.reconnecting_after_s
-            )

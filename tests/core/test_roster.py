@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec.structs import replace
 
 from presence_server.core.roster import Phase, Session, User
@@ -27,10 +29,11 @@ def joined(session_id: str = "s", now: float = 0.0) -> Session:
 
 
 def test_silence_makes_a_session_idle_then_away_exactly_when_the_alarm_says() -> None:
-    session = joined()
+    user = User(ADA)
+    user.add(session := joined())
     seen = []
     now = 0.0
-    while (change := session.next_status_change(now, LIMITS)) is not None:
+    while (change := user.current_status(now, LIMITS)[1]) < math.inf:
         assert session.status(change - 0.001, LIMITS) is session.status(now, LIMITS)
         now = change
         seen.append((now, session.status(now, LIMITS)))
@@ -40,11 +43,13 @@ def test_silence_makes_a_session_idle_then_away_exactly_when_the_alarm_says() ->
 def test_a_declared_status_is_lowered_by_silence_and_never_raised() -> None:
     session = joined()
     session.declared = IDLE
+    user = User(ADA)
+    user.add(session)
     assert session.status(0.0, LIMITS) is IDLE
-    assert session.next_status_change(0.0, LIMITS) == 180.0
+    assert user.current_status(0.0, LIMITS) == (IDLE, 180.0)
     session.declared = AWAY
     assert session.status(0.0, LIMITS) is AWAY
-    assert session.next_status_change(0.0, LIMITS) is None
+    assert user.current_status(0.0, LIMITS) == (AWAY, math.inf)
 
 
 def test_an_attached_session_ends_by_silence_alone() -> None:
@@ -79,12 +84,23 @@ def test_held_updates_keep_the_newest_value_of_each_field() -> None:
 
 def test_a_user_is_as_present_as_the_most_present_session_that_joined() -> None:
     user = User(ADA)
-    assert user.current_status(0.0, LIMITS) is ONLINE
+    assert user.current_status(0.0, LIMITS) == (ONLINE, math.inf)
     for session_id, status in (("one", AWAY), ("two", IDLE), ("three", ONLINE)):
         session = user.sessions[session_id] = joined(session_id)
         session.declared = status
     user.sessions["three"].phase = Phase.ADMITTING
-    assert user.current_status(0.0, LIMITS) is IDLE
+    assert user.current_status(0.0, LIMITS) == (IDLE, 180.0)
+
+
+def test_the_status_of_a_user_changes_when_the_last_of_the_most_present_sessions_is_silent() -> (
+    None
+):
+    user = User(ADA)
+    for session_id, acted_at in (("one", 5.0), ("two", 30.0), ("three", 20.0)):
+        user.add(joined(session_id, acted_at))
+    assert user.current_status(40.0, LIMITS) == (ONLINE, 90.0)
+    assert user.current_status(70.0, LIMITS) == (ONLINE, 90.0)
+    assert user.current_status(90.0, LIMITS) == (IDLE, 210.0)
 
 
 def test_a_user_is_detached_since_the_last_drop_and_reachable_a_while_longer() -> None:
@@ -93,11 +109,10 @@ def test_a_user_is_detached_since_the_last_drop_and_reachable_a_while_longer() -
     user.sessions.update(one=one, two=two)
     one.dropped_at = 10.0
     assert user.detached_since() is None
-    assert user.is_reachable(1000.0, LIMITS)
+    assert user.unreachable_at(LIMITS) == math.inf
     two.dropped_at = 7.0
     assert user.detached_since() == 10.0
-    assert user.is_reachable(14.9, LIMITS)
-    assert not user.is_reachable(15.0, LIMITS)
+    assert user.unreachable_at(LIMITS) == 15.0
 
 
 ROW = PresenceRecord(
