@@ -32,6 +32,8 @@ class FakeStore:
         self.closed: list[str] = []
         """Sessions that ended, in order."""
         self.published: dict[str, bytes | None] = {}
+        self.marks: dict[tuple[str, str], int] = {}
+        """The times of queues, by board and user."""
 
     def join(
         self, record: PresenceRecord, profile: UserProfile, on_committed: Callable[[], None]
@@ -57,6 +59,9 @@ class FakeStore:
     def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:
         self.rows.pop(session_id, None)
         self.closed.append(session_id)
+
+    def mark_queue(self, board_id: str, user_id: str, at_ms: int) -> None:
+        self.marks[board_id, user_id] = at_ms
 
     def publish(self, board_id: str, users_json: bytes | None) -> None:
         self.published[board_id] = users_json

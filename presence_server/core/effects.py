@@ -81,6 +81,28 @@ class CloseRow(Struct, frozen=True):
     at_ms: int
 
 
+class PlaceBegan(Struct, frozen=True):
+    """Store the newest queueing time of a board, in milliseconds of the queue's clock, soon."""
+
+    board_id: str
+    at_ms: int
+
+
+class PlaceEnded(Struct, frozen=True):
+    """Store that the place of a user in the queue ended, soon.
+
+    Attributes:
+        board_id: the board.
+        user_id: the user.
+        at_ms: the newest queueing time of the place's sessions, in milliseconds of the queue's
+            clock: the user's tickets up to this time give no place any more.
+    """
+
+    board_id: str
+    user_id: str
+    at_ms: int
+
+
 class Publish(Struct, frozen=True):
     """Put the board's list of users into the cache; an empty list means that nobody is left."""
 
@@ -103,6 +125,8 @@ Effect = (
     | SaveRows
     | SaveHeartbeats
     | CloseRow
+    | PlaceBegan
+    | PlaceEnded
     | Publish
     | SeatFree
 )

@@ -34,8 +34,8 @@ class Connect(Struct, frozen=True):
         profile: the user.
         resume: the id of the session that the client had before, if it named one.
         ticket_id: the id of the session if it has to wait in the queue.
-        queued_at_ms: since when the user has been waiting, if that was before a restart of the
-            server; in milliseconds since the epoch.
+        queued_at_ms: the time of ``ticket_id``: since when the user waits, which may be before a
+            restart of the server; in milliseconds of the queue's clock, which never goes back.
         may_begin: false if the client may resume a session but not begin one: its address has
             as many as it may have.
         may_queue: false if the queues of all boards together are full.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..protocol.model import LeaveReason
 from . import announce
-from .effects import Bind, SeatFree, Send
+from .effects import Bind, PlaceBegan, PlaceEnded, SeatFree, Send
 from .roster import Phase, Session
 from .state import Alarm, BoardState
 
@@ -30,6 +30,8 @@ def enqueue(state: BoardState, session: Session, now: float, since_ms: int | Non
     session.phase = Phase.QUEUED
     state.sessions[session.session_id] = session
     state.queue.add(session, state.now_ms(now), since_ms)
+    if since_ms is not None:
+        state.out.append(PlaceBegan(state.board_id, since_ms))
     state.arm_session(session)
     assert session.connection is not None
     state.out.append(Bind(session.connection, session.session_id))
@@ -44,6 +46,8 @@ def tell_position(state: BoardState, session: Session, now: float) -> None:
 
 def review(state: BoardState, now: float) -> None:
     """Act on a change of seats or queue: reclaim seats, send positions, wake admission."""
+    for place in state.queue.take_ended():
+        state.out.append(PlaceEnded(state.board_id, place.user_id, place.newest_ms))
     if len(state.queue):
         _reclaim(state, now)
         _tell_moved(state, now)

@@ -10,11 +10,13 @@ from .roster import Session
 class Place:
     """The place of a waiting user, which all of the user's sessions share."""
 
-    __slots__ = ("is_attached", "sessions", "since_ms", "user_id")
+    __slots__ = ("is_attached", "newest_ms", "sessions", "since_ms", "user_id")
 
     def __init__(self, user_id: str, since_ms: int) -> None:
         self.user_id = user_id
         self.since_ms = since_ms
+        self.newest_ms = since_ms
+        """The newest queueing time of its sessions."""
         self.sessions: dict[str, Session] = {}
         self.is_attached = False
         """Whether one of the sessions has a connection; see :meth:`WaitingQueue.note`."""
@@ -27,10 +29,11 @@ class WaitingQueue:
     seat helps only a user who is there.
     """
 
-    __slots__ = ("_places", "attached", "has_moved")
+    __slots__ = ("_ended", "_places", "attached", "has_moved")
 
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
+        self._ended: list[Place] = []
         self.attached = 0
         """Users who are connected."""
         self.has_moved = False
@@ -52,8 +55,8 @@ class WaitingQueue:
         Args:
             session: any session of the user.
             now_ms: the wall clock, in milliseconds since the epoch.
-            since_ms: since when the user has been waiting, if that was before a restart; the
-                place is then ahead of all who came later.
+            since_ms: the queueing time of the session, which may be from before a restart: the
+                place is ahead of all who came later. None makes the user the last one.
         """
         user_id = session.profile.user_id
         place = self._places.get(user_id)
@@ -67,6 +70,8 @@ class WaitingQueue:
                 ordered = sorted(self._places.values(), key=lambda p: p.since_ms)
                 self._places = {p.user_id: p for p in ordered}
                 self.has_moved = True
+        elif since_ms is not None:
+            place.newest_ms = max(place.newest_ms, since_ms)
         place.sessions[session.session_id] = session
         self.note(session)
 
@@ -93,7 +98,13 @@ class WaitingQueue:
             return []
         self.attached -= place.is_attached
         self.has_moved = True
+        self._ended.append(place)
         return list(place.sessions.values())
+
+    def take_ended(self) -> list[Place]:
+        """The places that ended since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def pop_next(self) -> Place | None:
         """Remove the first user who is connected; None if there is none."""

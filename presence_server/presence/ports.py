@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from ..protocol.model import HistoryEntry
-from ..storage.write_batch import OpenSession, WriteBatch
+from ..storage.write_batch import OpenSession, QueueMark, WriteBatch
 
 
 class Store(Protocol):
@@ -59,6 +59,14 @@ class Store(Protocol):
 
     async def delete_profiles_before(self, before_ms: int, limit: int) -> int:
         """Delete profiles of users without a session, and return how many were deleted."""
+        ...
+
+    async def queue_marks(self, age_ms: int, limit: int) -> list[QueueMark]:
+        """List the times of queues that are at most so much older than the newest, newest first."""
+        ...
+
+    async def delete_queue_marks(self, age_ms: int, limit: int) -> int:
+        """Delete older times of queues, and return how many were deleted."""
         ...
 
     async def newest_ms(self) -> int | None:

@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from ..storage.errors import StorageError
+from ..storage.write_batch import QUEUE_MARK_AGE_MS
 from .bounded_calls import BoundedCalls
 from .clock_trust import ClockTrust
 from .ports import Counters, Store, Timing
@@ -61,6 +62,7 @@ class Retention:
             elif self._was_trusted:
                 log.warning(_NOT_NOW)
             self._was_trusted = trusted
+            await self._delete_marks()
             await trio.sleep(self._timing.retention_interval_s)
 
     async def _begin(self) -> None:
@@ -94,13 +96,21 @@ class Retention:
         if sessions or profiles:
             log.info("old sessions are deleted", sessions=sessions, profiles=profiles)
 
+    async def _delete_marks(self) -> None:
+        """Delete old times of queues. Their age is no matter of the wall clock."""
+        try:
+            async for _ in self._batches(self._store.delete_queue_marks, QUEUE_MARK_AGE_MS):
+                pass
+        except Exception as error:
+            log.debug("old places of queues are not deleted now", error=str(error))
+
     async def _batches(
-        self, delete: Callable[[int, int], Coroutine[object, object, int]], before_ms: int
+        self, delete: Callable[[int, int], Coroutine[object, object, int]], time_ms: int
     ) -> AsyncIterator[int]:
-        """Delete in small batches; gives the size of each."""
+        """Delete in small batches, each by ``delete(time_ms, limit)``; gives the size of each."""
         size = self._timing.retention_batch
         while True:
-            deleted = await self._calls.call(self._timing.store_deadline_s, delete, before_ms, size)
+            deleted = await self._calls.call(self._timing.store_deadline_s, delete, time_ms, size)
             yield deleted
             if deleted < size:
                 return

@@ -14,12 +14,14 @@ from ..cache.base import Cache
 from ..protocol.model import HistoryEntry, PresenceRecord
 from ..protocol.profile import UserProfile
 from ..storage.errors import StorageError, StorageUnavailable
+from ..storage.write_batch import QUEUE_MARK_AGE_MS, QueueMark
 from .bounded_calls import BoundedCalls
 from .bridge import Caller
 from .callbacks import Callbacks
 from .clock_trust import ClockGap
 from .health import Status
 from .pending import PendingWrites
+from .pending_marks import PendingMarks
 from .ports import Counters, Store, Timing
 from .publisher import CachePublisher
 from .retention import Retention
@@ -31,6 +33,8 @@ Ts = TypeVarTuple("Ts")
 log = structlog.get_logger(__name__)
 
 _DAY_MS = 86_400_000
+_MOST_MARKS = 50_000
+"""Times of queues that a start reads at most, the newest ones."""
 _LATE = "the database does not answer in time"
 
 
@@ -75,9 +79,11 @@ class PresenceService:
         self._now_ms = now_ms
         self._clock_gap = ClockGap()
         self._pending = PendingWrites()
+        self._marks = PendingMarks()
         self._callbacks = Callbacks()
         self.writer = StoreWriter(
             self._pending,
+            self._marks,
             store,
             self._calls,
             self._callbacks,
@@ -177,6 +183,11 @@ class PresenceService:
         self._pending.disconnect((board_id, session_id), at_ms)
         self.writer.changed()
 
+    def mark_queue(self, board_id: str, user_id: str, at_ms: int) -> None:
+        """Store a time of a board's queue with the next flush (:class:`.QueueMark`)."""
+        self._marks.add(QueueMark(board_id, user_id, at_ms))
+        self.writer.changed()
+
     def publish(self, board_id: str, users_json: bytes | None) -> None:
         """Put the board's list of users into the cache; None when the board has emptied."""
         self.publisher.publish(board_id, users_json)
@@ -251,6 +262,14 @@ class PresenceService:
         """
         fresh = secrets.token_bytes(size)
         return await self._read(self._store.get_or_create_key, name, fresh, self._now_ms())
+
+    async def queue_marks(self) -> list[QueueMark]:
+        """List the times of all queues that are not :data:`.QUEUE_MARK_AGE_MS` old, newest first.
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
+        return await self._read(self._store.queue_marks, QUEUE_MARK_AGE_MS, _MOST_MARKS)
 
     async def flush(self) -> None:
         """Wait until everything noted so far is in the store and in the cache.

@@ -9,11 +9,13 @@ import structlog
 import trio
 
 from ..storage.errors import OwnershipLost, StorageDataError, StorageError, StorageUnavailable
+from ..storage.write_batch import QueueMark, WriteBatch
 from ..waiting import Doorbell
 from .bounded_calls import BoundedCalls
 from .callbacks import Callbacks
 from .health import Backoff, Health
 from .pending import Key, PendingWrites, SessionWrites, to_batch
+from .pending_marks import PendingMarks
 from .ports import Counters, Store, Timing
 
 T = TypeVar("T")
@@ -34,6 +36,7 @@ class StoreWriter:
 
     Args:
         pending: what waits to be written.
+        marks: the times of queues that wait to be written.
         store: where it is written.
         calls: how the store is called.
         callbacks: calls the rooms back after their commits.
@@ -46,6 +49,7 @@ class StoreWriter:
     def __init__(
         self,
         pending: PendingWrites,
+        marks: PendingMarks,
         store: Store,
         calls: BoundedCalls,
         callbacks: Callbacks,
@@ -60,6 +64,7 @@ class StoreWriter:
             waiting=lambda: len(pending),
         )
         self._pending = pending
+        self._marks = marks
         self._store = store
         self._calls = calls
         self._callbacks = callbacks
@@ -101,12 +106,12 @@ class StoreWriter:
 
     def changed(self) -> None:
         """Note a change, to be written with the next flush."""
-        if self._pending.changes == 1:
+        if self._changes == 1:
             self._doorbell.ring()
 
     async def flush(self) -> None:
         """Wait until everything noted so far is written; this may be as long as an outage."""
-        while len(self._pending):
+        while len(self._pending) or len(self._marks):
             self._flushing = True
             self._doorbell.ring()
             await self._tried.wait()
@@ -124,28 +129,36 @@ class StoreWriter:
             await trio.sleep(self._backoff.next())
             return
         while not self._is_due():
-            with trio.move_on_at(self._changes_due if self._pending.changes else self._next_probe):
+            with trio.move_on_at(self._changes_due if self._changes else self._next_probe):
                 await self._doorbell.wait()
         if self._pending.joins and not self._flushing:
             await trio.sleep(self._timing.gather_s)
 
     def _is_due(self) -> bool:
         now = trio.current_time()
-        if self._pending.joins or (self._flushing and len(self._pending)):
+        if self._pending.joins or (self._flushing and (len(self._pending) or len(self._marks))):
             return True
-        return now >= (self._changes_due if self._pending.changes else self._next_probe)
+        return now >= (self._changes_due if self._changes else self._next_probe)
+
+    @property
+    def _changes(self) -> int:
+        return self._pending.changes + len(self._marks)
 
     async def _write_once(self) -> None:
         now = trio.current_time()
         changes = self._flushing or self.health.is_down or now >= self._changes_due
         batch = self._pending.take(self._limit, changes=changes)
+        # The end of a place never precedes the row of the session that got a seat.
+        marks = self._marks.take() if changes and not self._pending.joins else []
         dropped: set[Key] = set()
         done = False
         try:
             await self._ready()
             if batch:
                 await self._write(batch, dropped)
-            else:
+            if marks:
+                await self._write_marks(marks)
+            elif not batch:
                 await self._attempt(self._store.ping)
             done = True
         except OwnershipLost as error:
@@ -165,6 +178,7 @@ class StoreWriter:
                 self._pending.written()
             else:
                 self._pending.failed(w for w in batch if w.key not in dropped)
+                self._marks.keep(marks)
         if done:
             self._succeeded(batch, len(dropped), changes=changes)
 
@@ -194,6 +208,13 @@ class StoreWriter:
             self._callbacks.add(batch[0].on_committed)
             batch[0].on_committed = []
             log.warning("the database refuses a row", board=batch[0].key[0], error=str(error))
+
+    async def _write_marks(self, marks: list[QueueMark]) -> None:
+        try:
+            await self._attempt(self._store.write, WriteBatch(marks=marks))
+        except StorageDataError as error:
+            # Without them an old ticket may give its place once more, and nothing worse.
+            log.warning("the database refuses places of queues", error=str(error))
 
     async def _attempt(
         self, function: Callable[[*Ts], Coroutine[object, object, T]], *args: *Ts
@@ -237,7 +258,7 @@ class StoreWriter:
         if changes and len(batch) < self._limit:
             self._changes_due = now + self._timing.flush_interval_s
         self._limit = self._timing.max_batch
-        if not len(self._pending):
+        if not len(self._pending) and not len(self._marks):
             self._flushing = False
         if batch:
             self._counters.flushes += 1

@@ -48,6 +48,15 @@ class Store(Protocol):
     def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:
         """Keep when a session ended, in milliseconds since the epoch."""
 
+    def mark_queue(self, board_id: str, user_id: str, at_ms: int) -> None:
+        """Keep a time of a board's queue, in milliseconds of the queue's clock.
+
+        Args:
+            board_id: the board.
+            user_id: the user whose place ended; empty for the newest queueing time of the board.
+            at_ms: the time. An older one than before changes nothing.
+        """
+
     def publish(self, board_id: str, users_json: bytes | None) -> None:
         """Keep the board's list of users for other readers; None when nobody is left."""
 

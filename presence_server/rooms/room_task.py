@@ -6,24 +6,22 @@ deadline, admission for a free seat. One clock for all boards rings their cursor
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import deque
 from collections.abc import Callable
-from functools import partial
-from typing import assert_never
 
 import structlog
 import trio
 
 from ..core.effects import (
-    CloseRow,
+    AddMember,
+    Bind,
+    Broadcast,
+    Close,
     Effect,
-    InsertRow,
-    Publish,
-    SaveHeartbeats,
-    SaveRows,
+    RemoveMember,
     SeatFree,
+    Send,
 )
 from ..core.events import (
     AdmitNext,
@@ -38,16 +36,15 @@ from ..core.events import (
 )
 from ..core.room import Room
 from ..protocol.errors import CloseCode
-from ..protocol.messages import ServerMessage, encode_users
+from ..protocol.messages import ServerMessage
 from ..protocol.model import BoardLimits, Update
 from ..waiting import AlarmClock, Doorbell
 from .batch import Batch
 from .members import Members
+from .persistence import persist
 from .ports import Peer, RoomMetrics, Store
 
 log = structlog.get_logger(__name__)
-is_debugging = partial(logging.getLogger(__name__).isEnabledFor, logging.DEBUG)
-"""Asked before a line for debugging is built, which is many times cheaper."""
 
 _CLOCK_SLACK_MS = 100
 """The room follows the wall clock once it differs by more than this from the scheduler's."""
@@ -92,7 +89,8 @@ class RoomTask:
         self._members = Members(metrics)
         self._backlog: deque[Event] = deque()
         self._applying = False
-        self._is_held = False
+        self.is_held = False
+        """Whether events are kept until :meth:`release`."""
         self._alive = True
         self.has_crashed = False
         self._ended = trio.Event()
@@ -118,11 +116,11 @@ class RoomTask:
 
     def hold(self) -> None:
         """Keep all events until :meth:`release`: the board's stored sessions come first."""
-        self._is_held = True
+        self.is_held = True
 
     def release(self, restore: Restore | None) -> None:
         """Apply the events that were kept, after ``restore`` if there is one to apply."""
-        self._is_held = False
+        self.is_held = False
         if restore is not None:
             self._backlog.appendleft(restore)
         self._work()
@@ -144,7 +142,7 @@ class RoomTask:
         if not self._alive:
             return
         self._backlog.append(event)
-        if not self._applying and not self._is_held:
+        if not self._applying and not self.is_held:
             self._work(patient=patient)
 
     def _work(self, *, patient: bool = False) -> None:
@@ -221,34 +219,13 @@ class RoomTask:
         match effect:
             case SeatFree():
                 self._seat_free.ring()
-            case InsertRow() | SaveRows() | SaveHeartbeats() | CloseRow() | Publish():
-                self._persist(effect)
-            case _:
+            case Send() | Broadcast() | AddMember() | RemoveMember() | Bind() | Close():
                 self._members.carry_out(effect, now)
-
-    def _persist(self, effect: InsertRow | SaveRows | SaveHeartbeats | CloseRow | Publish) -> None:
-        store = self._store
-        match effect:
-            case InsertRow():
-                committed = RowCommitted(effect.record.session_id)
-                store.join(
-                    effect.record, effect.profile, lambda: self.apply(committed, patient=True)
-                )
-            case SaveRows():
-                for record in effect.records:
-                    store.update_status(record)
-            case SaveHeartbeats():
-                for session_id, at_ms in effect.beats:
-                    store.heartbeat(effect.board_id, session_id, at_ms)
-            case CloseRow():
-                store.disconnect(effect.board_id, effect.session_id, effect.at_ms)
-                if is_debugging():
-                    log.debug("session ended", board=effect.board_id, session=effect.session_id)
-            case Publish():
-                users = encode_users(list(effect.users)) if effect.users else None
-                store.publish(effect.board_id, users)
             case _:
-                assert_never(effect)
+                persist(effect, self._store, self._on_committed)
+
+    def _on_committed(self, session_id: str) -> None:
+        self.apply(RowCommitted(session_id), patient=True)
 
     # --- waiting --------------------------------------------------------------
 

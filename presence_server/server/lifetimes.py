@@ -7,7 +7,6 @@ the rooms outlive the connections. When the server stops, the inner ones get a d
 from __future__ import annotations
 
 import random
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,9 +17,9 @@ from ..presence.service import PresenceService
 from ..presence.stack import PresenceStack, open_presence
 from ..protocol.errors import PresenceError
 from ..settings import Settings
-from ..storage.errors import StorageError
 from .listening import ListeningAddress, Port, address_of, open_listeners, tls_context
 from .standby import Standby
+from .stored_queues import queue_tickets
 from .wiring import Parts, wire_parts
 
 log = structlog.get_logger(__name__)
@@ -189,7 +188,9 @@ async def _serve_boards(
     stop: trio.Event,
     status: _Status,
 ) -> None:
-    parts = wire_parts(settings, stack.service, await _ticket_key(stack.service))
+    parts = wire_parts(
+        settings, stack.service, await queue_tickets(stack.service, settings.queue.grace_s)
+    )
     lost = stack.ownership.lost
     try:
         async with trio.open_nursery() as rooms:
@@ -234,14 +235,6 @@ async def _give_up(parts: Parts) -> None:
     parts.gateway.drain(lambda: round(random.uniform(0, RETURN_WITHIN_MS)))  # noqa: S311
     with trio.move_on_after(GIVE_UP_S):
         await parts.gateway.wait_until_empty()
-
-
-async def _ticket_key(service: PresenceService) -> bytes:
-    """The key that signs places in queues; without a store it is new in each process."""
-    try:
-        return await service.server_key("queue_ticket")
-    except StorageError:
-        return secrets.token_bytes(32)
 
 
 async def _drain(parts: Parts, timeout_s: float) -> None:

@@ -42,7 +42,7 @@ class Parts(Struct, frozen=True):
     gateway: Gateway
 
 
-def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) -> Parts:
+def wire_parts(settings: Settings, service: PresenceService, tickets: QueueTickets) -> Parts:
     """Connect rooms, transport and web to a presence service."""
     metrics = Metrics()
     stalls = StallWatch()
@@ -58,7 +58,7 @@ def wire_parts(settings: Settings, service: PresenceService, ticket_key: bytes) 
         Anonymous() if verifier is None else TokenAuthority(verifier, metrics.refusals),
         session_limits(settings),
         metrics,
-        QueueTickets(ticket_key, wall_clock_ms(), round(settings.queue.grace_s * 1000)),
+        tickets,
         wall_clock_ms,
     )
     gateway = Gateway(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import asdict
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, insert
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.selectable import TableValuedAlias
@@ -13,14 +14,15 @@ from typing_extensions import override
 
 from ..protocol.model import PresenceRecord
 from .statements import Prepared, Statements, insert_row, profile_row
-from .tables import KEY_COLUMNS, STATE_COLUMNS, presence, user_profile
-from .write_batch import Closing, Heartbeat, ProfileSeen
+from .tables import KEY_COLUMNS, STATE_COLUMNS, presence, queue_mark, user_profile
+from .write_batch import Closing, Heartbeat, ProfileSeen, QueueMark
 
 _ARRAY = "new_"
 """Prefix of the parameters, since SQLAlchemy reserves the plain names of the columns."""
 
 _PRESENCE = tuple(column.name for column in presence.c)
 _PROFILE = tuple(column.name for column in user_profile.c)
+_MARK = tuple(column.name for column in queue_mark.c)
 
 
 def _rows(table: sa.Table, names: Sequence[str]) -> TableValuedAlias:
@@ -78,6 +80,7 @@ def _build_update(names: Sequence[str], *, open_only: bool = False) -> Executabl
 _UPSERT_PRESENCE = _build_upsert(presence, KEY_COLUMNS)
 _UPSERT_STATE = _build_upsert(presence, KEY_COLUMNS, changing=STATE_COLUMNS)
 _UPSERT_PROFILE = _build_upsert(user_profile, ("user_id",), where_newer="updated_at")
+_UPSERT_MARK = _build_upsert(queue_mark, ("board_id", "user_id"), where_newer="at_ms")
 _UPDATE_HEARTBEAT = _build_update(("last_heartbeat_at",))
 _CLOSE = _build_update(("disconnected_at",), open_only=True)
 
@@ -106,6 +109,10 @@ class PostgresStatements(Statements):
     @override
     def mark_disconnected(self, closings: Sequence[Closing]) -> Prepared:
         return _CLOSE, _times("disconnected_at", closings)
+
+    @override
+    def mark_queue(self, marks: Sequence[QueueMark]) -> Prepared:
+        return _UPSERT_MARK, _columns(_MARK, [asdict(mark) for mark in marks])
 
     @override
     def delete_closed_before(self, before_ms: int, limit: int) -> Executable:

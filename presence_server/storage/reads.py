@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 
 from ..protocol.model import HistoryEntry, PresenceRecord
-from ..protocol.profile import PROFILE_FIELDS
+from ..protocol.profile import PROFILE_FIELDS, is_board_id
 from . import row_values
 from .tables import EpochMs, can_be_board_id, epoch_ms, presence, user_profile
 from .write_batch import OpenSession
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 def _readable(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
@@ -123,3 +128,24 @@ def to_history(row: sa.RowMapping) -> HistoryEntry:
         last_heartbeat_at=row_values.time_ms(row, "last_heartbeat_at"),
         disconnected_at=None if ended is None else row_values.time_ms(row, "disconnected_at"),
     )
+
+
+def read_rows(
+    rows: Iterable[sa.RowMapping], read: Callable[[sa.RowMapping], T]
+) -> tuple[list[T], int]:
+    """Read all rows but the broken ones, which are logged and left as they are.
+
+    Returns:
+        The rows that could be read, and how many could not.
+    """
+    found: list[T] = []
+    broken = 0
+    for row in rows:
+        try:
+            found.append(read(row))
+        except Exception as error:
+            broken += 1
+            board = row.get("board_id")
+            shown = board if isinstance(board, str) and is_board_id(board) else None
+            log.error("a stored session cannot be read", board=shown, error=str(error))  # noqa: TRY400
+    return found, broken

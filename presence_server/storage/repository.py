@@ -8,7 +8,7 @@ done one transaction at a time, on one connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -17,8 +17,7 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..protocol.model import HistoryEntry, PresenceRecord
-from ..protocol.profile import is_board_id
-from . import documents, ownership, reads
+from . import documents, ownership, queue_marks, reads
 from .connections import Connections
 from .diagnose import diagnose
 from .errors import StorageUnavailable
@@ -30,7 +29,7 @@ from .sqlite_statements import SqliteStatements
 from .statements import Prepared, Statements, delete_profiles_before
 from .tables import presence, server_key
 from .url import Dialect, StoreUrl
-from .write_batch import Closing, Heartbeat, OpenSession, ProfileSeen, WriteBatch
+from .write_batch import Closing, Heartbeat, OpenSession, ProfileSeen, QueueMark, WriteBatch
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +78,8 @@ class Repository:
             prepared.append(build.mark_disconnected(batch.closings))
         if batch.inserts:
             prepared.append(build.insert_presence(batch.inserts))
+        if batch.marks:
+            prepared.append(build.mark_queue(batch.marks))
         if batch.updates:
             prepared.append(build.update_presence_status(batch.updates))
         if batch.heartbeats:
@@ -132,7 +133,7 @@ class Repository:
 
         async def work(connection: AsyncConnection) -> list[OpenSession]:
             result = await connection.execute(reads.open_sessions(board_ids))
-            return self._read_rows(result.mappings(), reads.to_open_session)
+            return self._readable(reads.read_rows(result.mappings(), reads.to_open_session))
 
         return await self._run(work, write=False)
 
@@ -147,7 +148,7 @@ class Repository:
 
         async def work(connection: AsyncConnection) -> list[HistoryEntry]:
             result = await connection.execute(reads.history(board_id, since_ms, limit))
-            return self._read_rows(result.mappings(), reads.to_history)
+            return self._readable(reads.read_rows(result.mappings(), reads.to_history))
 
         return await self._run(work, write=False)
 
@@ -180,6 +181,14 @@ class Repository:
             how many were deleted.
         """
         return await self._execute_counted(delete_profiles_before(before_ms, limit))
+
+    async def queue_marks(self, age_ms: int, limit: int) -> list[QueueMark]:
+        """List the times of queues that are at most so much older than the newest, newest first."""
+        return await self._run(lambda c: queue_marks.read(c, age_ms, limit), write=False)
+
+    async def delete_queue_marks(self, age_ms: int, limit: int) -> int:
+        """Delete the oldest of the other times of queues, and return how many were deleted."""
+        return await self._execute_counted(queue_marks.delete_old(age_ms, limit))
 
     async def newest_ms(self) -> int | None:
         """Return the newest sign of life or end of a session; None if there is no session."""
@@ -304,17 +313,7 @@ class Repository:
                 self._connections.distrust()
             raise failure from error
 
-    def _read_rows(
-        self, rows: Iterable[sa.RowMapping], read: Callable[[sa.RowMapping], T]
-    ) -> list[T]:
-        """Read all rows but the broken ones, which are logged, counted and left as they are."""
-        found: list[T] = []
-        for row in rows:
-            try:
-                found.append(read(row))
-            except Exception as error:
-                self.unreadable_rows += 1
-                board = row.get("board_id")
-                shown = board if isinstance(board, str) and is_board_id(board) else None
-                log.error("a stored session cannot be read", board=shown, error=str(error))  # noqa: TRY400
-        return found
+    def _readable(self, found: tuple[list[T], int]) -> list[T]:
+        rows, broken = found
+        self.unreadable_rows += broken
+        return rows

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import sqlalchemy as sa
+from msgspec.structs import asdict
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.base import Executable
 from typing_extensions import override
 
 from ..protocol.model import PresenceRecord
 from .statements import Prepared, Statements, insert_row, profile_row
-from .tables import KEY_COLUMNS, STATE_COLUMNS, presence, user_profile
-from .write_batch import Closing, Heartbeat, ProfileSeen
+from .tables import KEY_COLUMNS, STATE_COLUMNS, presence, queue_mark, user_profile
+from .write_batch import Closing, Heartbeat, ProfileSeen, QueueMark
 
 
 def _build_upsert(
@@ -45,6 +46,7 @@ def _of_session() -> sa.ColumnElement[bool]:
 
 _UPSERT_PRESENCE = _build_upsert(presence, KEY_COLUMNS)
 _UPSERT_PROFILE = _build_upsert(user_profile, ("user_id",), where_newer="updated_at")
+_UPSERT_MARK = _build_upsert(queue_mark, ("board_id", "user_id"), where_newer="at_ms")
 _UPSERT_STATE = _build_upsert(presence, KEY_COLUMNS, changing=STATE_COLUMNS)
 _UPDATE_HEARTBEAT = (
     sa.update(presence).where(_of_session()).values(last_heartbeat_at=sa.bindparam("at"))
@@ -78,6 +80,10 @@ class SqliteStatements(Statements):
     @override
     def mark_disconnected(self, closings: Sequence[Closing]) -> Prepared:
         return _CLOSE, [_time_row(closing) for closing in closings]
+
+    @override
+    def mark_queue(self, marks: Sequence[QueueMark]) -> Prepared:
+        return _UPSERT_MARK, [asdict(mark) for mark in marks]
 
     @override
     def delete_closed_before(self, before_ms: int, limit: int) -> Executable:

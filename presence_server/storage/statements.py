@@ -16,7 +16,7 @@ from sqlalchemy.sql.base import Executable
 
 from ..protocol.model import PresenceRecord
 from .tables import presence, user_profile
-from .write_batch import Closing, Heartbeat, ProfileSeen
+from .write_batch import Closing, Heartbeat, ProfileSeen, QueueMark
 
 Parameters = list[dict[str, object]] | dict[str, object]
 Prepared = tuple[Executable, Parameters]
@@ -44,6 +44,10 @@ class Statements(Protocol):
 
     def mark_disconnected(self, closings: Sequence[Closing]) -> Prepared:
         """Close open rows; a closed row keeps its time."""
+        ...
+
+    def mark_queue(self, marks: Sequence[QueueMark]) -> Prepared:
+        """Store times of queues; a stored time that is newer stays."""
         ...
 
     def delete_closed_before(self, before_ms: int, limit: int) -> Executable:

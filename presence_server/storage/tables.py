@@ -161,6 +161,15 @@ user_profile = sa.Table(
     schema=SCHEMA,
 )
 
+queue_mark = sa.Table(
+    "queue_mark",
+    metadata,
+    sa.Column("board_id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+
 server_key = sa.Table(
     "server_key",
     metadata,

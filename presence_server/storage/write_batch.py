@@ -17,6 +17,10 @@ are made from this list.
 """
 
 
+QUEUE_MARK_AGE_MS = 86_400_000
+"""A day: the time after which a place in a queue, and all that is stored of it, is forgotten."""
+
+
 class Heartbeat(Struct, frozen=True):
     """A session's last sign of life, in milliseconds since the epoch."""
 
@@ -30,6 +34,21 @@ class Closing(Struct, frozen=True):
 
     board_id: str
     session_id: str
+    at_ms: int
+
+
+class QueueMark(Struct, frozen=True):
+    """A time of a board's queue, in milliseconds of the queue's clock.
+
+    Attributes:
+        board_id: the board.
+        user_id: the user whose place ended: the user's queueing times up to this one give no
+            place any more. Empty for the newest queueing time of the board.
+        at_ms: the time.
+    """
+
+    board_id: str
+    user_id: str
     at_ms: int
 
 
@@ -90,6 +109,7 @@ class WriteBatch(Struct, frozen=True):
     profiles: Sequence[ProfileSeen] = ()
     closings: Sequence[Closing] = ()
     inserts: Sequence[PresenceRecord] = ()
+    marks: Sequence[QueueMark] = ()
     updates: Sequence[PresenceRecord] = ()
     heartbeats: Sequence[Heartbeat] = ()
     documents: DocumentBatch = DocumentBatch()

@@ -30,7 +30,7 @@ from presence_server.protocol.profile import clean_profile
 from tests.limits import board_limits
 
 SPECIFICATION = Path(__file__).parents[2] / "docs" / "websocket-events-specification.md"
-BESIDE = {"SaveRows", "SaveHeartbeats", "Publish", "SeatFree"}
+BESIDE = {"SaveRows", "SaveHeartbeats", "PlaceBegan", "PlaceEnded", "Publish", "SeatFree"}
 """Effects that the table leaves out."""
 NOW = 1000.0
 ADA = clean_profile("ada")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from msgspec import Raw
 
 from presence_server.protocol.messages import BoardJoined
 from presence_server.protocol.model import Cursor, LeaveReason
 from tests.core.watching import reasons
-from tests.core.world import AWAY, EPOCH_MS, ONLINE, World
+from tests.core.world import AWAY, EPOCH_MS, ONLINE, Wire, World
 from tests.limits import board_limits
 
 
@@ -191,3 +194,64 @@ class TestServerRestart:
         other = world.return_with_ticket("eve", "bob-1", EPOCH_MS)
         assert bob.session_id == "bob-1"
         assert other.session_id != "bob-1"
+
+
+class TestPlacesThatTheStoreRemembers:
+    def test_a_place_that_begins_is_stored_with_its_time(self) -> None:
+        world = World(board_limits(capacity=1), now=10)
+        world.connect("ada")
+        world.return_with_ticket("bob", "bob-1", EPOCH_MS + 2)
+        world.return_with_ticket("cyd", "cyd-1", EPOCH_MS + 1)
+        assert world.newest_place_ms == EPOCH_MS + 2
+        assert world.ended_places == {}
+
+    @pytest.mark.parametrize("end", [World.leave, World.close_page, World.drop])
+    def test_the_end_of_a_place_is_stored_when_its_last_tab_is_gone(
+        self, end: Callable[[World, Wire], object]
+    ) -> None:
+        world = World(board_limits(capacity=1), now=10)
+        world.connect("ada")
+        bob = world.return_with_ticket("bob", "bob-1", EPOCH_MS + 1)
+        tab = world.return_with_ticket("bob", "bob-2", EPOCH_MS + 7)
+        end(world, bob)
+        world.wait(60)
+        assert world.ended_places == {}
+        end(world, tab)
+        world.wait(60)
+        assert world.ended_places == {"bob": EPOCH_MS + 7}
+
+    def test_a_kick_ends_the_place(self) -> None:
+        world = World(board_limits(capacity=1), now=10)
+        world.connect("ada")
+        world.return_with_ticket("bob", "bob-1", EPOCH_MS + 1)
+        world.kick("bob")
+        assert world.ended_places == {"bob": EPOCH_MS + 1}
+
+    def test_a_seat_ends_the_place(self) -> None:
+        world = World(board_limits(capacity=1), now=10)
+        ada = world.connect("ada")
+        world.return_with_ticket("bob", "bob-1", EPOCH_MS + 1)
+        world.leave(ada)
+        assert world.listed() == ["bob"]
+        assert world.ended_places == {"bob": EPOCH_MS + 1}
+
+    def test_a_seat_that_the_store_brings_back_ends_the_place(self) -> None:
+        world = World(board_limits(capacity=2), now=10)
+        world.connect("ada")
+        world.wait(1)
+        world.restart(store_is_up=False)
+        cyd = world.connect("cyd")
+        world.connect("dee")
+        world.return_with_ticket("ada", "ada-1", EPOCH_MS + 1)
+        world.auto = False
+        world.leave(cyd)
+        assert world.ended_places == {}
+        world.store_comes_back()
+        assert world.ended_places == {"ada": EPOCH_MS + 1}
+
+    def test_a_restart_of_the_server_ends_no_place(self) -> None:
+        world = World(board_limits(capacity=1), now=10)
+        world.connect("ada")
+        world.return_with_ticket("bob", "bob-1", EPOCH_MS + 1)
+        world.restart()
+        assert world.ended_places == {}

@@ -18,6 +18,8 @@ from presence_server.core.effects import (
     CloseRow,
     Effect,
     InsertRow,
+    PlaceBegan,
+    PlaceEnded,
     Publish,
     RemoveMember,
     SaveHeartbeats,
@@ -158,6 +160,9 @@ class World:
         self.uncommitted: list[str] = []
         self.dormant: set[str] = set()
         """Open in the store since before the last start, and not restored yet."""
+        self.newest_place_ms = 0
+        self.ended_places: dict[str, int] = {}
+        """By user, the newest queueing time of a place that ended."""
         self.seat_free = False
         self._next = 0
         self.fresh_room()
@@ -250,6 +255,12 @@ class World:
                 row = self.rows[session_id]
                 assert row.disconnected_at is None, "a row closed twice"
                 self.rows[session_id] = replace(row, disconnected_at=at_ms)
+            case PlaceBegan(board_id, at_ms):
+                assert board_id == BOARD
+                self.newest_place_ms = max(self.newest_place_ms, at_ms)
+            case PlaceEnded(board_id, user_id, at_ms):
+                assert board_id == BOARD
+                self.ended_places[user_id] = at_ms
             case _:
                 raise AssertionError(effect)
 

@@ -12,7 +12,7 @@ from presence_server.cache.base import CacheUnavailable
 from presence_server.protocol.model import HistoryEntry, PresenceRecord, PresenceStatus
 from presence_server.protocol.profile import UserProfile
 from presence_server.storage.errors import StorageDataError, StorageUnavailable
-from presence_server.storage.write_batch import OpenSession, WriteBatch
+from presence_server.storage.write_batch import OpenSession, QueueMark, WriteBatch
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -54,6 +54,7 @@ class FakeStore:
         self.is_down = False
         self.is_frozen = False
         self.bad_sessions: set[str] = set()
+        self.bad_users: set[str] = set()
         self.rows: dict[tuple[str, str], PresenceRecord] = {}
         self.profiles: dict[str, UserProfile] = {}
         self.batches: list[WriteBatch] = []
@@ -63,6 +64,8 @@ class FakeStore:
         self.to_delete = 0
         self.profiles_to_delete = 0
         self.newest: int | None = None
+        self.marks: dict[tuple[str, str], int] = {}
+        self.marks_to_delete = 0
         self.lose_next_reply = False
 
     async def write(self, batch: WriteBatch) -> int:
@@ -79,6 +82,10 @@ class FakeStore:
         return missing
 
     def _apply(self, batch: WriteBatch) -> None:
+        for mark in batch.marks:
+            if mark.user_id in self.bad_users:
+                raise StorageDataError(f"value refused: {mark.user_id}")
+            self.marks[mark.board_id, mark.user_id] = mark.at_ms
         for seen in batch.profiles:
             self.profiles[seen.profile.user_id] = seen.profile
         for row in batch.inserts:
@@ -139,6 +146,17 @@ class FakeStore:
         await self._answer()
         deleted = min(limit, self.profiles_to_delete)
         self.profiles_to_delete -= deleted
+        return deleted
+
+    async def queue_marks(self, age_ms: int, limit: int) -> list[QueueMark]:
+        await self._answer()
+        newest = sorted(self.marks.items(), key=lambda item: -item[1])
+        return [QueueMark(*key, at_ms) for key, at_ms in newest[:limit]]
+
+    async def delete_queue_marks(self, age_ms: int, limit: int) -> int:
+        await self._answer()
+        deleted = min(limit, self.marks_to_delete)
+        self.marks_to_delete -= deleted
         return deleted
 
     async def newest_ms(self) -> int | None:

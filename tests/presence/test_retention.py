@@ -111,3 +111,13 @@ async def test_an_empty_store_is_no_reason_for_distrust(
         start(store, WallClock(), nursery)
         await trio.sleep(60)
     assert [entry for entry in logs if entry["log_level"] == "warning"] == []
+
+
+async def test_old_places_of_queues_are_deleted_whatever_the_clock_says(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    store = FakeStore()
+    store.newest, store.marks_to_delete = T0, 1200
+    start(store, WallClock(40 * DAY_MS), nursery)
+    await trio.sleep(60)
+    assert store.marks_to_delete == 0

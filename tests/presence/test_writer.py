@@ -10,9 +10,11 @@ from trio.testing import MockClock
 from presence_server.presence.bounded_calls import BoundedCalls
 from presence_server.presence.callbacks import Callbacks
 from presence_server.presence.pending import PendingWrites
+from presence_server.presence.pending_marks import PendingMarks
 from presence_server.presence.ports import Counters, Timing
 from presence_server.presence.writer import StoreWriter
 from presence_server.storage.errors import StorageError, StorageUnavailable
+from presence_server.storage.write_batch import QueueMark
 from tests.presence.fakes import T0, DirectBridge, FakeStore, profile, record
 
 
@@ -27,12 +29,14 @@ class World:
     def __init__(self, store: FakeStore | None = None) -> None:
         self.store = store or FakeStore()
         self.pending = PendingWrites()
+        self.marks = PendingMarks()
         self.callbacks = Callbacks()
         self.counters = Counters()
         self.prepares = 0
         self.prepare_error: StorageError | None = None
         self.writer = StoreWriter(
             self.pending,
+            self.marks,
             self.store,
             BoundedCalls(DirectBridge(), StorageUnavailable, "late"),
             self.callbacks,
@@ -62,6 +66,10 @@ class World:
 
         self.pending.join(record(number), profile(number), committed)
         self.writer.joined()
+
+    def mark(self, user_id: str, at_ms: int) -> None:
+        self.marks.add(QueueMark("b", user_id, at_ms))
+        self.writer.changed()
 
     def beat(self, number: int, at_ms: int = T0) -> None:
         self.pending.heartbeat(("b", f"session-{number}"), at_ms)
@@ -436,3 +444,46 @@ async def test_a_store_that_was_replaced_is_prepared_and_filled_again(
     world.writer.replaced()
     await trio.sleep(6)
     assert (world.prepares, len(lost)) == (prepares + 1, 1)
+
+
+async def test_places_of_queues_are_written_after_the_joins_and_again_after_a_failure(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    world.start(nursery)
+    await trio.sleep(1)
+    world.store.is_down = True
+    world.mark("ada", 1)
+    world.mark("ada", 3)
+    world.mark("ada", 2)
+    world.join(0)
+    await trio.sleep(5)
+    assert world.store.marks == {}
+    world.store.is_down = False
+    await world.writer.flush()
+    assert world.store.marks == {("b", "ada"): 3}
+    assert [bool(batch.marks) for batch in world.store.batches] == [False, True]
+
+
+async def test_places_alone_are_written_within_the_interval(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    world.start(nursery)
+    await trio.sleep(1)
+    world.mark("ada", 1)
+    await trio.sleep(0.6)
+    assert world.store.marks == {("b", "ada"): 1}
+
+
+async def test_places_that_the_store_refuses_are_given_up(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    world.store.bad_users.add("eve")
+    world.start(nursery)
+    with structlog.testing.capture_logs() as logs:
+        world.mark("eve", 1)
+        await world.writer.flush()
+    assert said(logs) == ["the database refuses places of queues"]
+    assert world.status() == "ok"

@@ -49,6 +49,9 @@ class FakeStore:
     def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:
         self.calls.append(f"disconnect {session_id}")
 
+    def mark_queue(self, board_id: str, user_id: str, at_ms: int) -> None:
+        self.calls.append(f"mark {user_id or 'the newest place'} {at_ms}")
+
     def publish(self, board_id: str, users_json: bytes | None) -> None:
         self.published[board_id] = users_json
 

@@ -8,7 +8,7 @@ from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatu
 from presence_server.protocol.profile import UserProfile
 from presence_server.storage.errors import StorageDataError
 from presence_server.storage.repository import Repository
-from presence_server.storage.write_batch import Closing, Heartbeat, WriteBatch
+from presence_server.storage.write_batch import Closing, Heartbeat, QueueMark, WriteBatch
 from tests.storage.records import T0, profile, record, seen
 
 
@@ -275,3 +275,31 @@ async def test_boards_with_open_rows_are_listed_a_page_at_a_time(
         found += page
     assert found == [("a", 1), ("b-1", 2), ("c:2", 3)]
     assert repository.unreadable_rows == 1
+
+
+async def test_the_newest_time_of_a_queue_is_kept_for_each_user_and_board(
+    bridge: Bridge, repository: Repository
+) -> None:
+    marks = [QueueMark("b", "ada", T0), QueueMark("b", "", T0 + 2), QueueMark("c", "ada", T0 + 1)]
+    await bridge.call(repository.write, WriteBatch(marks=marks))
+    older = [QueueMark("b", "ada", T0 - 1), QueueMark("b", "", T0 + 3)]
+    await bridge.call(repository.write, WriteBatch(marks=older))
+    found = await bridge.call(repository.queue_marks, 1000, 10)
+    assert found == [older[1], marks[2], marks[0]]
+    assert await bridge.call(repository.queue_marks, 1000, 2) == [older[1], marks[2]]
+
+
+async def test_times_of_queues_are_old_by_the_newest_of_them(
+    bridge: Bridge, repository: Repository
+) -> None:
+    assert await bridge.call(repository.delete_queue_marks, 100, 3) == 0
+    marks = [QueueMark("b", f"user-{n}", T0 + n) for n in range(6)]
+    await bridge.call(repository.write, WriteBatch(marks=[*marks, QueueMark("b", "", T0 + 105)]))
+    assert await bridge.call(repository.queue_marks, 100, 10) == [
+        QueueMark("b", "", T0 + 105),
+        marks[5],
+    ]
+    assert await bridge.call(repository.delete_queue_marks, 100, 3) == 3
+    assert await bridge.call(repository.delete_queue_marks, 100, 3) == 2
+    assert await bridge.call(repository.delete_queue_marks, 100, 3) == 0
+    assert len(await bridge.call(repository.queue_marks, 1000, 10)) == 2

@@ -79,7 +79,7 @@ class GatewayUnderTest:
             authority or Anonymous(),
             SessionLimits(connection, room_entry or room_entry_limits(), messages_per_s, burst),
             self.metrics,
-            QueueTickets(b"k" * 32, EPOCH_MS, 0),
+            QueueTickets(b"k" * 32, lambda: EPOCH_MS, 0),
             now_ms,
         )
         self.gateway = Gateway(

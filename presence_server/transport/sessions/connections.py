@@ -69,7 +69,7 @@ class Connections:
         self._authority = authority
         self._limits = limits
         self._metrics = metrics
-        self._room_entry = RoomEntry(registry, tickets, limits.room_entry, now_ms)
+        self._room_entry = RoomEntry(registry, tickets, limits.room_entry)
         self._budgets = SessionBudgets(limits.messages_per_s, limits.burst)
         self._context = LinkContext(
             authority, alarms, metrics, now_ms, self._budgets, self._room_entry.note_drop

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 
 import msgspec
 import trio
@@ -37,7 +36,6 @@ class RoomEntry:
         registry: the rooms.
         tickets: issues the session ids of clients in a queue.
         limits: bounds of the sessions of all boards together.
-        now_ms: the wall clock, in milliseconds since the epoch.
     """
 
     def __init__(
@@ -45,13 +43,11 @@ class RoomEntry:
         registry: Registry,
         tickets: QueueTickets,
         limits: RoomEntryLimits,
-        now_ms: Callable[[], int],
     ) -> None:
         self._registry = registry
         self._tickets = tickets
         self._max_waiting = limits.max_waiting
         self._detached = DetachedSessions(limits.detached_per_ip, limits.detached_s)
-        self._now_ms = now_ms
 
     def enter(self, link: SessionLink, handshake: Handshake) -> None:
         """Ask the room of the handshake's board for a session.
@@ -61,8 +57,10 @@ class RoomEntry:
             handshake: the client's request.
         """
         room = self._registry.open(handshake.board_id)
-        # Most boards are not full, and a ticket costs a signature.
-        event = self._event(link, handshake, is_full=not room.room.has_free_seat)
+        # Most boards are not full, and a ticket costs a signature. A room that waits for its
+        # stored sessions may be full afterwards.
+        may_wait = room.is_held or not room.room.has_free_seat
+        event = self._event(link, handshake, may_wait=may_wait)
         link.start(room, event)
         if handshake.resume is not None and link.session_id == handshake.resume:
             self._detached.resume(handshake.resume)
@@ -77,13 +75,11 @@ class RoomEntry:
         if address is not None:
             self._detached.drop(session_id, address, trio.current_time())
 
-    def _event(self, link: SessionLink, handshake: Handshake, *, is_full: bool) -> Connect:
+    def _event(self, link: SessionLink, handshake: Handshake, *, may_wait: bool) -> Connect:
         board_id, user_id, resume = handshake.board_id, link.profile.user_id, handshake.resume
-        now_ms = self._now_ms()
-        since_ms = self._tickets.read(resume, board_id, user_id, now_ms)
-        ticket_id = resume if since_ms is not None else None
-        if ticket_id is None and is_full:
-            ticket_id = self._tickets.issue(board_id, user_id, now_ms)
+        ticket = self._tickets.read(resume, board_id, user_id)
+        if ticket is None and may_wait:
+            ticket = self._tickets.issue(board_id, user_id)
         address = link.address
         left_too_many = address is not None and self._detached.is_full(address, trio.current_time())
         return Connect(
@@ -91,8 +87,8 @@ class RoomEntry:
             secrets.token_urlsafe(16),
             link.profile,
             resume,
-            ticket_id,
-            since_ms,
+            None if ticket is None else ticket.session_id,
+            None if ticket is None else ticket.since_ms,
             may_begin=not left_too_many,
             may_queue=self._registry.waiting < self._max_waiting,
         )
