@@ -9,10 +9,13 @@ All errors that this package raises on purpose, and the package each of them liv
     │       └── StandbyAnswer       server      ... or before the server serves boards
     ├── DamagedBytes                core        bytes that are not valid Yjs
     ├── BadRequest                  transport   bytes that are not an HTTP request
+    ├── BadPacket                   transport   bytes that are not from another process
     ├── InvalidToken                transport   a token that is not accepted
     ├── AccessDenied                transport   a user who may not join the board
     ├── Unavailable                 web         the store cannot answer a request
     ├── BridgeRestarted             presence    a call was lost with the asyncio loop
+    ├── RuntimeFolderUnusable       cluster     no place for the folder of several processes
+    ├── SlotTaken                   cluster     another process owns this slot still
     ├── StorageError                storage     any failure of the database
     │   ├── StorageUnavailable      storage     ... that may pass by itself
     │   ├── StorageRefused          storage     ... that somebody mends outside the settings

@@ -24,7 +24,10 @@ from ..wire.stream_pump import StreamWire
 from .acceptor import accept_forever, turn_away
 from .addresses import AddressCounter, AddressLimits, CountedConnection
 from .decision import DecisionLimits, RequestDecider
+from .handover import HandedOver
 from .pump_request import PumpRequest, RequestOwner
+from .relay import relay
+from .siblings import Siblings, busy
 from .stream_request import open_stream, read_request, refuse
 from .upgrade import Plain
 
@@ -68,6 +71,7 @@ class Gateway(RequestOwner):
         metrics: TransportMetrics,
         stalls: StallWatch,
     ) -> None:
+        self._siblings: Siblings | None = None
         self._connections = connections
         self._alarms = alarms
         self._pump = pump
@@ -91,6 +95,15 @@ class Gateway(RequestOwner):
     def connections(self) -> int:
         """How many WebSocket connections are open."""
         return len(self._connections)
+
+    def have_siblings(self, siblings: Siblings) -> None:
+        """Share the boards with other processes, and the requests with them.
+
+        Args:
+            siblings: the other processes of this server.
+        """
+        self._siblings = siblings
+        siblings.on_taken = self._take_over
 
     async def serve(
         self,
@@ -161,6 +174,47 @@ class Gateway(RequestOwner):
 
     @override
     def on_head(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
+        slot = self._slot_elsewhere(head)
+        if slot is None:
+            self._go_on(request, head, rest)
+        elif self._siblings is not None and self._siblings.has_room(slot):
+            handed = HandedOver(request.counted.host or "", head, rest)
+            sock = request.wire.release()
+            self._request_ended()
+            request.counted.leave()
+            self._siblings.hand_over(slot, sock, handed)
+        else:
+            request.refuse(busy())
+
+    def _slot_elsewhere(self, head: bytes) -> int | None:
+        """The slot of the process that serves a request; None if this one answers it."""
+        if self._siblings is None or self._decider.is_draining:
+            return None
+        return self._siblings.owner_of(head)
+
+    def _take_over(self, sock: socket.socket, handed: HandedOver) -> None:
+        """Serve a request that another process has read."""
+        assert self._pump is not None
+        try:
+            counted = self._decider.count(handed.peer, self._requests)
+        except Refusal as refusal:
+            turn_away(sock, refusal)
+            return
+        wire = self._pump.wire(sock)
+        request = PumpRequest(wire, counted, self._alarms, None, self)
+        self._requests += 1
+        try:
+            self._pump.add(wire, request)
+        except OSError:
+            request.on_gone()
+            raise
+        try:
+            self._go_on(request, handed.head, handed.rest)
+        except Exception as error:
+            wire.endpoint.crash(error)
+
+    def _go_on(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
+        """Serve a request in this process."""
         outcome = self._decider.decide(request.counted, head, rest)
         if isinstance(outcome, Refusal):
             request.refuse(outcome)
@@ -222,6 +276,10 @@ class Gateway(RequestOwner):
         self._requests += 1
         try:
             found = await read_request(stream, self._handshake_timeout_s, self._stalls)
+            slot = self._slot_elsewhere(found[0]) if isinstance(found, tuple) else None
+            if slot is not None and isinstance(found, tuple):
+                await self._relay(stream, slot, HandedOver(counted.host or "", *found))
+                return
             outcome = self._decider.decide(counted, *found) if isinstance(found, tuple) else found
             if isinstance(outcome, Plain) and sock is None:
                 outcome = Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "WebSockets only")
@@ -238,6 +296,15 @@ class Gateway(RequestOwner):
             self._connections.serve(outcome, wire, counted.key, counted.leave)
             await wire.run()
         await trio.aclose_forcefully(stream)
+
+    async def _relay(self, stream: trio.abc.Stream, slot: int, handed: HandedOver) -> None:
+        """Keep the TLS side of a connection, and hand one end of a socket pair over instead."""
+        assert self._siblings is not None
+        ours, theirs = socket.socketpair()
+        for sock in (ours, theirs):
+            sock.setblocking(False)
+        self._siblings.hand_over(slot, theirs, handed)
+        await relay(stream, trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
 
     def _request_ended(self) -> None:
         self._requests -= 1

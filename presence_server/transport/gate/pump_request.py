@@ -45,7 +45,7 @@ class PumpRequest(Endpoint, AlarmTarget):
         wire: the socket; it leaves the pump, or gets another endpoint, after the head.
         counted: the connection's count by address.
         alarms: rings when the head takes too long.
-        timeout_s: seconds in which the head must come.
+        timeout_s: seconds in which the head must come; None if it is here already.
         owner: hears of the outcome.
     """
 
@@ -67,7 +67,7 @@ class PumpRequest(Endpoint, AlarmTarget):
         wire: SocketWire,
         counted: CountedConnection,
         alarms: ConnectionAlarms,
-        timeout_s: float,
+        timeout_s: float | None,
         owner: RequestOwner,
     ) -> None:
         self.wire = wire
@@ -76,7 +76,8 @@ class PumpRequest(Endpoint, AlarmTarget):
         self._owner = owner
         self._reader = HeadReader()
         self._refused = False
-        alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + timeout_s)
+        if timeout_s is not None:
+            alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + timeout_s)
 
     @override
     def receive(self, data: bytes) -> None:

@@ -1,0 +1,1 @@
+"""Which process of this machine owns which board."""
