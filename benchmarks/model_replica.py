@@ -45,6 +45,9 @@ class Replica:
             case "user:left":
                 left = self.users.pop(payload["user_id"], None)
                 return [] if left else [f"user:left of {payload['user_id']}, who is not there"]
+            case "user:updated":
+                name = payload["user"]["user_id"]
+                return [] if name in self.users else [f"user:updated of {name}, who is not there"]
             case "presence:update":
                 user = self.users.get(payload["user_id"])
                 if user is None:

@@ -29,6 +29,8 @@ class FakeStore:
         self._waiting: list[Callable[[], None]] = []
         self.rows: dict[str, PresenceRecord] = {}
         """Open sessions by id."""
+        self.profiles: dict[str, UserProfile] = {}
+        """Profiles that changed, by user id."""
         self.closed: list[str] = []
         """Sessions that ended, in order."""
         self.published: dict[str, bytes | None] = {}
@@ -55,6 +57,11 @@ class FakeStore:
 
     def update_status(self, record: PresenceRecord) -> None:
         self.rows[record.session_id] = record
+
+    def update_profile(
+        self, board_id: str, session_id: str, profile: UserProfile, at_ms: int
+    ) -> None:
+        self.profiles[profile.user_id] = profile
 
     def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:
         self.rows.pop(session_id, None)

@@ -13,6 +13,7 @@ from ..protocol.messages import (
     UserJoined,
     UserLeft,
     UserObject,
+    UserUpdated,
 )
 
 CLEAR = "\x1b[H\x1b[2J"
@@ -37,6 +38,9 @@ def line_of(event: ClientEvent) -> str | None:
             return _line(arrival.timestamp, text)
         case UserLeft(payload=leave):
             return _line(leave.timestamp, f"- {_clean(leave.user_id)} ({leave.reason})")
+        case UserUpdated(payload=update):
+            text = f"  {_clean(update.user.user_id)} is now {_clean(update.user.display_name)}"
+            return _line(update.timestamp, text)
         case PresenceChanged(payload=change):
             state = change.status if change.connected else f"{change.status}, reconnecting"
             return _line(change.timestamp, f"  {_clean(change.user_id)} is {state}")

@@ -27,6 +27,11 @@ MAX_EXPIRES_S = 100 * 366 * 86400
 @click.option("--picture", metavar="URL", help="Avatar to show.")
 @click.option("--color", metavar="#RRGGBB", help="Colour to show.")
 @click.option(
+    "--client-profile",
+    is_flag=True,
+    help="Let the client change name, avatar and colour (the claim profile).",
+)
+@click.option(
     "--expires-in",
     type=click.IntRange(min=1, max=MAX_EXPIRES_S),
     default=3600,
@@ -42,6 +47,7 @@ def token(
     name: str | None,
     picture: str | None,
     color: str | None,
+    client_profile: bool,
     expires_in: int,
     kid: str | None,
     config_path: Path | None,
@@ -59,6 +65,7 @@ def token(
         "name": name,
         "picture": picture,
         "color": color,
+        "profile": "client" if client_profile else None,
         "aud": auth.jwt_audience,
         "iss": auth.jwt_issuer,
     }

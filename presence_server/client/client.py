@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Mapping
-from typing import Literal
+from typing import Literal, Unpack
 
-import msgspec
 import trio
 from msgspec import UNSET, UnsetType
 
@@ -17,16 +16,18 @@ from ..protocol.messages import (
     BoardQueued,
     ClientMessage,
     Error,
+    ErrorPayload,
+    ProfileUpdate,
     ServerMessage,
     UserObject,
 )
 from .address import Address, Opener
 from .events import ClientEvent, Disconnected, EventBuffer
 from .replica import Replica
-from .retry import Ending, PresenceClosed, asked_after_error_s, delay_s, what_next
+from .retry import Ending, PresenceClosed, closing_error, delay_s, explained, what_next
 from .token_keeper import GetToken, TokenKeeper, TokenUnavailable
 from .update_sender import UpdateSender
-from .values import Status, update_fields
+from .values import ProfileFields, Status, profile_change, update_fields
 from .websocket_link import WebSocketLink
 
 LEAVE_TIMEOUT_S = 2.0
@@ -80,7 +81,7 @@ class PresenceClient:
         self._is_leaving = False
         self._closed = trio.Event()
         self._failure: PresenceClosed | None = None
-        self._last_error: Error | None = None
+        self._last_error: ErrorPayload | None = None
         self._updates = UpdateSender(self._replica, self._send)
 
     # --- what there is to see ---------------------------------------------------
@@ -157,9 +158,28 @@ class PresenceClient:
             PresenceClosed: The client is closed.
         """
         fields = update_fields(status=status, cursor=cursor, metadata=metadata)
-        if self.state == "closed":
-            raise self._failure or PresenceClosed(CloseCode.CLEAN_LEAVE, "the board was left")
+        self._check_open()
         self._updates.set(fields)
+        await trio.lowlevel.checkpoint()
+
+    async def update_profile(self, **fields: Unpack[ProfileFields]) -> None:
+        """Change how the user is shown; seat, session and place in the queue stay.
+
+        Returns before it is sent, as :meth:`update`. Where tokens say who a user is, the server
+        refuses it with an ``Error`` event, unless the token has the claim ``profile: "client"``.
+
+        Args:
+            **fields: See :class:`ProfileFields`; None asks for the default.
+
+        Raises:
+            ValueError: No field was given, or the server would refuse one.
+            PresenceClosed: The client is closed.
+        """
+        change = profile_change(**fields)
+        self._check_open()
+        self._updates.set_profile(change)
+        if self.state == "queued":
+            await self._send(ProfileUpdate(change))
         await trio.lowlevel.checkpoint()
 
     async def refresh(self, token: str) -> None:
@@ -233,7 +253,7 @@ class PresenceClient:
                 or (unreachable and not self._was_welcome)
                 or trio.current_time() + delay > lost_at + self._give_up_after_s
             ):
-                self._end(None if self._is_leaving else self._closing_error(ending))
+                self._end(None if self._is_leaving else closing_error(ending))
                 return
             if choice is Reconnect.NEW_SESSION:
                 self._replica.session_id = None
@@ -247,7 +267,9 @@ class PresenceClient:
             await self._tokens.prepare()
         except TokenUnavailable as error:
             return Ending(None, str(error), opened=False)
-        query = {**self._guest(), **self._profile, "session_id": self.session_id}
+        is_guest = "user_id" not in self._profile and self._tokens.token is None
+        guest = self._replica.guest() if is_guest else {}
+        query = {**guest, **self._profile, "session_id": self.session_id}
         self._link = WebSocketLink(
             self._open_stream,
             self._address.netloc,
@@ -256,26 +278,7 @@ class PresenceClient:
             self._replica,
             self._updates.asked,
         )
-        return self._explained(await self._link.run(self._take))
-
-    def _guest(self) -> dict[str, str]:
-        """The guest that the server made of a user without a ``user_id``; only it may resume."""
-        user_id, shown = self._replica.self_id, self.self_user
-        if user_id is None or "user_id" in self._profile or self._tokens.token is not None:
-            return {}
-        return {"user_id": user_id} | ({"display_name": shown.display_name} if shown else {})
-
-    def _explained(self, ending: Ending) -> Ending:
-        """Add what the ``error`` event before the close said: more than a close code does."""
-        error = self._last_error
-        if error is None or ending.code is None:
-            return ending
-        asked_ms = error.payload.retry_after_ms
-        return msgspec.structs.replace(
-            ending,
-            reason=f"{error.payload.code}: {error.payload.message}",
-            retry_after_s=ending.retry_after_s or asked_after_error_s(ending.code, asked_ms),
-        )
+        return explained(await self._link.run(self._take), self._last_error)
 
     async def _take(self, message: ServerMessage) -> None:
         self._replica.apply(message)
@@ -290,18 +293,17 @@ class PresenceClient:
                 self.state = "queued"
                 self._welcome()
             case Error():
-                self._last_error = message
+                self._last_error = message.payload
             case _:
                 pass
+
+    def _check_open(self) -> None:
+        if self.state == "closed":
+            raise self._failure or PresenceClosed(CloseCode.CLEAN_LEAVE, "the board was left")
 
     def _welcome(self) -> None:
         self._was_welcome = True
         self._settled.set()
-
-    def _closing_error(self, ending: Ending) -> PresenceClosed | None:
-        if ending.code == CloseCode.CLEAN_LEAVE:
-            return None
-        return PresenceClosed(ending.code, ending.reason, ending.status)
 
     def _end(self, failure: PresenceClosed | None) -> None:
         self.state = "closed"

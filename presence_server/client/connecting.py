@@ -6,17 +6,17 @@ import random
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import trio
 
 from .address import Opener, parse_address
 from .client import PresenceClient
 from .token_keeper import GetToken
-from .values import check_board_id, check_token
+from .values import ProfileFields, check_board_id, check_token
 
 
-class Profile(TypedDict, total=False):
+class Profile(ProfileFields, total=False):
     """The profile of a user, on servers that let users name themselves.
 
     Every key is optional, and so is every value; the server fills in what is missing. The
@@ -24,9 +24,6 @@ class Profile(TypedDict, total=False):
     """
 
     user_id: str | None
-    display_name: str | None
-    avatar_url: str | None
-    color: str | None
 
 
 @asynccontextmanager

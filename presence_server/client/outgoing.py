@@ -13,12 +13,16 @@ from collections.abc import Callable
 
 import msgspec
 
+from ..protocol.profile import PROFILE_FIELDS, ProfileChange
 from .values import Fields
 
 CONFIRM_AFTER_S = 1.0
 """An update is confirmed this long after the last one, when nothing changes any more."""
 SILENT_DROPS_S = 1.5
 """The server reports that it drops messages at most once a second, and after that is silent."""
+
+PROFILE = "profile"
+"""The field that holds a :class:`.ProfileChange`; it goes out in a message of its own."""
 
 Shows = Callable[[str, object], bool]
 """Whether the server shows this value of a field to everybody."""
@@ -69,6 +73,18 @@ class Outgoing:
         """
         self._wanted |= fields
         self._unsent |= fields
+
+    def set_profile(self, change: ProfileChange) -> None:
+        """Take a change of the profile; the fields of an earlier change stay.
+
+        Args:
+            change: The fields that change.
+        """
+        before = self._wanted.get(PROFILE)
+        if isinstance(before, ProfileChange):
+            given = {n: v for n in PROFILE_FIELDS if (v := getattr(change, n)) is not msgspec.UNSET}
+            change = msgspec.structs.replace(before, **given)
+        self.set({PROFILE: change})
 
     def opened(self, updates_per_s: float, *, resumed: bool, shows: Shows) -> None:
         """Begin with a session that is on the board.
@@ -151,6 +167,11 @@ class Outgoing:
     def refused(self) -> None:
         """Note that the server calls something bad that it was sent: do not send it again."""
         self._forget_sent()
+
+    def profile_refused(self) -> None:
+        """Note that the user may not change the profile: do not send it again."""
+        for fields in (self._wanted, self._unsent, self._sent):
+            fields.pop(PROFILE, None)
 
     def _forget_sent(self) -> None:
         self._sent.clear()

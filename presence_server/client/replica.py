@@ -13,6 +13,7 @@ from ..protocol.messages import (
     UserJoined,
     UserLeft,
     UserObject,
+    UserUpdated,
 )
 from ..protocol.model import Cursor
 
@@ -40,6 +41,12 @@ class Replica:
         """The client's own user as the others see it; None while not on the board."""
         return self.users.get(self.self_id or "")
 
+    def guest(self) -> dict[str, str]:
+        """The name and id that the server gave to this user, by which only a guest can resume."""
+        shown = self.self_user
+        found = {} if self.self_id is None else {"user_id": self.self_id}
+        return found | ({"display_name": shown.display_name} if shown else {})
+
     def apply(self, message: ServerMessage) -> None:
         """Bring it up to date.
 
@@ -60,6 +67,8 @@ class Replica:
                 self.heartbeat_interval_s = queued.heartbeat_interval_s
             case UserJoined(payload=arrival):
                 self.users[arrival.user.user_id] = arrival.user
+            case UserUpdated(payload=update):
+                self.users[update.user.user_id] = update.user
             case UserLeft(payload=leave):
                 self.users.pop(leave.user_id, None)
             case PresenceChanged(payload=change):

@@ -7,6 +7,7 @@ import random
 import msgspec
 
 from ..protocol.errors import RECONNECT, CloseCode, PresenceError, Reconnect
+from ..protocol.messages import ErrorPayload
 
 FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 30.0
@@ -48,6 +49,34 @@ class Ending(msgspec.Struct, frozen=True):
     opened: bool = True
     status: int | None = None
     retry_after_s: float | None = None
+
+
+def explained(ending: Ending, error: ErrorPayload | None) -> Ending:
+    """Add what the ``error`` event before the close said: more than a close code does.
+
+    Args:
+        ending: How the connection ended.
+        error: The last error, if there was one.
+    """
+    if error is None or ending.code is None:
+        return ending
+    asked_s = asked_after_error_s(ending.code, error.retry_after_ms)
+    return msgspec.structs.replace(
+        ending,
+        reason=f"{error.code}: {error.message}",
+        retry_after_s=ending.retry_after_s or asked_s,
+    )
+
+
+def closing_error(ending: Ending) -> PresenceClosed | None:
+    """Make the error for a connection after which the client stays away; None after a leave.
+
+    Args:
+        ending: How the connection ended.
+    """
+    if ending.code == CloseCode.CLEAN_LEAVE:
+        return None
+    return PresenceClosed(ending.code, ending.reason, ending.status)
 
 
 def what_next(ending: Ending) -> Reconnect:

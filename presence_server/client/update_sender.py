@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import trio
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from ..protocol.errors import ErrorCode
 from ..protocol.messages import (
@@ -17,11 +17,13 @@ from ..protocol.messages import (
     Heartbeat,
     HeartbeatAck,
     PresenceUpdate,
+    ProfileUpdate,
     ServerMessage,
     UpdatePayload,
 )
+from ..protocol.profile import PROFILE_FIELDS, ProfileChange
 from ..waiting import AlarmClock
-from .outgoing import Outgoing
+from .outgoing import PROFILE, Outgoing
 from .replica import Replica
 from .values import Fields
 
@@ -54,6 +56,15 @@ class UpdateSender:
         self._outgoing.set(fields)
         self._plan()
 
+    def set_profile(self, change: ProfileChange) -> None:
+        """Take a change of the profile, to be sent in the same way.
+
+        Args:
+            change: The fields that change.
+        """
+        self._outgoing.set_profile(change)
+        self._plan()
+
     def heed(self, message: ServerMessage) -> None:
         """Note what the server says; the replica has applied it already.
 
@@ -76,6 +87,11 @@ class UpdateSender:
                 ErrorCode.MESSAGE_TOO_BIG,
             ):
                 self._outgoing.refused()
+            case Error(payload=error) if error.code in (
+                ErrorCode.FORBIDDEN,
+                ErrorCode.UNKNOWN_EVENT,
+            ):
+                self._outgoing.profile_refused()
             case _:
                 return
         self._plan()
@@ -110,10 +126,18 @@ class UpdateSender:
             self._due.set(self._outgoing.due_at)
 
     async def _send_update(self, fields: Fields) -> None:
+        profile = fields.pop(PROFILE, None)
+        if isinstance(profile, ProfileChange):
+            await self._send(ProfileUpdate(profile))
         if fields:
             await self._send(PresenceUpdate(UpdatePayload(**fields)))  # type: ignore[arg-type]
 
     def _shows(self, field: str, value: object) -> bool:
+        if isinstance(value, ProfileChange):
+            return all(
+                getattr(value, name) in (UNSET, getattr(self._replica.self_user, name, None))
+                for name in PROFILE_FIELDS
+            )
         shown = getattr(self._replica.self_user, field, None)
         if isinstance(value, Raw):
             return isinstance(shown, Raw) and _parsed(shown) == _parsed(value)

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from ..protocol.decode import decode, read_update
+from ..protocol.decode import check_profile_change, decode, read_update
 from ..protocol.errors import BadMessage
-from ..protocol.messages import PresenceUpdate, UpdatePayload, encode
+from ..protocol.messages import PresenceUpdate, ProfileUpdate, UpdatePayload, encode
 from ..protocol.model import Cursor
-from ..protocol.profile import is_board_id
+from ..protocol.profile import ProfileChange, is_board_id
 
 Status = Literal["online", "active", "idle", "away"]
 Fields = dict[str, object]
 """The fields of an :class:`.UpdatePayload` that are set."""
+
+
+class ProfileFields(TypedDict, total=False):
+    """How a user is shown, on servers that let users choose; the server cleans the values."""
+
+    display_name: str | None
+    avatar_url: str | None
+    color: str | None
+
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
@@ -57,6 +66,23 @@ def update_fields(
         raise ValueError("nothing to update")
     _check(fields)
     return fields
+
+
+def profile_change(**fields: Unpack[ProfileFields]) -> ProfileChange:
+    """Make the payload of a ``profile:update``.
+
+    Args:
+        **fields: Those of a :class:`.ProfileChange`.
+
+    Raises:
+        ValueError: No field is set, or the server would refuse one.
+    """
+    try:
+        message = decode(encode(ProfileUpdate(ProfileChange(**fields))))
+        assert isinstance(message, ProfileUpdate)
+        return check_profile_change(message.payload)
+    except (BadMessage, UnicodeEncodeError) as refused:
+        raise ValueError(str(refused)) from None
 
 
 def _check(fields: Fields) -> None:

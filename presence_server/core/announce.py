@@ -22,6 +22,8 @@ from ..protocol.messages import (
     UserLeft,
     UserLeftPayload,
     UserObject,
+    UserUpdated,
+    UserUpdatedPayload,
 )
 from ..protocol.model import BoardLimits, LeaveReason
 from .roster import Session, User
@@ -94,6 +96,11 @@ def presence_changed(user: User, now_ms: int) -> PresenceChanged:
             now_ms,
         )
     )
+
+
+def user_updated(user: User, now_ms: int) -> UserUpdated:
+    """The profile of a user changed."""
+    return UserUpdated(UserUpdatedPayload(user.as_seen(), now_ms))
 
 
 def heartbeat_ack(now_ms: int) -> HeartbeatAck:

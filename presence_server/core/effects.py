@@ -66,6 +66,22 @@ class SaveRows(Struct, frozen=True):
     records: tuple[PresenceRecord, ...]
 
 
+class SaveProfile(Struct, frozen=True):
+    """Store a user's new profile, soon.
+
+    Attributes:
+        board_id: the board.
+        session_id: a session of the user that the store knows, or will know.
+        profile: the profile.
+        at_ms: when it changed, in milliseconds since the epoch.
+    """
+
+    board_id: str
+    session_id: str
+    profile: UserProfile
+    at_ms: int
+
+
 class SaveHeartbeats(Struct, frozen=True):
     """Store the last sign of life of these sessions, in milliseconds since the epoch, soon."""
 
@@ -123,6 +139,7 @@ Effect = (
     | Close
     | InsertRow
     | SaveRows
+    | SaveProfile
     | SaveHeartbeats
     | CloseRow
     | PlaceBegan

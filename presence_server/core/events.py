@@ -11,7 +11,7 @@ import enum
 from msgspec import Struct
 
 from ..protocol.model import PresenceRecord, Update
-from ..protocol.profile import UserProfile
+from ..protocol.profile import ProfileChange, UserProfile
 
 
 class Parting(enum.Enum):
@@ -63,6 +63,14 @@ class Updated(Struct, frozen=True):
     connection: int
     session_id: str
     update: Update
+
+
+class ProfileChanged(Struct, frozen=True):
+    """The profile of a connection's user changes, for all sessions of the user."""
+
+    connection: int
+    session_id: str
+    change: ProfileChange
 
 
 class Heard(Struct, frozen=True):
@@ -142,6 +150,7 @@ Event = (
     Connect
     | RowCommitted
     | Updated
+    | ProfileChanged
     | Heard
     | HeartbeatReceived
     | Activity

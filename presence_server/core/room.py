@@ -14,7 +14,7 @@ from msgspec import UNSET
 from ..protocol.messages import UserObject
 from ..protocol.model import BoardLimits, PresenceRecord, PresenceStatus, Update
 from ..protocol.profile import UserProfile
-from . import announce, joining, leaving, queueing
+from . import announce, joining, leaving, profiles, queueing
 from .effects import Broadcast, Effect, Send
 from .events import (
     Activity,
@@ -27,6 +27,7 @@ from .events import (
     HeartbeatReceived,
     Kick,
     Parted,
+    ProfileChanged,
     Restore,
     RowCommitted,
     Save,
@@ -173,6 +174,8 @@ class Room:
                 joining.join(state, event.session_id, now)
             case Parted():
                 leaving.part(state, event, now)
+            case ProfileChanged():
+                profiles.change(state, event, now)
             case AdmitNext():
                 joining.admit_next(state, now)
             case Activity():

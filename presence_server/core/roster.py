@@ -195,6 +195,7 @@ class User:
         "metadata",
         "metadata_told",
         "profile",
+        "profile_told",
         "seen",
         "sessions",
         "status",
@@ -211,12 +212,13 @@ class User:
         """The status that the board knows; ``connected`` likewise."""
         self.connected = True
         self.told_at = -math.inf
-        """When the board last got a ``presence:update`` about this user."""
+        """When the board last got a ``presence:update`` or ``user:updated`` about this user."""
         self.cursor: Cursor | None = None
         self.cursor_of: Session | None = None
         """The session that set the cursor; the cursor goes with it."""
         self.metadata: bytes | None = None
         self.metadata_told = True
+        self.profile_told = True
         self.seen: UserObject | None = None
         """The last result of :meth:`as_seen`; None once something of it has changed."""
 

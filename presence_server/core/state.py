@@ -144,7 +144,7 @@ class BoardState:
         self.journal.moved(user)
 
     def tell_if_changed(self, user: User, now: float) -> None:
-        """Broadcast status, connected and metadata of a user if the board knows other ones.
+        """Broadcast what the board does not know of a user: profile, status, connected, metadata.
 
         If the last event about the user was a moment ago, this one waits, and what changes
         meanwhile becomes part of it.
@@ -156,7 +156,8 @@ class BoardState:
             self.timers.arm((Alarm.USER_STATUS, user.profile.user_id), changes_at)
         if connected and unreachable_at < math.inf:
             self.timers.arm((Alarm.USER_UNREACHABLE, user.profile.user_id), unreachable_at)
-        if status is user.status and connected is user.connected and user.metadata_told:
+        is_same = status is user.status and connected is user.connected and user.metadata_told
+        if is_same and user.profile_told:
             self.changes.forget(user)
             return
         if user.announced and self.changes.must_wait(user, now):
@@ -168,8 +169,13 @@ class BoardState:
         user.seen = None
         user.metadata_told = True
         self.journal.list_changed()
-        if user.announced:
-            user.told_at = now
+        if not user.announced:
+            return
+        user.told_at = now
+        if not user.profile_told:
+            user.profile_told = True
+            self.out.append(Broadcast(announce.user_updated(user, self.now_ms(now))))
+        if not is_same:
             self.out.append(Broadcast(announce.presence_changed(user, self.now_ms(now))))
 
     def end(self, session: Session, reason: LeaveReason, now: float) -> None:

@@ -17,65 +17,8 @@ from msgspec.structs import replace
 
 from ..protocol.model import PresenceRecord
 from ..protocol.profile import UserProfile
-from ..storage.write_batch import (
-    STATE_FIELDS,
-    Closing,
-    Heartbeat,
-    OpenSession,
-    ProfileSeen,
-    WriteBatch,
-)
-
-Key = tuple[str, str]
-"""A board's id and a session's id."""
-
-
-class SessionWrites:
-    """The writes that wait for one session."""
-
-    __slots__ = ("closed_at", "heartbeat", "insert", "key", "on_committed", "profile", "update")
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-        self.insert: PresenceRecord | None = None
-        self.profile: UserProfile | None = None
-        self.update: PresenceRecord | None = None
-        self.heartbeat: int | None = None
-        self.closed_at: int | None = None
-        self.on_committed: list[Callable[[], None]] = []
-
-    @property
-    def row(self) -> PresenceRecord | None:
-        """The newest complete row known here, with its last sign of life and its end."""
-        row = self.update or self.insert
-        if row is None:
-            return None
-        if self.insert is not None:
-            row = replace(row, connected_at=self.insert.connected_at)
-        return self.applied_to(row)
-
-    def applied_to(self, row: PresenceRecord) -> PresenceRecord:
-        """An older row of this session, as it will be in the store after this is written."""
-        if self.update is not None and row is not self.update:
-            row = replace(row, **{name: getattr(self.update, name) for name in STATE_FIELDS})
-        if self.heartbeat is not None and self.heartbeat > row.last_heartbeat_at:
-            row = replace(row, last_heartbeat_at=self.heartbeat)
-        if self.closed_at is not None and row.disconnected_at is None:
-            row = replace(row, disconnected_at=self.closed_at)
-        return row
-
-    def older(self, earlier: SessionWrites) -> None:
-        """Take over what only ``earlier`` knows: older writes that could not be written."""
-        self.on_committed = earlier.on_committed + self.on_committed
-        if self.insert is not None:
-            return
-        self.insert, self.profile = earlier.insert, earlier.profile
-        if self.update is None:
-            self.update = earlier.update
-        if self.heartbeat is None:
-            self.heartbeat = earlier.heartbeat
-        if self.closed_at is None:
-            self.closed_at = earlier.closed_at
+from ..storage.write_batch import OpenSession, ProfileSeen
+from .session_writes import Key, SessionWrites, keep_newest
 
 
 class PendingWrites:
@@ -117,10 +60,12 @@ class PendingWrites:
         """Note a new session; the callbacks of an earlier join of the session are kept."""
         key = (record.board_id, record.session_id)
         writes = SessionWrites(key)
-        writes.insert, writes.profile = record, profile
-        earlier = self._joining.pop(key, None)
+        earlier, changed = self._joining.pop(key, None), self._changed.pop(key, None)
+        # A change of the profile that waits is newer than the session.
+        since = [e.profile.at_ms for e in (earlier, changed) if e and e.profile]
+        writes.insert = record
+        writes.profile = ProfileSeen(profile, max([record.connected_at, *since]))
         writes.on_committed = [*(earlier.on_committed if earlier else ()), on_committed]
-        self._changed.pop(key, None)
         self._forget_end(key)
         self._joining[key] = writes
 
@@ -132,6 +77,10 @@ class PendingWrites:
         """Note a session's newest state."""
         writes = self._of((record.board_id, record.session_id))
         writes.update, writes.heartbeat = record, None
+
+    def change_profile(self, key: Key, profile: ProfileSeen) -> None:
+        """Note the new profile of a session's user."""
+        self._of(key).profile = profile
 
     def disconnect(self, key: Key, at_ms: int) -> None:
         """Note the end of a session, in milliseconds since the epoch; the first end counts."""
@@ -229,6 +178,7 @@ class PendingWrites:
             seen: what was written during the read, and may be in ``stored`` or not.
         """
         sessions = {(s.record.board_id, s.record.session_id): s for s in stored}
+        profiles: dict[str, ProfileSeen] = {}
         for entries in (
             seen,
             self._in_flight.values(),
@@ -238,15 +188,20 @@ class PendingWrites:
             for writes in entries:
                 if board_ids is None or writes.key[0] in board_ids:
                     self._overlay_one(sessions, writes.key, writes)
-        return [s for s in sessions.values() if s.record.disconnected_at is None]
+                if writes.profile is not None:
+                    keep_newest(profiles, writes.profile)
+        return [
+            _with_newest(session, profiles)
+            for session in sessions.values()
+            if session.record.disconnected_at is None
+        ]
 
     @staticmethod
     def _overlay_one(sessions: dict[Key, OpenSession], key: Key, writes: SessionWrites) -> None:
         known = sessions.get(key)
-        if writes.insert is not None and writes.profile is not None:
-            row = writes.row
-            assert row is not None
-            sessions[key] = OpenSession(row, writes.profile)
+        row = writes.row
+        if writes.insert is not None and row is not None and writes.profile is not None:
+            sessions[key] = OpenSession(row, writes.profile.profile)
         elif known is not None:
             sessions[key] = OpenSession(writes.applied_to(known.record), known.profile)
 
@@ -283,30 +238,6 @@ class PendingWrites:
             self.abandoned += 1
 
 
-def to_batch(entries: Iterable[SessionWrites]) -> WriteBatch:
-    """Make one transaction of the entries, with one statement for each kind of change."""
-    profiles: dict[str, ProfileSeen] = {}
-    inserts: list[PresenceRecord] = []
-    updates: list[PresenceRecord] = []
-    heartbeats: list[Heartbeat] = []
-    closings: list[Closing] = []
-    for writes in entries:
-        if writes.insert is not None and writes.profile is not None:
-            row = writes.row
-            assert row is not None
-            inserts.append(row)
-            profiles[writes.profile.user_id] = ProfileSeen(writes.profile, row.connected_at)
-            continue
-        if writes.update is not None:
-            updates.append(writes.applied_to(writes.update))
-        elif writes.heartbeat is not None:
-            heartbeats.append(Heartbeat(*writes.key, writes.heartbeat))
-        if writes.closed_at is not None:
-            closings.append(Closing(*writes.key, writes.closed_at))
-    return WriteBatch(
-        profiles=list(profiles.values()),
-        closings=closings,
-        inserts=inserts,
-        updates=updates,
-        heartbeats=heartbeats,
-    )
+def _with_newest(session: OpenSession, profiles: dict[str, ProfileSeen]) -> OpenSession:
+    newest = profiles.get(session.profile.user_id)
+    return session if newest is None else replace(session, profile=newest.profile)

@@ -14,7 +14,7 @@ from ..cache.base import Cache
 from ..protocol.model import HistoryEntry, PresenceRecord
 from ..protocol.profile import UserProfile
 from ..storage.errors import StorageError, StorageUnavailable
-from ..storage.write_batch import QUEUE_MARK_AGE_MS, QueueMark
+from ..storage.write_batch import QUEUE_MARK_AGE_MS, ProfileSeen, QueueMark
 from .bounded_calls import BoundedCalls
 from .bridge import Caller
 from .callbacks import Callbacks
@@ -176,6 +176,20 @@ class PresenceService:
     def update_status(self, record: PresenceRecord) -> None:
         """Store the session's newest state with the next flush."""
         self._pending.update(record)
+        self.writer.changed()
+
+    def update_profile(
+        self, board_id: str, session_id: str, profile: UserProfile, at_ms: int
+    ) -> None:
+        """Store the new profile of a session's user with the next flush.
+
+        Args:
+            board_id: the board.
+            session_id: a session of the user.
+            profile: the profile.
+            at_ms: since when it is the user's, in milliseconds since the epoch.
+        """
+        self._pending.change_profile((board_id, session_id), ProfileSeen(profile, at_ms))
         self.writer.changed()
 
     def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:

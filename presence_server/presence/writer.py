@@ -14,9 +14,10 @@ from ..waiting import Doorbell
 from .bounded_calls import BoundedCalls
 from .callbacks import Callbacks
 from .health import Backoff, Health
-from .pending import Key, PendingWrites, SessionWrites, to_batch
+from .pending import PendingWrites
 from .pending_marks import PendingMarks
 from .ports import Counters, Store, Timing
+from .session_writes import Key, SessionWrites, to_batch
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

@@ -13,12 +13,15 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from .errors import BadMessage, ErrorCode
-from .messages import AuthRefresh, ClientMessage, PresenceUpdate, UpdatePayload
+from .messages import AuthRefresh, ClientMessage, PresenceUpdate, ProfileUpdate, UpdatePayload
 from .metadata import NOT_STORED, read_metadata, refuse_repeated_keys
 from .model import Cursor, PresenceStatus, Update
+from .profile import PROFILE_FIELDS, ProfileChange
 
 MAX_UPDATE_BYTES = 16384
 """Of a ``presence:update``; its metadata may come with whitespace and escapes."""
+MAX_PROFILE_BYTES = 4096
+"""Of a ``profile:update``: the address of an avatar may have 2048 characters."""
 MAX_OTHER_BYTES = 1024
 """Of every other message, and of an update without its metadata. An ``auth:refresh`` may be as
 long as ``limits.max_message_bytes``: tokens are long."""
@@ -128,6 +131,23 @@ def read_update(payload: UpdatePayload, board_id: str) -> Update:
     return Update(status, cursor, metadata)
 
 
+def check_profile_change(change: ProfileChange) -> ProfileChange:
+    """Check the rule of ``profile:update`` beyond its shape: something changes.
+
+    Args:
+        change: the payload.
+
+    Returns:
+        The same.
+
+    Raises:
+        BadMessage: ``INVALID_MESSAGE``.
+    """
+    if all(getattr(change, name) is UNSET for name in PROFILE_FIELDS):
+        _invalid(f"payload needs at least one of {', '.join(PROFILE_FIELDS)}")
+    return change
+
+
 def _check_size(text: bytes) -> None:
     """Refuse what is too long for its type, at the cost of finding out the type.
 
@@ -135,12 +155,14 @@ def _check_size(text: bytes) -> None:
         BadMessage: ``MESSAGE_TOO_BIG``; or ``INVALID_MESSAGE``, for a repeated key.
         RecursionError: it is nested too deeply for the stack.
     """
-    size, metadata_size = len(text), 0
+    size, metadata_size, most = len(text), 0, MAX_OTHER_BYTES
     try:
         outline = _outline_decoder.decode(text)
         if outline.type == "auth:refresh":
             return
-        if outline.type == "presence:update":
+        if outline.type == "profile:update":
+            most = MAX_PROFILE_BYTES
+        elif outline.type == "presence:update":
             metadata_size = len(bytes(_outline_payload_decoder.decode(outline.payload).metadata))
     except RecursionError:
         if size <= MAX_UPDATE_BYTES:
@@ -150,9 +172,9 @@ def _check_size(text: bytes) -> None:
         # The message has no type, or is not JSON. If it is short, decoding it says what is wrong.
         outline = _Outline()
     rest = size - metadata_size
-    if size > MAX_UPDATE_BYTES or rest > MAX_OTHER_BYTES:
+    if size > MAX_UPDATE_BYTES or rest > most:
         kind = outline.type[:64] or "a message without a type"
-        limit = MAX_UPDATE_BYTES if size > MAX_UPDATE_BYTES and metadata_size else MAX_OTHER_BYTES
+        limit = MAX_UPDATE_BYTES if size > MAX_UPDATE_BYTES and metadata_size else most
         raise BadMessage(ErrorCode.MESSAGE_TOO_BIG, f"{kind} may have {limit} bytes")
     if rest > _SHORT and outline.type:
         # Before the numbers of a repeated key are decoded, which is slow.
@@ -172,6 +194,9 @@ def _quotes(message: ClientMessage) -> int:
         if payload.board_id is not UNSET:
             quotes += 4
         return quotes
+    if isinstance(message, ProfileUpdate):
+        given = (getattr(message.payload, name) for name in PROFILE_FIELDS)
+        return 6 + sum(2 if value is None else 4 for value in given if value is not UNSET)
     return 8 if isinstance(message, AuthRefresh) else 4
 
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from .errors import ErrorCode
 from .model import Cursor, LeaveReason, PresenceStatus
-from .profile import UserProfile
+from .profile import ProfileChange, UserProfile
 
 NO_METADATA = Raw(b"null")
 
@@ -67,6 +67,12 @@ class PresenceUpdate(Struct, frozen=True, tag_field="type", tag="presence:update
     payload: UpdatePayload
 
 
+class ProfileUpdate(Struct, frozen=True, tag_field="type", tag="profile:update"):
+    """What a client changes of its user's profile; see ``profile:update`` in section 3."""
+
+    payload: ProfileChange
+
+
 class RefreshPayload(Struct, frozen=True):
     """A fresh token, as in ``Authorization: Bearer``."""
 
@@ -85,7 +91,7 @@ class BoardLeave(Struct, frozen=True, tag_field="type", tag="board:leave"):
     payload: Empty = Empty()
 
 
-ClientMessage = Heartbeat | PresenceUpdate | AuthRefresh | BoardLeave
+ClientMessage = Heartbeat | PresenceUpdate | ProfileUpdate | AuthRefresh | BoardLeave
 
 # --- server to client ---------------------------------------------------------
 
@@ -159,6 +165,19 @@ class PresenceChanged(Struct, frozen=True, tag_field="type", tag="presence:updat
     payload: PresenceChangedPayload
 
 
+class UserUpdatedPayload(Struct, frozen=True):
+    """The user with the new profile, and when it changed."""
+
+    user: UserObject
+    timestamp: int
+
+
+class UserUpdated(Struct, frozen=True, tag_field="type", tag="user:updated"):
+    """The profile of a user changed; see ``user:updated`` in section 4."""
+
+    payload: UserUpdatedPayload
+
+
 class CursorsPayload(Struct, frozen=True):
     """One ``(user_id, x, y)`` for each cursor that moved; a cursor that went has None twice."""
 
@@ -229,6 +248,7 @@ ServerMessage = (
     | BoardQueued
     | UserJoined
     | PresenceChanged
+    | UserUpdated
     | PresenceCursors
     | UserLeft
     | HeartbeatAck

@@ -12,6 +12,7 @@ import unicodedata
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from .palette import palette_color
 
@@ -31,6 +32,19 @@ class UserProfile(msgspec.Struct, frozen=True, gc=False):
 
 PROFILE_FIELDS = tuple(name for name in UserProfile.__struct_fields__ if name != "user_id")
 """The fields that a client, or the issuer of a token, may choose for a user."""
+
+
+class ProfileChange(msgspec.Struct, frozen=True, gc=False):
+    """New values for fields of a profile; UNSET fields stay, None asks for the default.
+
+    The values are as a client or the issuer of a token wrote them: :func:`change_profile`
+    cleans them.
+    """
+
+    display_name: str | None | UnsetType = UNSET
+    avatar_url: str | None | UnsetType = UNSET
+    color: str | None | UnsetType = UNSET
+
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _BOARD_ID = re.compile(r"[A-Za-z0-9_\-.:~]{1,128}")
@@ -91,6 +105,20 @@ def clean_profile(
         avatar_url=_clean_avatar(avatar_url),
         color=color.lower() if color and _COLOR.fullmatch(color) else palette_color(user_id),
     )
+
+
+def change_profile(profile: UserProfile, change: ProfileChange) -> UserProfile:
+    """Make the profile that a change leads to; it follows every rule, as :func:`clean_profile`.
+
+    Args:
+        profile: the profile as it is.
+        change: the fields to replace.
+    """
+    values: dict[str, str | None] = {}
+    for name in PROFILE_FIELDS:
+        given = getattr(change, name)
+        values[name] = getattr(profile, name) if given is UNSET else given
+    return clean_profile(profile.user_id, **values)
 
 
 def _strip_unstorable(text: str) -> str:

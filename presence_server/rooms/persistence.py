@@ -16,12 +16,22 @@ from ..core.effects import (
     PlaceEnded,
     Publish,
     SaveHeartbeats,
+    SaveProfile,
     SaveRows,
 )
 from ..protocol.messages import encode_users
 from .ports import Store
 
-ToStore = InsertRow | SaveRows | SaveHeartbeats | CloseRow | PlaceBegan | PlaceEnded | Publish
+ToStore = (
+    InsertRow
+    | SaveRows
+    | SaveProfile
+    | SaveHeartbeats
+    | CloseRow
+    | PlaceBegan
+    | PlaceEnded
+    | Publish
+)
 """The effects of a room that are for the store and the cache."""
 
 log = structlog.get_logger(__name__)
@@ -44,6 +54,8 @@ def persist(effect: ToStore, store: Store, on_committed: Callable[[str], None]) 
         case SaveRows():
             for record in effect.records:
                 store.update_status(record)
+        case SaveProfile():
+            store.update_profile(effect.board_id, effect.session_id, effect.profile, effect.at_ms)
         case SaveHeartbeats():
             for session_id, at_ms in effect.beats:
                 store.heartbeat(effect.board_id, session_id, at_ms)

@@ -45,6 +45,11 @@ class Store(Protocol):
     def update_status(self, record: PresenceRecord) -> None:
         """Keep the newest state of a session."""
 
+    def update_profile(
+        self, board_id: str, session_id: str, profile: UserProfile, at_ms: int
+    ) -> None:
+        """Keep the new profile of a session's user, from ``at_ms`` since the epoch on."""
+
     def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:
         """Keep when a session ended, in milliseconds since the epoch."""
 

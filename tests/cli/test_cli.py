@@ -263,13 +263,14 @@ class TestToken:
         monkeypatch.setenv("PRESENCE_AUTH__JWT_SECRET", SECRET)
         monkeypatch.setenv("PRESENCE_AUTH__JWT_AUDIENCE", "boards")
         arguments = ["--user", "u1", "--board", "a", "--board", "team-*", "--name", "Una"]
-        assert run(["token", *arguments, "--expires-in", "60"]) == 0
+        arguments += ["--expires-in", "60", "--client-profile"]
+        assert run(["token", *arguments]) == 0
         claims = jwt.decode(
             capsys.readouterr().out.strip(), SECRET, algorithms=["HS256"], audience="boards"
         )
         assert claims["sub"] == "u1"
         assert claims["boards"] == ["a", "team-*"]
-        assert claims["name"] == "Una"
+        assert (claims["name"], claims["profile"]) == ("Una", "client")
         assert claims["exp"] - claims["iat"] == 60
         assert "picture" not in claims
 

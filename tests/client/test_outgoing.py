@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from presence_server.client.outgoing import Outgoing
+from presence_server.protocol.profile import ProfileChange
 
 
 def nothing(_field: str, _value: object) -> bool:
@@ -108,3 +109,22 @@ def test_what_the_server_calls_bad_is_not_sent_again() -> None:
     outgoing.refused()
     assert not outgoing.must_ask(1, nothing)
     assert outgoing.due_at == math.inf
+
+
+def test_changes_of_the_profile_add_up() -> None:
+    outgoing = opened()
+    outgoing.set_profile(ProfileChange(display_name="Ada"))
+    outgoing.set_profile(ProfileChange(color=None))
+    assert outgoing.take(0) == {"profile": ProfileChange(display_name="Ada", color=None)}
+    outgoing.opened(20, resumed=False, shows=nothing)
+    assert outgoing.take(1) == {"profile": ProfileChange(display_name="Ada", color=None)}
+
+
+def test_a_profile_that_may_not_change_is_not_sent_again() -> None:
+    outgoing = opened()
+    outgoing.set_profile(ProfileChange(display_name="Ada"))
+    outgoing.set({"metadata": 1})
+    assert "profile" in outgoing.take(0)
+    outgoing.profile_refused()
+    outgoing.opened(20, resumed=False, shows=nothing)
+    assert outgoing.take(1) == {"metadata": 1}

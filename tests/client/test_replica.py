@@ -16,6 +16,8 @@ from presence_server.protocol.messages import (
     UserJoinedPayload,
     UserLeft,
     UserLeftPayload,
+    UserUpdated,
+    UserUpdatedPayload,
 )
 from presence_server.protocol.model import Cursor, LeaveReason, PresenceStatus
 from tests.client.fake_server import METADATA, joined, queued, user
@@ -63,6 +65,14 @@ def test_changes_keep_the_rest_of_the_user() -> None:
     assert msgspec.json.decode(me.metadata) == {"tool": "pen"}
     replica.apply(PresenceCursors(CursorsPayload([("me", None, None)], 2)))
     assert replica.users["me"].cursor is None
+
+
+def test_a_new_profile_replaces_the_user() -> None:
+    replica = Replica()
+    replica.apply(joined("me", "you"))
+    renamed = msgspec.structs.replace(user("you"), display_name="You Two")
+    replica.apply(UserUpdated(UserUpdatedPayload(renamed, 2)))
+    assert replica.users["you"] == renamed
 
 
 def test_events_about_nobody_change_nothing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from msgspec import Raw
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from presence_server.core.effects import (
     Broadcast,
@@ -26,6 +26,7 @@ from presence_server.core.events import (
     Kick,
     Parted,
     Parting,
+    ProfileChanged,
     Restore,
     RowCommitted,
     Tick,
@@ -45,8 +46,10 @@ from presence_server.protocol.messages import (
     UserJoined,
     UserLeft,
     UserObject,
+    UserUpdated,
 )
 from presence_server.protocol.model import BoardLimits, LeaveReason, PresenceStatus, Update
+from presence_server.protocol.profile import UserProfile, clean_profile
 from tests.core.reference import Reference, RefSession
 from tests.core.world import EPOCH_MS, World
 
@@ -64,6 +67,7 @@ class CheckedWorld(World):
         """Since when store or cache lack something: without cursors (False), or with them."""
         self.cursors_told_at = float("-inf")
         self.changes_told_at: dict[str, float] = {}
+        self.profiles_told_at: dict[str, float] = {}
         self.is_sound = True
         """False from the moment a check failed."""
         super().__init__(limits, now=now, auto=False)
@@ -111,8 +115,7 @@ class CheckedWorld(World):
             case Tick():
                 self._tick()
             case Restore(sessions):
-                rows = [row for row, _ in sessions]
-                self._joining, tabs = self.ref.restore(rows, EPOCH_MS, self.now)
+                self._joining, tabs = self.ref.restore(sessions, EPOCH_MS, self.now)
                 self._inserts = [tab.session_id for tab in tabs]
             case _:
                 self._before_frame(event)
@@ -121,6 +124,9 @@ class CheckedWorld(World):
         match event:
             case Updated(number, session_id, update):
                 self._update(number, session_id, update)
+            case ProfileChanged(number, session_id, change):
+                if self._hear(number, session_id):
+                    self.ref.change_profile(self.ref.sessions[session_id], change)
             case Activity(number, session_id):
                 self._update(number, session_id, None)
             case Heard(number, session_id):
@@ -264,6 +270,11 @@ class CheckedWorld(World):
                 last = self.changes_told_at.get(payload.user_id, float("-inf"))
                 assert self.now >= last + interval_s, "too soon after the last change"
                 self.changes_told_at[payload.user_id] = self.now
+            case UserUpdated(payload):
+                user_id = payload.user.user_id
+                last = self.profiles_told_at.get(user_id, float("-inf"))
+                assert self.now >= last + interval_s, "too soon after the last change"
+                self.profiles_told_at[user_id] = self.now
             case PresenceCursors():
                 assert self.now >= self.cursors_told_at + interval_s
                 self.cursors_told_at = self.now
@@ -284,6 +295,7 @@ class CheckedWorld(World):
         if user is not None and user.user_id in self.announced:
             self.announced.remove(user.user_id)
             self.changes_told_at.pop(user.user_id, None)
+            self.profiles_told_at.pop(user.user_id, None)
             del self.joined_at[user.user_id]
             self._left.append((user.user_id, reasons))
 
@@ -352,6 +364,7 @@ class CheckedWorld(World):
             assert shown.joined_at == self.joined_at[user_id]
             assert shown.cursor == user.cursor
             assert bytes(shown.metadata) == (user.metadata or b"null")
+            assert _profile_of(shown) == user.profile
             since = user.deserted_since()
             if since is None:
                 attached = any(
@@ -403,6 +416,7 @@ class CheckedWorld(World):
                 since = self.unpublished_since.setdefault(with_cursors, now)
                 assert now <= since + patience, "the cache is stale"
         for user in self.ref.seated.values():
+            assert self.profiles[user.user_id] == user.profile
             rows = [self.rows[s.session_id] for s in user.sessions.values() if s.phase == "joined"]
             if now > user.changed_at + soon:
                 stale = [row for row in rows if row.metadata != user.metadata]
@@ -422,14 +436,19 @@ class CheckedWorld(World):
         self.announced, self.joined_at, self.told = set(), {}, {}
         self.unpublished_since = {}
         self.cursors_told_at = float("-inf")
-        self.changes_told_at = {}
+        self.changes_told_at, self.profiles_told_at = {}, {}
         super().restart(limits, store_is_up=store_is_up)
 
 
 def _without_changes(user: UserObject) -> UserObject:
     """What is never held back."""
     status, metadata = PresenceStatus.ONLINE, Raw(b"null")
-    return replace(user, cursor=None, status=status, connected=True, metadata=metadata)
+    profile = asdict(clean_profile(user.user_id))
+    return replace(user, **profile, cursor=None, status=status, connected=True, metadata=metadata)
+
+
+def _profile_of(user: UserObject) -> UserProfile:
+    return UserProfile(user.user_id, user.display_name, user.avatar_url, user.color)
 
 
 def _listed(users: Iterable[UserObject], with_cursors: bool) -> list[UserObject]:

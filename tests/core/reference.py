@@ -7,7 +7,7 @@ session are computed from the times of the last events whenever somebody asks.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from msgspec import UNSET
@@ -21,6 +21,7 @@ from presence_server.protocol.model import (
     PresenceStatus,
     Update,
 )
+from presence_server.protocol.profile import ProfileChange, UserProfile, change_profile
 
 ONLINE, IDLE, AWAY = PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY
 _ORDER = (ONLINE, IDLE, AWAY)
@@ -31,7 +32,7 @@ class RefSession:
     """A session as the protocol describes it."""
 
     session_id: str
-    user_id: str
+    profile: UserProfile
     connection: int | None
     last_seen: float
     last_activity: float
@@ -45,6 +46,11 @@ class RefSession:
     cursor: Cursor | None = None
     moved_at: float = -math.inf
     held: Update = field(default_factory=Update)
+
+    @property
+    def user_id(self) -> str:
+        """Whose session it is."""
+        return self.profile.user_id
 
     def status(self, now: float, limits: BoardLimits) -> PresenceStatus:
         """The declared status, or less if the watchdog says so."""
@@ -69,13 +75,18 @@ class RefSession:
 class RefUser:
     """A user with a seat."""
 
-    user_id: str
+    profile: UserProfile
     announced: bool = False
     cursor_of: RefSession | None = None
     metadata: bytes | None = None
     changed_at: float = 0.0
     moved_at: float = 0.0
     sessions: dict[str, RefSession] = field(default_factory=dict)
+
+    @property
+    def user_id(self) -> str:
+        """Who it is."""
+        return self.profile.user_id
 
     def status(self, now: float, limits: BoardLimits) -> PresenceStatus | None:
         """The most present of the joined sessions; None if there is none."""
@@ -156,7 +167,7 @@ class Reference:
             return "resumed"
         if not event.may_begin or self.making_way(user_id) is None:
             return "too many"
-        session = RefSession(event.session_id, user_id, event.connection, now, now)
+        session = RefSession(event.session_id, event.profile, event.connection, now, now)
         if user_id in self.seated:
             self.seat(session, now)
         elif user_id in self.queue:
@@ -183,7 +194,7 @@ class Reference:
         """Onto the user's seat, a new one for a new user."""
         session.phase = "admitting"
         session.seated_at = session.last_activity = now
-        user = self.seated.setdefault(session.user_id, RefUser(session.user_id, changed_at=now))
+        user = self.seated.setdefault(session.user_id, RefUser(session.profile, changed_at=now))
         user.sessions[session.session_id] = session
         user.changed_at = now
         self.sessions[session.session_id] = session
@@ -215,6 +226,16 @@ class Reference:
             if getattr(update, name) is not UNSET:
                 session.held = replace(session.held, **{name: getattr(update, name)})
 
+    def change_profile(self, session: RefSession, change: ProfileChange) -> None:
+        """For every session of the user, seated or waiting."""
+        if session.phase == "queued":
+            profile = change_profile(session.profile, change)
+            for tab in self.queue[session.user_id].values():
+                tab.profile = profile
+            return
+        user = self.seated[session.user_id]
+        user.profile = change_profile(user.profile, change)
+
     def end(self, session: RefSession, now: float) -> RefUser | None:
         """It is gone; the user too, if this was the last one (then the user is returned)."""
         del self.sessions[session.session_id]
@@ -236,7 +257,7 @@ class Reference:
         return user
 
     def restore(
-        self, rows: list[PresenceRecord], epoch_ms: int, now: float
+        self, stored: Iterable[tuple[PresenceRecord, UserProfile]], epoch_ms: int, now: float
     ) -> tuple[list[RefSession], list[RefSession]]:
         """What comes back from the store, the longest present first.
 
@@ -245,9 +266,9 @@ class Reference:
         """
         back: list[RefSession] = []
         seated: list[RefSession] = []
-        for row in sorted(rows, key=lambda row: row.connected_at):
+        for row, profile in sorted(stored, key=lambda pair: pair[0].connected_at):
             seen = min(now, (row.last_heartbeat_at - epoch_ms) / 1000)
-            session = RefSession(row.session_id, row.user_id, None, seen, seen)
+            session = RefSession(row.session_id, profile, None, seen, seen)
             session.declared, session.dropped_at, session.id_known = row.status, now, True
             is_new = row.user_id not in self.seated
             if seen + self.limits.timeout_s <= now or (is_new and self.free() <= 0):

@@ -28,11 +28,13 @@ from presence_server.core.events import (
     HeartbeatReceived,
     Parted,
     Parting,
+    ProfileChanged,
     RowCommitted,
     Tick,
     Updated,
 )
 from presence_server.protocol.model import BoardLimits, Cursor, Update
+from presence_server.protocol.profile import ProfileChange
 from tests.core.checked_world import CheckedWorld
 from tests.core.world import AWAY, EPOCH_MS, IDLE, ONLINE, Wire
 from tests.limits import board_limits
@@ -43,6 +45,11 @@ USERS = ("ada", "bob", "cyd", "dee", "eve")
 STATUSES = (UNSET, ONLINE, IDLE, AWAY)
 CURSORS = (UNSET, None, Cursor(1.0, 2.0), Cursor(3.0, 4.0))
 METADATA = (UNSET, None, b'{"tool":"pen"}')
+CHANGES = (
+    ProfileChange(display_name="Somebody"),
+    ProfileChange(display_name="Somebody else", avatar_url="https://x.example/a.png"),
+    ProfileChange(display_name=None, avatar_url=None, color="#010203"),
+)
 PARTINGS = (Parting.LEFT, Parting.PAGE_LEFT, Parting.DROPPED, Parting.DROPPED)
 PAUSES = (0.0, 0.01, 0.1, 0.3, 1.0, 2.0, 5.0, 31.0, 61.0, 301.0)
 
@@ -115,6 +122,13 @@ class BoardMachine(RuleBasedStateMachine):
         if wire is not None:
             update = Update(*_pick(what or 1, STATUSES, CURSORS, METADATA))  # type: ignore[arg-type]
             self.world.apply(Updated(wire.number, wire.session_id, update))
+
+    @rule(who=st.integers(0, 63), change=st.integers(0, len(CHANGES) - 1))
+    def change_profile(self, who: int, change: int) -> None:
+        wire = self._wire(who)
+        if wire is not None:
+            event = ProfileChanged(wire.number, wire.session_id, CHANGES[change])
+            self.world.apply(event)
 
     @rule(who=st.integers(0, 63), kind=st.sampled_from((Heard, HeartbeatReceived, Activity)))
     def give_a_sign(

@@ -23,6 +23,7 @@ from presence_server.core.effects import (
     Publish,
     RemoveMember,
     SaveHeartbeats,
+    SaveProfile,
     SaveRows,
     SeatFree,
     Send,
@@ -38,6 +39,7 @@ from presence_server.core.events import (
     Kick,
     Parted,
     Parting,
+    ProfileChanged,
     Restore,
     RowCommitted,
     Tick,
@@ -53,6 +55,7 @@ from presence_server.protocol.messages import (
     UserJoined,
     UserLeft,
     UserObject,
+    UserUpdated,
 )
 from presence_server.protocol.model import (
     BoardLimits,
@@ -61,7 +64,7 @@ from presence_server.protocol.model import (
     PresenceStatus,
     Update,
 )
-from presence_server.protocol.profile import UserProfile, clean_profile
+from presence_server.protocol.profile import ProfileChange, UserProfile, clean_profile
 
 BOARD = "board-1"
 EPOCH_MS = 1_700_000_000_000
@@ -109,6 +112,10 @@ class Wire:
                     connected=payload.connected,
                     metadata=payload.metadata,
                 )
+            case UserUpdated(payload):
+                assert self.mirror is not None, "a presence event before board:joined"
+                assert payload.user.user_id in self.mirror, "a change of somebody absent"
+                self.mirror[payload.user.user_id] = payload.user
             case PresenceCursors(payload):
                 assert self.mirror is not None, "a presence event before board:joined"
                 for user_id, x, y in payload.cursors:
@@ -238,6 +245,10 @@ class World:
                 self.rows[record.session_id] = record
                 self.profiles[record.user_id] = profile
                 self.uncommitted.append(record.session_id)
+            case SaveProfile(board_id, session_id, profile, _):
+                assert board_id == BOARD
+                assert self.rows[session_id].user_id == profile.user_id
+                self.profiles[profile.user_id] = profile
             case SaveRows(records):
                 assert records
                 for record in records:
@@ -304,6 +315,10 @@ class World:
         """A ``presence:update``."""
         update = Update(status, cursor, metadata)
         return self.apply(Updated(wire.number, wire.session_id, update))
+
+    def change_profile(self, wire: Wire, **fields: str | None) -> list[Effect]:
+        """A ``profile:update``."""
+        return self.apply(ProfileChanged(wire.number, wire.session_id, ProfileChange(**fields)))
 
     def heartbeat(self, wire: Wire) -> list[Effect]:
         """A ``heartbeat``."""

@@ -195,6 +195,12 @@ class Person:
         """End the page's socket with a code that tells the server nothing."""
         self.page.evaluate("window.sockets.at(-1).close(4000)")
 
+    def rename(self, name: str) -> None:
+        """Save another name under "Your name"."""
+        self.page.get_by_test_id("profile-button").click()
+        self.page.get_by_test_id("name-input").fill(name)
+        self.page.get_by_test_id("profile-save").click()
+
     def leave(self) -> None:
         self.page.get_by_test_id("leave-button").click()
 

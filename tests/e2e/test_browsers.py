@@ -97,6 +97,23 @@ def test_two_people_see_each_other_point_and_change_status(
     bob.expect_person("ada", status="online")
 
 
+def test_a_new_name_costs_nobody_the_seat(serve: Serve, meet: Meet, shoot: Shoot) -> None:
+    server = serve(board__capacity=1)
+    ada, bob = meet(server, "Ada"), meet(server, "Bob")
+    ada.expect_people("ada")
+    bob.expect_screen("queue")
+    ada.rename("Ada Lovelace")
+    expect(ada.page.locator("[data-user-id=ada]")).to_contain_text("Ada Lovelace")
+    expect(ada.page.get_by_test_id("profile-button")).to_contain_text("Ada Lovelace")
+    bob.rename("Robert")
+    bob.expect_screen("queue")
+    assert bob.told("board:joined") == []
+    shoot(ada, "renamed")
+    ada.leave()
+    bob.expect_people("bob")
+    expect(bob.page.locator("[data-user-id=bob]")).to_contain_text("Robert")
+
+
 def test_a_clean_leave_shows_at_once_and_one_can_rejoin(
     serve: Serve, meet: Meet, shoot: Shoot
 ) -> None:

@@ -172,6 +172,7 @@ def test_a_change_of_the_name_attribute_is_seen_by_the_others(observed: Scene) -
         bar.setAttribute('color', '#112233');
     }""")
     ada.until("bar.client.self?.display_name === 'Ada L' && bar.client.self.color === '#112233'")
+    assert ada.sockets() == 1
     ada.run("bar => bar.setAttribute('user-id', 'ada2')")
     ada.until("bar.client.self?.user_id === 'ada2'")
     observed.bob.expect_people("bob", "ada2")

@@ -57,6 +57,7 @@ class FakeStore:
         self.bad_users: set[str] = set()
         self.rows: dict[tuple[str, str], PresenceRecord] = {}
         self.profiles: dict[str, UserProfile] = {}
+        self.profiles_seen: dict[str, int] = {}
         self.batches: list[WriteBatch] = []
         self.pings = 0
         self.unreadable_rows = 0
@@ -87,7 +88,10 @@ class FakeStore:
                 raise StorageDataError(f"value refused: {mark.user_id}")
             self.marks[mark.board_id, mark.user_id] = mark.at_ms
         for seen in batch.profiles:
-            self.profiles[seen.profile.user_id] = seen.profile
+            user_id = seen.profile.user_id
+            if seen.at_ms >= self.profiles_seen.get(user_id, 0):
+                self.profiles[user_id] = seen.profile
+                self.profiles_seen[user_id] = seen.at_ms
         for row in batch.inserts:
             self.rows[row.board_id, row.session_id] = row
         for new in batch.updates:

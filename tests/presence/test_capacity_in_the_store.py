@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from presence_server.core.effects import CloseRow, Effect, InsertRow, SaveHeartbeats, SaveRows
 from presence_server.core.events import Restore, RowCommitted
 from presence_server.core.room import Room
-from presence_server.presence.pending import PendingWrites, to_batch
+from presence_server.presence.pending import PendingWrites
+from presence_server.presence.session_writes import to_batch
 from presence_server.protocol.model import PresenceRecord
 from tests.core.world import BOARD, EPOCH_MS, Wire, World
 from tests.limits import board_limits

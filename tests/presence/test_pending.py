@@ -4,9 +4,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from presence_server.presence.pending import Key, PendingWrites, SessionWrites, to_batch
+from presence_server.presence.pending import PendingWrites
+from presence_server.presence.session_writes import Key, SessionWrites, to_batch
 from presence_server.protocol.model import PresenceRecord
-from presence_server.storage.write_batch import Closing, Heartbeat, OpenSession
+from presence_server.storage.write_batch import (
+    Closing,
+    Heartbeat,
+    OpenSession,
+    ProfileSeen,
+    WriteBatch,
+)
 from tests.presence.fakes import T0, FakeStore, profile, record
 
 KEY = ("b", "session-0")
@@ -169,12 +176,46 @@ def test_open_sessions_are_those_of_the_store_with_what_waits_on_top() -> None:
     assert found["session-9"].profile == profile(9)
 
 
+def renamed(name: str, at_ms: int, number: int = 0) -> ProfileSeen:
+    return ProfileSeen(replace(profile(number), display_name=name), at_ms)
+
+
+def test_a_new_profile_is_written_without_a_new_row() -> None:
+    pending = PendingWrites()
+    pending.change_profile(KEY, renamed("A", T0 + 1))
+    pending.change_profile(KEY, renamed("B", T0 + 2))
+    batch = to_batch(pending.take(10, changes=True))
+    assert batch.profiles == [renamed("B", T0 + 2)]
+    assert not any((batch.inserts, batch.updates, batch.heartbeats, batch.closings))
+
+
+def test_a_session_that_is_written_again_keeps_the_time_of_its_new_profile() -> None:
+    """Otherwise an older profile of the same user, from another board, would stay in the store."""
+    pending = PendingWrites()
+    pending.change_profile(KEY, renamed("A", T0 + 5))
+    pending.join(record(), renamed("A", 0).profile, nothing)
+    assert to_batch(pending.take(10, changes=True)).profiles == [renamed("A", T0 + 5)]
+
+
+def test_of_several_profiles_of_a_user_the_newest_is_written() -> None:
+    pending = PendingWrites()
+    pending.change_profile(("b", "one"), renamed("new", T0 + 2))
+    pending.change_profile(("c", "two"), renamed("old", T0 + 1))
+    assert to_batch(pending.take(10, changes=True)).profiles == [renamed("new", T0 + 2)]
+
+
+def test_every_open_session_of_a_user_has_the_profile_that_waits() -> None:
+    pending = PendingWrites()
+    tabs = [OpenSession(replace(record(), session_id=f"tab-{n}"), profile()) for n in range(2)]
+    pending.change_profile(("b", "tab-0"), renamed("A", T0 + 1))
+    found = pending.overlay([*tabs, OpenSession(record(1), profile(1))], None, [])
+    assert [s.profile.display_name for s in found] == ["A", "A", "User 1"]
+
+
+CHANGES = ("update", "beat", "leave", "profile")
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("join"), st.integers(0, 2)),
-        st.tuples(st.just("update"), st.integers(0, 2)),
-        st.tuples(st.just("beat"), st.integers(0, 2)),
-        st.tuples(st.just("leave"), st.integers(0, 2)),
+        st.tuples(st.sampled_from(["join", *CHANGES]), st.integers(0, 2)),
         st.tuples(st.sampled_from(["take", "take-joins", "written", "lost", "failed"]), st.just(0)),
     ),
     max_size=60,
@@ -189,25 +230,15 @@ def test_whatever_fails_the_store_ends_as_if_nothing_had(steps: list[tuple[str, 
     joined: set[int] = set()
     gone: set[int] = set()
     for time, (step, n) in enumerate(steps):
-        key = ("b", f"session-{n}")
         if step == "join" and n not in joined:
             joined.add(n)
             row = replace(record(n), last_heartbeat_at=T0 + time, connected_at=T0 + time)
             pending.join(row, profile(n), nothing)
-            expected.rows[key] = row
-        elif step in ("update", "beat", "leave") and n in joined - gone:
-            if step == "update":
-                status = "idle" if time % 2 else "away"
-                row = replace(record(n, status=status), last_heartbeat_at=T0 + time)
-                pending.update(row)
-                expected._apply(to_batch([_changed(key, "update", row)]))
-            elif step == "beat":
-                pending.heartbeat(key, T0 + time)
-                expected._apply(to_batch([_changed(key, "heartbeat", T0 + time)]))
-            else:
+            expected._apply(WriteBatch([ProfileSeen(profile(n), T0 + time)], inserts=[row]))
+        elif step in CHANGES and n in joined - gone:
+            if step == "leave":
                 gone.add(n)
-                pending.disconnect(key, T0 + time)
-                expected._apply(to_batch([_changed(key, "closed_at", T0 + time)]))
+            expected._apply(_note(pending, step, n, T0 + time))
         elif step.startswith("take") and not in_flight:
             in_flight = pending.take(2, changes=step == "take")
         elif step in ("written", "lost", "failed") and in_flight:
@@ -224,6 +255,7 @@ def test_whatever_fails_the_store_ends_as_if_nothing_had(steps: list[tuple[str, 
         store._apply(to_batch(pending.take(2, changes=True)))
         pending.written()
     assert store.rows == expected.rows
+    assert store.profiles == expected.profiles
 
 
 SEAT_STEPS = st.lists(
@@ -272,7 +304,22 @@ def open_rows(store: FakeStore) -> list[PresenceRecord]:
     return [row for row in store.rows.values() if row.disconnected_at is None]
 
 
-def _changed(key: tuple[str, str], name: str, value: object) -> SessionWrites:
-    writes = SessionWrites(key)
-    setattr(writes, name, value)
-    return writes
+def _note(pending: PendingWrites, step: str, n: int, at_ms: int) -> WriteBatch:
+    """Let a session change; returns the same as one transaction."""
+    key = ("b", f"session-{n}")
+    match step:
+        case "update":
+            row = record(n, status="idle" if at_ms % 2 else "away")
+            row = replace(row, last_heartbeat_at=at_ms)
+            pending.update(row)
+            return WriteBatch(updates=[row])
+        case "beat":
+            pending.heartbeat(key, at_ms)
+            return WriteBatch(heartbeats=[Heartbeat(*key, at_ms)])
+        case "profile":
+            profile_ = renamed(f"At {at_ms}", at_ms, n)
+            pending.change_profile(key, profile_)
+            return WriteBatch([profile_])
+        case _:
+            pending.disconnect(key, at_ms)
+            return WriteBatch(closings=[Closing(*key, at_ms)])

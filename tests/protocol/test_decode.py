@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from presence_server.protocol.decode import (
     MAX_OTHER_BYTES,
+    MAX_PROFILE_BYTES,
     MAX_UPDATE_BYTES,
+    check_profile_change,
     decode,
     read_update,
 )
@@ -21,9 +23,11 @@ from presence_server.protocol.messages import (
     BoardLeave,
     Heartbeat,
     PresenceUpdate,
+    ProfileUpdate,
 )
 from presence_server.protocol.metadata import MAX_METADATA_BYTES
 from presence_server.protocol.model import Cursor, PresenceStatus, Update
+from presence_server.protocol.profile import PROFILE_FIELDS, ProfileChange
 
 BOARD = "board-1"
 DEEP = 60_000
@@ -386,3 +390,55 @@ def test_a_damaged_message_is_a_message_or_a_bad_message_too(
 ) -> None:
     result = outcome(text[:at] + piece + text[at + cut :])
     assert not isinstance(result, BadMessage) or result.code in CODES
+
+
+class TestProfileUpdate:
+    def change(self, payload: bytes) -> ProfileChange:
+        message = decode(b'{"type":"profile:update","payload":{' + payload + b"}}")
+        assert isinstance(message, ProfileUpdate)
+        return check_profile_change(message.payload)
+
+    def test_holds_the_fields_of_a_profile_that_a_client_may_choose(self) -> None:
+        assert ProfileChange.__struct_fields__ == PROFILE_FIELDS
+
+    @pytest.mark.parametrize(
+        ("payload", "change"),
+        [
+            (b'"display_name":"A"', ProfileChange(display_name="A")),
+            (b'"avatar_url":null', ProfileChange(avatar_url=None)),
+            (b'"color":"x","more":[1]', ProfileChange(color="x")),
+            (b'"display_name":"say \\"hi\\""', ProfileChange(display_name='say "hi"')),
+            (
+                b'"display_name":"A","avatar_url":"u","color":null',
+                ProfileChange(display_name="A", avatar_url="u", color=None),
+            ),
+        ],
+    )
+    def test_holds_only_what_was_given(self, payload: bytes, change: ProfileChange) -> None:
+        assert self.change(payload) == change
+
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            b"",
+            b'"user_id":"eve"',
+            b'"display_name":7',
+            b'"display_name":"a\\u0000"',
+            b'"display_name":"\\ud800"',
+            b'"color":"a","color":"b"',
+            b'"display_name":"' + b"x" * 200 + b'","display_name":"b"',
+        ],
+    )
+    def test_what_breaks_the_rules_of_messages_is_refused(self, payload: bytes) -> None:
+        with pytest.raises(BadMessage) as refused:
+            self.change(payload)
+        assert refused.value.code is ErrorCode.INVALID_MESSAGE
+
+    def test_has_room_for_the_longest_profile_and_not_much_more(self) -> None:
+        name = "\N{GRINNING FACE}" * 80
+        longest = f'"display_name":"{name}","avatar_url":"https://{"x" * 2040}","color":"#010203"'
+        assert self.change(longest.encode()).display_name == name
+        with pytest.raises(BadMessage) as refused:
+            self.change(b'"avatar_url":"' + b"x" * MAX_PROFILE_BYTES + b'"')
+        assert refused.value.code is ErrorCode.MESSAGE_TOO_BIG
+        assert refused.value.message == f"profile:update may have {MAX_PROFILE_BYTES} bytes"

@@ -11,6 +11,7 @@ from msgspec import Raw
 from presence_server.protocol import messages as m
 from presence_server.protocol.errors import ErrorCode
 from presence_server.protocol.model import Cursor, LeaveReason, PresenceStatus
+from presence_server.protocol.profile import ProfileChange
 
 ADA = m.UserObject(
     "ada", "Ada", None, "#123456", PresenceStatus.IDLE, True, Cursor(1.5, 2), Raw(b'{"a":1}'), 7
@@ -77,6 +78,11 @@ EVENTS: list[tuple[m.ServerMessage, str, dict[str, object]]] = [
         },
     ),
     (
+        m.UserUpdated(m.UserUpdatedPayload(ADA, 9)),
+        "user:updated",
+        {"user": ADA_JSON, "timestamp": 9},
+    ),
+    (
         m.PresenceCursors(m.CursorsPayload([("ada", 1.0, 2.0), ("bob", None, None)], 9)),
         "presence:cursors",
         {"cursors": [["ada", 1.0, 2.0], ["bob", None, None]], "timestamp": 9},
@@ -129,6 +135,10 @@ def test_a_client_refuses_json_that_is_not_an_event(data: str) -> None:
         (
             m.PresenceUpdate(m.UpdatePayload(status="active")),
             '{"type":"presence:update","payload":{"status":"active"}}',
+        ),
+        (
+            m.ProfileUpdate(ProfileChange(avatar_url=None)),
+            '{"type":"profile:update","payload":{"avatar_url":null}}',
         ),
         (
             m.PresenceUpdate(m.UpdatePayload(cursor=None, metadata=m.NO_METADATA)),

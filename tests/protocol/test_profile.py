@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presence_server.protocol.palette import PALETTE, palette_color
-from presence_server.protocol.profile import UserProfile, clean_profile, clean_user_id, is_board_id
+from presence_server.protocol.profile import (
+    ProfileChange,
+    UserProfile,
+    change_profile,
+    clean_profile,
+    clean_user_id,
+    is_board_id,
+)
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -235,3 +242,23 @@ def test_any_profile_follows_the_rules_and_cleaning_it_again_changes_nothing(
         color=profile.color,
     )
     assert again == profile
+
+
+class TestChange:
+    ADA = UserProfile("ada", "Ada", "https://x.example/a.png", "#010203")
+
+    def test_that_gives_nothing_changes_nothing(self) -> None:
+        assert change_profile(self.ADA, ProfileChange()) == self.ADA
+
+    def test_replaces_what_is_given_and_cleans_it(self) -> None:
+        change = ProfileChange(display_name=" L\u202e ", avatar_url="javascript:x", color="#ABCDEF")
+        assert change_profile(self.ADA, change) == UserProfile("ada", "L", None, "#abcdef")
+
+    def test_to_null_is_a_change_to_the_default(self) -> None:
+        change = ProfileChange(display_name=None, avatar_url=None, color=None)
+        assert change_profile(self.ADA, change) == clean_profile("ada")
+
+    @given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
+    def test_leads_to_a_clean_profile_that_stays_so(self, name: str, url: str, color: str) -> None:
+        changed = change_profile(self.ADA, ProfileChange(name, url, color))
+        assert change_profile(changed, ProfileChange()) == changed

@@ -46,6 +46,11 @@ class FakeStore:
     def update_status(self, record: PresenceRecord) -> None:
         self.calls.append(f"update {record.session_id}")
 
+    def update_profile(
+        self, board_id: str, session_id: str, profile: UserProfile, at_ms: int
+    ) -> None:
+        self.calls.append(f"profile {session_id} {profile.display_name}")
+
     def disconnect(self, board_id: str, session_id: str, at_ms: int) -> None:
         self.calls.append(f"disconnect {session_id}")
 

@@ -31,6 +31,8 @@ async def test_sessions_resume_after_a_restart_and_nobody_sees_a_leave_or_join(
             "presence:update", status="away", metadata={"tool": "pen"}, cursor={"x": 3, "y": 4}
         )
         await clients[0].next_of("presence:update")
+        await clients[1].send("profile:update", display_name="Bob B", color="#010203")
+        await clients[0].next_of("user:updated")
         stop.set()
         for client in clients:
             code, reason = await client.close_code()
@@ -43,7 +45,7 @@ async def test_sessions_resume_after_a_restart_and_nobody_sees_a_leave_or_join(
         listed = snapshot["current_users"]
         assert isinstance(listed, list)
         bob = next(user for user in listed if user["user_id"] == "bob")
-        assert bob["display_name"] == "Bob"
+        assert (bob["display_name"], bob["color"]) == ("Bob B", "#010203")
         assert bob["status"] == "away"
         assert bob["metadata"] == {"tool": "pen"}
         assert bob["cursor"] == {"x": 3, "y": 4}

@@ -38,6 +38,23 @@ async def test_a_token_says_who_is_there(tmp_path: Path) -> None:
         assert (await ada.next_of("auth:refreshed"))["expires_at"] == 4_000_000_000_000
 
 
+async def test_a_newer_one_changes_the_profile_and_the_seat_stays(tmp_path: Path) -> None:
+    async with jwt_server(tmp_path) as address, visiting(address) as visitors:
+        eve = await visitors.open(token=token("eve"))
+        ada = await visitors.open(token=token("ada", name="Ada"))
+        await ada.next_of("board:joined")
+        await eve.next_of("user:joined")
+        await ada.send("profile:update", display_name="Mine")
+        assert (await ada.next_of("error"))["code"] == "FORBIDDEN"
+        await ada.send("auth:refresh", token=token("ada", name="Ada L"))
+        assert (await eve.next())["user"]["display_name"] == "Ada L"  # type: ignore[index]
+        await ada.send("auth:refresh", token=token("ada", profile="client"))
+        await ada.send("profile:update", display_name="Mine", color="#010203")
+        seen = await eve.next()
+        assert seen["type"] == "user:updated"
+        assert seen["user"]["display_name"] == "Mine"  # type: ignore[index]
+
+
 async def test_without_one_that_holds_here_nobody_is(tmp_path: Path) -> None:
     async with jwt_server(tmp_path) as address, visiting(address) as visitors:
         for query, code, close_code in (

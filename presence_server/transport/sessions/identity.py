@@ -11,7 +11,13 @@ from typing_extensions import override
 
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.origin import normal_origin
-from ...protocol.profile import PROFILE_FIELDS, UserProfile, clean_profile, clean_user_id
+from ...protocol.profile import (
+    PROFILE_FIELDS,
+    ProfileChange,
+    UserProfile,
+    clean_profile,
+    clean_user_id,
+)
 from ...refusals import RefusalReason
 from ..http.head import RequestHead
 from .handshake import Handshake
@@ -25,10 +31,26 @@ class Grant(msgspec.Struct, frozen=True):
     Attributes:
         profile: the user.
         expires_at_ms: when the permission ends, in milliseconds since the epoch; None: never.
+        may_change_profile: whether the client may send ``profile:update``.
     """
 
     profile: UserProfile
     expires_at_ms: int | None = None
+    may_change_profile: bool = False
+
+
+class Renewal(msgspec.Struct, frozen=True):
+    """A newer permission of a user who is connected.
+
+    Attributes:
+        expires_at_ms: when it ends, in milliseconds since the epoch.
+        change: the fields of the profile that it sets.
+        may_change_profile: as for :class:`Grant`.
+    """
+
+    expires_at_ms: int
+    change: ProfileChange
+    may_change_profile: bool
 
 
 class AccessDenied(PresenceError):
@@ -72,7 +94,7 @@ class Authority(Protocol):
             AccessDenied: the client may not connect.
         """
 
-    def renew(self, token: str, board_id: str, user_id: str) -> int:
+    def renew(self, token: str, board_id: str, user_id: str) -> Renewal:
         """Read a newer token of a connected user.
 
         Args:
@@ -81,7 +103,7 @@ class Authority(Protocol):
             user_id: the user.
 
         Returns:
-            When the new token ends, in milliseconds since the epoch.
+            What it permits.
 
         Raises:
             BadMessage: the token is not valid for them; the earlier permission stands.
@@ -93,10 +115,10 @@ class Anonymous(Authority):
 
     @override
     def admit(self, handshake: Handshake) -> Grant:
-        return Grant(anonymous_profile(handshake))
+        return Grant(anonymous_profile(handshake), may_change_profile=True)
 
     @override
-    def renew(self, token: str, board_id: str, user_id: str) -> int:
+    def renew(self, token: str, board_id: str, user_id: str) -> Renewal:
         raise BadMessage(ErrorCode.INVALID_MESSAGE, "type: auth:refresh needs auth.mode jwt")
 
 

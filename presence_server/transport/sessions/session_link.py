@@ -11,20 +11,26 @@ import structlog
 import trio
 from typing_extensions import override
 
-from ...core.events import Connect, Heard, HeartbeatReceived, Parted, Parting
+from ...core.events import (
+    Connect,
+    Heard,
+    HeartbeatReceived,
+    Parted,
+    Parting,
+    ProfileChanged,
+)
 from ...protocol.budget import MessageBudget, Verdict
 from ...protocol.decode import decode, read_update
 from ...protocol.errors import BadMessage, CloseCode, ErrorCode, retry_reason
 from ...protocol.frames import SharedFrame
 from ...protocol.messages import (
     AuthRefresh,
-    AuthRefreshed,
-    AuthRefreshedPayload,
     BoardLeave,
     Error,
     ErrorPayload,
     Heartbeat,
     PresenceUpdate,
+    ProfileUpdate,
     ServerMessage,
 )
 from ...protocol.profile import UserProfile
@@ -33,7 +39,9 @@ from ..wire.connection import Connection
 from ..wire.ports import Handler
 from .identity import Grant
 from .link_context import LinkContext
-from .token_expiry import TokenExpiry, TokenHolder
+from .parting import parting_by
+from .permission import Permission
+from .token_expiry import TokenHolder
 
 log = structlog.get_logger(__name__)
 is_debugging = partial(logging.getLogger(__name__).isEnabledFor, logging.DEBUG)
@@ -43,12 +51,6 @@ _ACCEPT = Verdict.ACCEPT  # One lookup instead of two, with every message.
 
 ABUSE_RETRY_MS = 10_000
 """``retry_after_ms`` of a connection that was closed for flooding."""
-
-_PARTING: dict[int | None, Parting] = {
-    CloseCode.CLEAN_LEAVE: Parting.LEFT,
-    CloseCode.PAGE_LEFT: Parting.PAGE_LEFT,
-}
-"""How a session ends by the peer's close code; any other code, or none, is a drop."""
 
 
 class SessionLink(Handler, TokenHolder):
@@ -69,11 +71,11 @@ class SessionLink(Handler, TokenHolder):
         "_board_id",
         "_budget",
         "_context",
-        "_expiry",
         "_metrics",
         "_now",
         "_on_gone",
         "_over",
+        "_permission",
         "_room",
         "_session_id",
         "address",
@@ -97,9 +99,7 @@ class SessionLink(Handler, TokenHolder):
         self.connection_id = connection_id
         self._board_id = board_id
         self.profile: UserProfile = grant.profile
-        self._expiry: TokenExpiry | None = None
-        if grant.expires_at_ms is not None:
-            self._expiry = TokenExpiry(grant.expires_at_ms, context.alarms, context.now_ms, self)
+        self._permission = Permission(board_id, grant, context, self)
         self._budget = budget
         self.address = address
         self._context = context
@@ -214,13 +214,11 @@ class SessionLink(Handler, TokenHolder):
 
     @override
     def on_end(self, code: int | None) -> None:
-        self._part(_PARTING.get(code, Parting.DROPPED))
+        self._part(parting_by(code))
 
     @override
     def on_gone(self) -> None:
-        if self._expiry is not None:
-            self._expiry.stop()
-            self._expiry = None  # It refers to this link.
+        self._permission.stop()
         self._release_budget()
         self._on_gone(self)
         # Nothing writes or closes any more. The garbage collector runs seldom, so no
@@ -255,18 +253,16 @@ class SessionLink(Handler, TokenHolder):
             case BoardLeave():
                 self._part(Parting.LEFT)
                 self.close(CloseCode.CLEAN_LEAVE)
+            case ProfileUpdate():
+                change = self._permission.check_change(message.payload)
+                room.apply(ProfileChanged(self.connection_id, session_id, change))
             case AuthRefresh():
-                self._renew(message.payload.token)
+                answer, change = self._permission.renew(message.payload.token)
+                self._send(answer)
+                # Also if nothing changes: a new token is a sign of life.
+                room.apply(ProfileChanged(self.connection_id, session_id, change))
             case _:
                 assert_never(message)
-
-    def _renew(self, token: str) -> None:
-        authority, user_id = self._context.authority, self.profile.user_id
-        expires_at_ms = authority.renew(token, self._board_id, user_id)
-        if self._expiry is not None:
-            self._expiry.renew(expires_at_ms)
-        self._send(AuthRefreshed(AuthRefreshedPayload(expires_at_ms)))
-        self._is_alive()  # A new token is a sign of life.
 
     def _on_bad_message(self, error: BadMessage, now: float) -> None:
         self._metrics.bad_messages += 1

@@ -14,6 +14,7 @@ from ...protocol.errors import BadMessage, CloseCode, ErrorCode, PresenceError
 from ...protocol.profile import (
     MAX_USER_ID,
     PROFILE_FIELDS,
+    ProfileChange,
     UserProfile,
     clean_profile,
     clean_user_id,
@@ -21,7 +22,7 @@ from ...protocol.profile import (
 from ...refusals import RefusalCounter, RefusalReason
 from ...settings.token_keys import TokenKey
 from .handshake import Handshake
-from .identity import AccessDenied, Authority, Grant
+from .identity import AccessDenied, Authority, Grant, Renewal
 
 MAX_TOKEN_CHARACTERS = 16384
 _LATEST_MS = 2**53 - 1
@@ -52,13 +53,18 @@ class Claims(msgspec.Struct, frozen=True):
 
     Attributes:
         profile: the bearer.
+        given: the fields of the profile that the token has claims for.
         expires_at_ms: when the token ends, in milliseconds since the epoch.
         boards: ids of boards, and patterns of ids.
+        is_profile_clients: whether the bearer may change the profile (the claim ``profile`` is
+            ``client``).
     """
 
     profile: UserProfile
+    given: ProfileChange
     expires_at_ms: int
     boards: Sequence[str]
+    is_profile_clients: bool
 
     def covers(self, board_id: str) -> bool:
         """Whether the bearer may join a board.
@@ -68,6 +74,9 @@ class Claims(msgspec.Struct, frozen=True):
         """
         return any(_matches(board_id, pattern) for pattern in self.boards)
 
+
+_PROFILE_OF_CLIENT = "client"
+"""The value of the claim ``profile`` that lets the bearer change the profile."""
 
 _CLAIM_OF = {"display_name": "name", "avatar_url": "picture"}
 """The claims of OpenID Connect for fields of the profile; the others have the field's name."""
@@ -201,13 +210,18 @@ def _claims(payload: Mapping[str, object]) -> Claims:
         raise InvalidToken(f"the sub claim is longer than {MAX_USER_ID} characters")
     if clean_user_id(user_id) != user_id:
         raise InvalidToken("the sub claim is not the name of a user")
-    given = {field: _text(payload.get(_CLAIM_OF.get(field, field))) for field in PROFILE_FIELDS}
-    profile = clean_profile(user_id, **given)
-    return Claims(profile, expires_at_ms, claims.boards)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    texts: dict[str, str] = {}
+    for field in PROFILE_FIELDS:
+        value = payload.get(_CLAIM_OF.get(field, field))
+        if isinstance(value, str):
+            texts[field] = value
+    return Claims(
+        clean_profile(user_id, **texts),
+        ProfileChange(**texts),
+        expires_at_ms,
+        claims.boards,
+        payload.get("profile") == _PROFILE_OF_CLIENT,
+    )
 
 
 class TokenAuthority(Authority):
@@ -238,10 +252,10 @@ class TokenAuthority(Authority):
                 "the token does not cover this board",
                 RefusalReason.TOKEN_NOT_FOR_BOARD,
             )
-        return Grant(claims.profile, claims.expires_at_ms)
+        return Grant(claims.profile, claims.expires_at_ms, claims.is_profile_clients)
 
     @override
-    def renew(self, token: str, board_id: str, user_id: str) -> int:
+    def renew(self, token: str, board_id: str, user_id: str) -> Renewal:
         try:
             claims = self._verifier.verify(token)
         except InvalidToken as error:
@@ -253,7 +267,9 @@ class TokenAuthority(Authority):
         if not claims.covers(board_id):
             self._refusals.note(RefusalReason.TOKEN_NOT_FOR_BOARD)
             raise BadMessage(ErrorCode.FORBIDDEN, "the token does not cover this board")
-        return claims.expires_at_ms
+        # A profile that the client may change is not the issuer's any more.
+        change = ProfileChange() if claims.is_profile_clients else claims.given
+        return Renewal(claims.expires_at_ms, change, claims.is_profile_clients)
 
 
 def _unauthorized(message: str, reason: RefusalReason) -> AccessDenied:

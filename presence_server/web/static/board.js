@@ -45,24 +45,22 @@ function boardOf(path) {
   }
 }
 
-function newClient() {
-  return new PresenceClient({ board, ...identity, token });
-}
-
-/** @param {PresenceClient} mine  the one whose board is shown from now on */
-function show(mine) {
-  client = mine;
-  mine.addEventListener('state', () => {
-    if (client !== mine) return;
-    screens.show(mine.status, board);
+function show() {
+  client = new PresenceClient({ board, ...identity, token });
+  client.addEventListener('state', () => {
+    screens.show(client.status, board);
     update();
   });
-  mine.addEventListener('users', () => client === mine && update());
-  mine.setStatus(loadStatus());
-  cursors.show(mine);
-  find('#bar').client = mine;
+  client.addEventListener('users', update);
+  client.addEventListener('error', (event) => {
+    // Only a token can forbid it.
+    if (/** @type {CustomEvent} */ (event).detail.code === 'FORBIDDEN') find('#profile-hint').hidden = false;
+  });
+  client.setStatus(loadStatus());
+  cursors.show(client);
+  find('#bar').client = client;
   // For scripts, and for the developer tools.
-  Object.assign(window, { presence: mine });
+  Object.assign(window, { presence: client });
 }
 
 function update() {
@@ -126,28 +124,22 @@ function buildProfile() {
     const color = client.self?.color ?? identity.color;
     for (const input of panel.querySelectorAll('[name=color]')) input.checked = input.value === color;
   });
-  panel.addEventListener('submit', async (/** @type {SubmitEvent} */ event) => {
+  panel.addEventListener('submit', (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     panel.hidePopover();
-    await rename(find('#name').value.trim(), panel.querySelector('[name=color]:checked')?.value);
+    rename(find('#name').value.trim(), panel.querySelector('[name=color]:checked')?.value);
   });
 }
 
 /**
- * The server keeps a user's profile while the user is on the board, so a new
- * name needs a new session.
- *
  * @param {string} name
  * @param {string | undefined} color
  */
-async function rename(name, color) {
+function rename(name, color) {
   if (name) identity.display_name = name;
   if (color) identity.color = color;
   saveIdentity(identity, query);
-  const old = client;
-  show(newClient());
-  await old.leave();
-  client.connect();
+  client.setProfile(identity);
 }
 
 function watchControls() {
@@ -180,7 +172,7 @@ function start() {
   find('#board-name').textContent = board;
   document.title = board;
   try {
-    show(newClient());
+    show();
   } catch (error) {
     screens.show({ state: 'closed', code: 0, reason: String(error) }, board);
     return;

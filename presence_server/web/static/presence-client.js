@@ -7,9 +7,10 @@ import { BinaryPlane } from './presence-binary.js';
 import { ServerClock } from './presence-clock.js';
 import { Connection } from './presence-connection.js';
 import { browserEnvironment } from './presence-environment.js';
+import { takeIn } from './presence-inbox.js';
 import { Leaving } from './presence-leaving.js';
 import { Outgoing } from './presence-outgoing.js';
-import { BoardReplica, readEvent } from './presence-replica.js';
+import { BoardReplica } from './presence-replica.js';
 import { changeProfile, checkCursor, checkMetadata, checkOptions, checkStatus } from './presence-values.js';
 
 /** @typedef {import('./presence-replica.js').User} User */
@@ -47,6 +48,16 @@ export class PresenceClient extends EventTarget {
   #status = { state: 'new' };
   #leaving = new Leaving();
   #binary = new BinaryPlane();
+  /** @type {import('./presence-inbox.js').InboxHandlers} */
+  #inbox = {
+    joined: (payload) => this.#joined(payload),
+    queued: (payload) => this.#queued(payload),
+    changed: (change) => this.#changed(change),
+    moved: (cursors) => this.#emit('cursors', { cursors }),
+    answered: () => this.#outgoing.answered(),
+    refreshed: (expiresAt) => this.#connection.tokens.accepted(expiresAt),
+    failed: (payload) => this.#failed(payload),
+  };
 
   /**
    * @param {Options} options
@@ -136,16 +147,22 @@ export class PresenceClient extends EventTarget {
   }
 
   /**
-   * Be somebody else, or look different. The server keeps a profile while its user
-   * is on the board, so that a change is a leave and a new join.
+   * Look different: seat, session and place in the queue stay. Another `user_id` is
+   * somebody else, who joins anew. Where tokens say who a user is, the server answers
+   * with the error `FORBIDDEN`, unless the token has the claim `profile: "client"`.
    *
    * @param {Profile} profile  all of it
    * @throws {TypeError} a user id that the server would refuse
    */
   setProfile(profile) {
-    if (!changeProfile(this.#target, profile) || !this.#connection.running) return;
-    this.leave();
-    this.connect();
+    const { isSomebodyElse, changes } = changeProfile(this.#target, profile);
+    if (isSomebodyElse && this.#connection.running) {
+      this.leave();
+      this.connect();
+    } else if (changes && this.#connection.running) {
+      this.#outgoing.profile(changes);
+      if (this.state === 'queued') this.#connection.send('profile:update', changes);
+    }
   }
 
   /** @param {string} token  a new JWT, for this session and the connections to come */
@@ -211,28 +228,7 @@ export class PresenceClient extends EventTarget {
       this.#emit('binary', { data });
       return;
     }
-    const { type, payload } = readEvent(data);
-    this.#clock.heard(payload.server_time);
-    switch (type) {
-      case 'board:joined':
-        return this.#joined(payload);
-      case 'board:queued':
-        return this.#queued(payload);
-      case 'user:joined':
-        return this.#changed(this.#replica.joined(payload));
-      case 'user:left':
-        return this.#changed(this.#replica.left(payload));
-      case 'presence:update':
-        return this.#changed(this.#replica.updated(payload));
-      case 'presence:cursors':
-        return this.#emit('cursors', { cursors: this.#replica.cursors(payload) });
-      case 'heartbeat:ack':
-        return this.#outgoing.answered();
-      case 'auth:refreshed':
-        return this.#connection.tokens.accepted(payload.expires_at);
-      case 'error':
-        return this.#failed(payload);
-    }
+    takeIn(data, this.#clock, this.#replica, this.#inbox);
   }
 
   /** @param {any} payload */
@@ -274,9 +270,12 @@ export class PresenceClient extends EventTarget {
 
   // --- to the server --------------------------------------------------------
 
-  /** @param {import('./presence-outgoing.js').Update} update */
-  #update(update) {
+  /** @param {import('./presence-outgoing.js').Update} fields */
+  #update(fields) {
     if (this.#connection.backlog > CONGESTED_BYTES) return false;
+    const { profile, ...update } = fields;
+    if (profile) this.#connection.send('profile:update', profile);
+    if (Object.keys(update).length === 0) return true;
     // An update without a status counts as activity and would set `online`.
     const activity = this.#activity.activity;
     const status = update.status ?? (activity === 'active' ? undefined : activity);

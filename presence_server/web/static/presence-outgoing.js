@@ -8,7 +8,8 @@ import { Timer } from './presence-environment.js';
 /** @typedef {import('./presence-environment.js').Environment} Environment */
 /** @typedef {import('./presence-replica.js').User} User */
 /** @typedef {{x: number, y: number} | null} Cursor */
-/** @typedef {{status?: string, cursor?: Cursor, metadata?: object | null}} Update */
+/** @typedef {{display_name?: string | null, avatar_url?: string | null, color?: string | null}} ProfileChange */
+/** @typedef {{status?: string, cursor?: Cursor, metadata?: object | null, profile?: ProfileChange}} Update */
 /** @typedef {keyof Update} Field */
 
 /**
@@ -137,6 +138,12 @@ export class Outgoing {
     this.#set({ cursor });
   }
 
+  /** @param {ProfileChange} changes  added to those before, which a new session may not know either */
+  profile(changes) {
+    this.#wanted.profile = { ...this.#wanted.profile, ...changes };
+    this.#set({ profile: this.#wanted.profile });
+  }
+
   /** A heartbeat was sent. The server answers it after everything that was sent before. */
   asked() {
     this.#asked.push(this.#number);
@@ -162,6 +169,12 @@ export class Outgoing {
     if (code === 'RATE_LIMITED') this.#limited(retryAfterMs ?? DEFAULT_RETRY_AFTER_MS);
     // What the server calls bad is not sent again.
     if (code === 'INVALID_MESSAGE' || code === 'MESSAGE_TOO_BIG') this.#unconfirmed.clear();
+    // The token does not allow it, or the server is too old to know it.
+    if (code === 'FORBIDDEN' || code === 'UNKNOWN_EVENT') {
+      delete this.#wanted.profile;
+      delete this.#unsent.profile;
+      this.#unconfirmed.delete('profile');
+    }
   }
 
   /** @param {number} delayMs */
@@ -216,9 +229,10 @@ export class Outgoing {
    * @param {any} value
    */
   #shows(field, value) {
-    const shown = this.#server.self()?.[field];
+    const self = /** @type {Record<string, any> | null} */ (this.#server.self());
+    if (field === 'profile') return Object.keys(value).every((name) => self?.[name] === value[name]);
     const sent = value === 'active' ? 'online' : value;
-    return shown !== undefined && JSON.stringify(shown) === JSON.stringify(sent);
+    return self !== null && JSON.stringify(self[field]) === JSON.stringify(sent);
   }
 
   /** @param {(sent: Unconfirmed, field: Field) => boolean} isLost */

@@ -76,6 +76,16 @@ export class BoardReplica {
   }
 
   /**
+   * @param {any} payload  of user:updated
+   * @returns {UsersChange | null} null when the user is not there
+   */
+  replaced({ user }) {
+    if (!this.users.has(user.user_id)) return null;
+    this.users.set(user.user_id, user);
+    return { kind: 'updated', user };
+  }
+
+  /**
    * @param {any} payload  of presence:cursors
    * @returns {CursorMove[]} the moves of users who are there
    */

@@ -28,7 +28,7 @@ export class BoardSocket {
    * @throws {TypeError | DOMException} a bad address, or a token with other characters than a JWT's
    */
   constructor(env, options, session, token, handlers) {
-    const address = socketAddress({ ...options, ...session.guest }, env.baseUrl, session.id);
+    const address = socketAddress({ ...session.guest, ...options }, env.baseUrl, session.id);
     const protocols = token ? ['presence.v1', `bearer.${token}`] : ['presence.v1'];
     const socket = new env.WebSocket(address, protocols);
     socket.binaryType = 'arraybuffer';

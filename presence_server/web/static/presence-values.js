@@ -6,6 +6,7 @@ import { PROFILE_FIELDS } from './presence-address.js';
 
 /** @typedef {import('./presence-address.js').Profile} Profile */
 /** @typedef {import('./presence-outgoing.js').Cursor} Cursor */
+/** @typedef {import('./presence-outgoing.js').ProfileChange} ProfileChange */
 /** @typedef {import('./presence-types.js').Options} Options */
 
 /** Of metadata, as compact UTF-8 JSON. */
@@ -128,14 +129,21 @@ export function checkProfile(profile) {
 /**
  * @param {Profile} target  has the old one, and gets the new one
  * @param {Profile} profile
- * @returns {boolean} whether that is a change
+ * @returns {{isSomebodyElse: boolean, changes: ProfileChange | null}} `changes` is what a
+ *   `profile:update` says; null in it asks for the server's default
  * @throws {TypeError} a `user_id` that is too long
  */
 export function changeProfile(target, profile) {
   const checked = checkProfile(profile);
-  const changed = PROFILE_FIELDS.filter((name) => checked[name] !== target[name]);
-  for (const name of changed) target[name] = checked[name];
-  return changed.length > 0;
+  const isSomebodyElse = checked.user_id !== target.user_id;
+  /** @type {ProfileChange} */
+  const changes = {};
+  for (const name of PROFILE_FIELDS) {
+    if (checked[name] === target[name]) continue;
+    if (name !== 'user_id') changes[name] = checked[name] ?? null;
+    target[name] = checked[name];
+  }
+  return { isSomebodyElse, changes: Object.keys(changes).length > 0 ? changes : null };
 }
 
 /**

@@ -10,10 +10,10 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.protocol.errors import BadMessage, CloseCode, ErrorCode
-from presence_server.protocol.profile import UserProfile, clean_profile
+from presence_server.protocol.profile import ProfileChange, UserProfile, clean_profile
 from presence_server.refusals import RefusalReason
 from presence_server.transport.sessions.handshake import Handshake
-from presence_server.transport.sessions.identity import AccessDenied, Grant
+from presence_server.transport.sessions.identity import AccessDenied, Grant, Renewal
 from tests.transport.frames import frame
 from tests.transport.gateway_kit import EPOCH_MS, GatewayUnderTest, RawClient, connect, join
 
@@ -21,7 +21,10 @@ Clock = trio.testing.MockClock
 
 
 class Passes:
-    """An authority that knows its tokens by heart: ``user:seconds since the start``."""
+    """An authority whose tokens can be read: ``user:seconds since the start:name:whose profile``.
+
+    The last two parts may be missing.
+    """
 
     def admit(self, handshake: Handshake) -> Grant:
         token = handshake.query.get("token")
@@ -39,18 +42,24 @@ class Passes:
                 "not this board",
                 RefusalReason.TOKEN_NOT_FOR_BOARD,
             )
-        return Grant(self._profile(token), self._expiry(token))
+        return Grant(self._profile(token), self._expiry(token), self._is_clients(token))
 
-    def renew(self, token: str, board_id: str, user_id: str) -> int:
+    def renew(self, token: str, board_id: str, user_id: str) -> Renewal:
         if self._profile(token).user_id != user_id:
             raise BadMessage(ErrorCode.UNAUTHORIZED, "the token is another user's")
-        return self._expiry(token)
+        name = token.split(":")[2:3]
+        change = ProfileChange(*name)
+        return Renewal(self._expiry(token), change, self._is_clients(token))
 
     def _profile(self, token: str) -> UserProfile:
-        return clean_profile(token.partition(":")[0])
+        user_id, _, *name = token.split(":")
+        return clean_profile(user_id, display_name=name[0] if name else None)
 
     def _expiry(self, token: str) -> int:
-        return EPOCH_MS + 1000 * int(token.partition(":")[2])
+        return EPOCH_MS + 1000 * int(token.split(":")[1])
+
+    def _is_clients(self, token: str) -> bool:
+        return token.endswith(":client")
 
 
 def gateway_of_passes() -> GatewayUnderTest:

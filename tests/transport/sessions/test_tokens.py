@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from presence_server.protocol.errors import BadMessage, CloseCode, ErrorCode
 from presence_server.protocol.palette import palette_color
-from presence_server.protocol.profile import UserProfile, clean_user_id
+from presence_server.protocol.profile import ProfileChange, UserProfile, clean_user_id
 from presence_server.refusals import RefusalCounter, RefusalReason
 from presence_server.settings.token_keys import read_key
 from presence_server.transport.http.head import RequestHead
 from presence_server.transport.sessions.handshake import Handshake, read_query
-from presence_server.transport.sessions.identity import AccessDenied
+from presence_server.transport.sessions.identity import AccessDenied, Renewal
 from presence_server.transport.sessions.tokens import (
     InvalidToken,
     TokenAuthority,
@@ -302,7 +302,28 @@ class TestAuthority:
 
     def test_renews_for_the_same_user_on_the_same_board(self) -> None:
         renewed = self.authority.renew(token(exp=4_000_000_000), "demo", "ada")
-        assert renewed == 4_000_000_000_000
+        assert renewed == Renewal(4_000_000_000_000, ProfileChange(), may_change_profile=False)
+
+    def test_a_newer_profile_comes_with_a_newer_token(self) -> None:
+        renewed = self.authority.renew(token(name="Ada L", color="#010203"), "demo", "ada")
+        assert renewed.change == ProfileChange(display_name="Ada L", color="#010203")
+
+    def test_a_claim_that_is_no_text_is_no_claim(self) -> None:
+        renewed = self.authority.renew(token(name=7, picture=["x"]), "demo", "ada")
+        assert renewed.change == ProfileChange()
+
+    def test_the_claim_profile_gives_the_profile_to_the_client(self) -> None:
+        text = token(name="Ada", profile="client")
+        assert self.authority.admit(handshake(authorization=f"Bearer {text}")).may_change_profile
+        renewed = self.authority.renew(text, "demo", "ada")
+        assert renewed.may_change_profile
+        assert renewed.change == ProfileChange()
+
+    @pytest.mark.parametrize("value", ["server", "", True, ["client"], {"client": 1}])
+    def test_no_other_value_of_that_claim_does(self, value: object) -> None:
+        text = token(profile=value)
+        grant = self.authority.admit(handshake(authorization=f"Bearer {text}"))
+        assert not grant.may_change_profile
 
     @pytest.mark.parametrize(
         ("text", "code"),

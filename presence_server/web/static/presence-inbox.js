@@ -1,0 +1,55 @@
+// What the server's events change, and whom they concern.
+
+import { readEvent } from './presence-replica.js';
+
+/** @typedef {import('./presence-clock.js').ServerClock} ServerClock */
+/** @typedef {import('./presence-replica.js').BoardReplica} BoardReplica */
+/** @typedef {import('./presence-replica.js').CursorMove} CursorMove */
+/** @typedef {import('./presence-replica.js').UsersChange} UsersChange */
+
+/**
+ * @typedef {object} InboxHandlers
+ * @property {(payload: any) => void} joined
+ * @property {(payload: any) => void} queued
+ * @property {(change: UsersChange | null) => void} changed  null: of somebody who is not there
+ * @property {(cursors: CursorMove[]) => void} moved
+ * @property {() => void} answered  a heartbeat was
+ * @property {(expiresAt: number) => void} refreshed  the token was
+ * @property {(payload: any) => void} failed
+ */
+
+/**
+ * Take in a text frame: bring clock and replica up to date, and tell who it concerns.
+ * The snapshot of `board:joined` is left to its handler.
+ *
+ * @param {string} data
+ * @param {ServerClock} clock
+ * @param {BoardReplica} replica
+ * @param {InboxHandlers} handlers
+ */
+export function takeIn(data, clock, replica, handlers) {
+  const { type, payload } = readEvent(data);
+  clock.heard(payload.server_time);
+  switch (type) {
+    case 'board:joined':
+      return handlers.joined(payload);
+    case 'board:queued':
+      return handlers.queued(payload);
+    case 'user:joined':
+      return handlers.changed(replica.joined(payload));
+    case 'user:left':
+      return handlers.changed(replica.left(payload));
+    case 'user:updated':
+      return handlers.changed(replica.replaced(payload));
+    case 'presence:update':
+      return handlers.changed(replica.updated(payload));
+    case 'presence:cursors':
+      return handlers.moved(replica.cursors(payload));
+    case 'heartbeat:ack':
+      return handlers.answered();
+    case 'auth:refreshed':
+      return handlers.refreshed(payload.expires_at);
+    case 'error':
+      return handlers.failed(payload);
+  }
+}
