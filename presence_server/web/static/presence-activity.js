@@ -14,11 +14,16 @@ const INPUT_EVENTS = ['pointermove', 'pointerdown', 'keydown', 'wheel', 'touchst
 // one at least every half idle_after_s; a little sooner, because timers can be late.
 const REPORT_FRACTION = 0.4;
 
+/** A page may be hidden for so long, for a look at another tab, before its user is away. */
+const HIDDEN_AFTER_MS = 3_000;
+
 /** Watches the page's input and visibility. */
 export class ActivityTracker {
   #env;
   #report;
   #timer;
+  #hiddenAfterMs;
+  #hiddenTimer;
   /** @type {AbortController | null} */
   #listening = null;
   // Until the server has told them, nobody is idle or away.
@@ -35,13 +40,16 @@ export class ActivityTracker {
 
   /**
    * @param {Environment} env
+   * @param {number | undefined} hiddenAfterMs  how long the page may be hidden before the user is away
    * @param {(activity: Activity) => void} report  called when the activity
    *   changes, and again and again during input
    */
-  constructor(env, report) {
+  constructor(env, hiddenAfterMs, report) {
     this.#env = env;
     this.#report = report;
     this.#timer = new Timer(env, () => this.#look());
+    this.#hiddenAfterMs = hiddenAfterMs ?? HIDDEN_AFTER_MS;
+    this.#hiddenTimer = new Timer(env, () => this.#disappeared());
     this.#lastInputAt = env.now();
   }
 
@@ -68,6 +76,7 @@ export class ActivityTracker {
     this.#listening?.abort();
     this.#listening = null;
     this.#timer.stop();
+    this.#hiddenTimer.stop();
   }
 
   /**
@@ -120,6 +129,7 @@ export class ActivityTracker {
     window?.addEventListener('pagehide', () => {
       this.#suspended = true;
       this.#timer.stop();
+      this.#hiddenTimer.stop();
     }, options);
     window?.addEventListener('pageshow', (event) => {
       if (!(/** @type {PageTransitionEvent} */ (event).persisted)) return;
@@ -135,13 +145,18 @@ export class ActivityTracker {
   #visibility() {
     if (this.#suspended) return;
     this.#hidden = this.#env.document?.visibilityState === 'hidden';
-    if (!this.#hidden) {
+    if (this.#hidden) {
+      this.#timer.stop();
+      this.#hiddenTimer.start(this.#hiddenAfterMs);
+    } else {
+      this.#hiddenTimer.stop();
       this.input(); // the person brought the tab to the front
-      return;
     }
+  }
+
+  #disappeared() {
     const before = this.activity;
     this.#observed = 'away';
-    this.#timer.stop();
     if (this.activity !== before) this.#tell();
   }
 

@@ -30,6 +30,16 @@ export function serverRoot(baseUrl, moduleUrl = import.meta.url) {
 }
 
 /**
+ * @param {{server?: string}} options
+ * @param {string} baseUrl  what a relative `server` is relative to
+ * @returns {URL} of the server's root
+ * @throws {TypeError} `server` is not an address
+ */
+export function serverOf({ server }, baseUrl) {
+  return new URL(server ?? serverRoot(baseUrl), baseUrl);
+}
+
+/**
  * The address of a board's socket.
  *
  * @param {Options} options
@@ -39,7 +49,7 @@ export function serverRoot(baseUrl, moduleUrl = import.meta.url) {
  * @throws {TypeError} `server` is not an address
  */
 export function socketAddress(options, baseUrl, sessionId) {
-  const url = new URL(options.server ?? serverRoot(baseUrl), baseUrl);
+  const url = serverOf(options, baseUrl);
   url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
   url.pathname = `${url.pathname.replace(/\/$/, '')}/ws/boards/${encodeURIComponent(options.board)}`;
   url.search = '';

@@ -5,6 +5,7 @@ import { ActivityTracker } from './presence-activity.js';
 import { validWait } from './presence-close.js';
 import { BinaryPlane } from './presence-binary.js';
 import { ServerClock } from './presence-clock.js';
+import { Complaints } from './presence-complaints.js';
 import { Connection } from './presence-connection.js';
 import { browserEnvironment } from './presence-environment.js';
 import { takeIn } from './presence-inbox.js';
@@ -12,12 +13,11 @@ import { Leaving } from './presence-leaving.js';
 import { Outgoing } from './presence-outgoing.js';
 import { BoardReplica } from './presence-replica.js';
 import { changeProfile, checkCursor, checkMetadata, checkOptions, checkStatus } from './presence-values.js';
+import { BoardView } from './presence-view.js';
 
-/** @typedef {import('./presence-replica.js').User} User */
 /** @typedef {import('./presence-replica.js').UsersChange} UsersChange */
 /** @typedef {import('./presence-address.js').Profile} Profile */
 /** @typedef {import('./presence-types.js').Options} Options */
-/** @typedef {import('./presence-types.js').State} State */
 /** @typedef {import('./presence-types.js').Status} Status */
 
 const CONGESTED_BYTES = 64 * 1024;
@@ -33,19 +33,15 @@ const CONGESTED_BYTES = 64 * 1024;
  * `users` ({@link UsersChange}), `cursors` (`{cursors: [user_id, x, y][]}`),
  * `error` (`{code, message, retry_after_ms?}`), `binary` (`{data: ArrayBuffer}`).
  */
-export class PresenceClient extends EventTarget {
-  #board;
+export class PresenceClient extends BoardView {
   /** @type {Options} */
   #target;
-  #replica = new BoardReplica();
+  #known;
   #activity;
-  #clock;
   #outgoing;
   #connection;
-  /** @type {string | null} */
-  #userId = null;
-  /** @type {Status} */
-  #status = { state: 'new' };
+  #complaints = new Complaints();
+  #isOffline = false;
   #leaving = new Leaving();
   #binary = new BinaryPlane();
   /** @type {import('./presence-inbox.js').InboxHandlers} */
@@ -64,59 +60,28 @@ export class PresenceClient extends EventTarget {
    * @throws {TypeError} a board id or a user id that the server would refuse
    */
   constructor(options) {
-    super();
-    this.#target = checkOptions(options);
-    this.#board = this.#target.board;
+    const target = checkOptions(options);
     const env = { ...browserEnvironment(), ...options.environment };
-    this.#clock = new ServerClock(env);
-    this.#activity = new ActivityTracker(env, (status) => this.#outgoing.status(status));
+    const clock = new ServerClock(env);
+    /** @type {import('./presence-view.js').Known} */
+    const known = { board: target.board, replica: new BoardReplica(), clock, status: { state: 'new' }, userId: null };
+    super(known);
+    this.#target = target;
+    this.#known = known;
+    this.#activity = new ActivityTracker(env, options.hiddenAfterMs, (status) => this.#outgoing.status(status));
     this.#outgoing = new Outgoing(env, options.cursorIntervalMs, {
       send: (update) => this.#update(update),
       self: () => this.self,
       ask: () => this.#connection.ask(),
     });
-    this.#connection = new Connection(this.#target, env, this.#clock, {
+    this.#connection = new Connection(target, env, clock, {
       frame: (data) => this.#receive(data),
       status: (status) => this.#become(status),
       detached: () => this.#outgoing.closed(),
       asked: () => this.#outgoing.asked(),
-      noToken: (message) => this.#emit('error', { code: 'TOKEN_UNAVAILABLE', message }),
+      failed: (code, message) => this.#complain({ code, message }),
+      offline: (offline) => this.#offline(offline),
     });
-  }
-
-  /** @returns {Status} */
-  get status() {
-    return this.#status;
-  }
-
-  /** @returns {State} */
-  get state() {
-    return this.#status.state;
-  }
-
-  /** @returns {string} */
-  get board() {
-    return this.#board;
-  }
-
-  /** Everyone on the board by user_id, oneself included. @returns {ReadonlyMap<string, User>} */
-  get users() {
-    return this.#replica.users;
-  }
-
-  /** Who the server says this is; null until it has said so. @returns {string | null} */
-  get userId() {
-    return this.#userId;
-  }
-
-  /** The server's time: every timestamp is by this clock. @returns {number} milliseconds since the epoch */
-  get serverTime() {
-    return this.#clock.now;
-  }
-
-  /** @returns {User | null} */
-  get self() {
-    return (this.#userId !== null && this.users.get(this.#userId)) || null;
   }
 
   /**
@@ -228,16 +193,16 @@ export class PresenceClient extends EventTarget {
       this.#emit('binary', { data });
       return;
     }
-    takeIn(data, this.#clock, this.#replica, this.#inbox);
+    takeIn(data, this.#known.clock, this.#known.replica, this.#inbox);
   }
 
   /** @param {any} payload */
   #joined(payload) {
     this.#connection.settled(payload.session_id, payload.self, payload.heartbeat_interval_s * 1000);
     this.#connection.tokens.accepted();
-    this.#userId = payload.self.user_id;
+    this.#known.userId = payload.self.user_id;
     this.#activity.thresholds(payload.idle_after_s * 1000, payload.away_after_s * 1000);
-    this.#changed(this.#replica.snapshot(payload));
+    this.#changed(this.#known.replica.snapshot(payload));
     this.#become({ state: 'joined', resumed: payload.resumed, capacity: payload.capacity });
     if (this.#connection.leaving) return;
     // The server takes a new session for online by itself.
@@ -253,7 +218,7 @@ export class PresenceClient extends EventTarget {
     const entered = this.state !== 'queued';
     this.#connection.settled(payload.session_id, { user_id: payload.user_id }, entered ? payload.heartbeat_interval_s * 1000 : null);
     if (entered) this.#connection.tokens.accepted();
-    this.#userId = payload.user_id;
+    this.#known.userId = payload.user_id;
     this.#clearUsers();
     const { position, queue_length: queueLength, capacity } = payload;
     this.#become({ state: 'queued', position, queueLength, capacity });
@@ -265,7 +230,20 @@ export class PresenceClient extends EventTarget {
     if (retryAfterMs !== null) this.#connection.retryAfter(retryAfterMs);
     this.#outgoing.failed(payload.code, retryAfterMs);
     if (payload.code === 'UNAUTHORIZED') this.#connection.tokens.refused();
-    this.#emit('error', payload);
+    this.#complain(payload);
+  }
+
+  /** @param {{code: string, message: string}} error */
+  #complain(error) {
+    this.#complaints.about(error);
+    this.#emit('error', error);
+  }
+
+  /** @param {boolean} offline  true: the browser says so; false: a frame came */
+  #offline(offline) {
+    if (offline === this.#isOffline || this.state === 'closed') return;
+    this.#isOffline = offline;
+    this.#become(this.status);
   }
 
   // --- to the server --------------------------------------------------------
@@ -288,18 +266,20 @@ export class PresenceClient extends EventTarget {
 
   /** @param {Status} status */
   #become(status) {
-    this.#status = status;
+    const { offline: _, ...rest } = status;
+    if (status.state === 'closed') this.#isOffline = false;
+    this.#known.status = this.#isOffline ? { ...rest, offline: true } : rest;
     if (status.state === 'full' || status.state === 'closed') this.#clearUsers();
     if (status.state === 'closed') {
       this.#activity.stop();
       this.#outgoing.left();
     }
-    this.#emit('state', status);
+    this.#emit('state', this.status);
     if (status.state === 'closed' && this.#leaving.settle()) this.connect();
   }
 
   #clearUsers() {
-    if (this.users.size > 0) this.#changed(this.#replica.clear());
+    if (this.users.size > 0) this.#changed(this.#known.replica.clear());
   }
 
   /** @param {UsersChange | null} change */

@@ -5,6 +5,7 @@ import { planAfterClose, START_OVER_WITH_TOKEN } from './presence-close.js';
 import { Timer } from './presence-environment.js';
 import { Liveness } from './presence-liveness.js';
 import { PageWatcher } from './presence-page.js';
+import { Reach } from './presence-reach.js';
 import { Retry } from './presence-retry.js';
 import { Session } from './presence-session.js';
 import { BoardSocket } from './presence-socket.js';
@@ -22,7 +23,8 @@ import { TokenKeeper } from './presence-token.js';
  * @property {(status: Status) => void} status  connecting, reconnecting, full or closed
  * @property {() => void} detached  the socket is gone; another may follow
  * @property {() => void} asked  a heartbeat was sent
- * @property {(message: string) => void} noToken  getToken failed
+ * @property {(code: string, message: string) => void} failed  no token, or no server
+ * @property {(offline: boolean) => void} offline  the network is gone, or is back
  */
 
 const CONNECT_WITHIN_MS = 15_000;
@@ -44,6 +46,7 @@ export class Connection {
   #handlers;
   #session;
   #liveness;
+  #reach;
   #retry;
   #answerTimer;
   #leaveTimer;
@@ -75,12 +78,16 @@ export class Connection {
     this.#session = new Session(env, options);
     this.tokens = new TokenKeeper(env, options, clock, () => this.#renewToken());
     this.#liveness = new Liveness(env, () => this.#beat(), () => this.#drop());
+    this.#reach = new Reach(options, env, handlers.failed);
     this.#retry = new Retry(env, () => this.#open());
     this.#answerTimer = new Timer(env, () => this.#drop());
     this.#leaveTimer = new Timer(env, () => this.#finish(1000, 'left'));
     this.#page = new PageWatcher(env, {
       online: () => this.#wake(0),
-      offline: () => this.#liveness.probe(),
+      offline: () => {
+        this.#handlers.offline(true);
+        this.#liveness.probe();
+      },
       leaving: () => this.#session.release(),
       restored: () => this.#restored(),
       visible: () => this.#wake(QUIET_MS),
@@ -142,6 +149,7 @@ export class Connection {
    */
   settled(sessionId, self, heartbeatMs) {
     this.#answerTimer.stop();
+    this.#reach.reached();
     this.#session.named(sessionId, self);
     if (this.#settledAt === Infinity) this.#settledAt = this.#env.now();
     if (heartbeatMs !== null) this.#liveness.start(heartbeatMs);
@@ -180,15 +188,20 @@ export class Connection {
     this.#retry.stop();
     this.#retryAfterMs = null;
     this.#settledAt = Infinity;
-    if (this.tokens.dynamic && !(await this.#freshToken(opening))) return;
+    if (this.tokens.dynamic) {
+      const token = await this.#freshToken();
+      if (opening !== this.#opening) return;
+      if (token === null) return this.#closed(DROPPED, '');
+    }
     try {
       this.#socket = new BoardSocket(this.#env, this.#options, this.#session, this.tokens.token, {
         open: () => this.leaving && this.#sendLeave(),
         frame: (data) => {
           this.#liveness.heard();
+          this.#handlers.offline(false);
           this.#handlers.frame(data);
         },
-        closed: (code, reason) => this.#closed(code, reason),
+        closed: (code, reason) => this.#lost(code, reason),
       });
       this.#answerTimer.start(CONNECT_WITHIN_MS);
     } catch (error) {
@@ -196,32 +209,23 @@ export class Connection {
     }
   }
 
-  /**
-   * @param {number} opening  the attempt that needs the token
-   * @returns {Promise<boolean>} whether there is one, and the attempt is still the latest
-   */
-  async #freshToken(opening) {
+  /** @returns {Promise<string | null>} null when there is none, which the page is told */
+  async #freshToken() {
+    const opening = this.#opening;
     try {
-      await this.tokens.fetch();
-      return opening === this.#opening;
+      return await this.tokens.fetch();
     } catch (error) {
-      if (opening !== this.#opening) return false;
-      this.#handlers.noToken(String(error));
-      this.#closed(DROPPED, '');
-      return false;
+      if (opening === this.#opening) this.#handlers.failed('TOKEN_UNAVAILABLE', String(error));
+      return null;
     }
   }
 
   async #renewToken() {
     const opening = this.#opening;
-    try {
-      const token = await this.tokens.fetch();
-      if (opening === this.#opening) this.send('auth:refresh', { token });
-    } catch (error) {
-      if (opening !== this.#opening) return;
-      this.tokens.refused();
-      this.#handlers.noToken(String(error));
-    }
+    const token = await this.#freshToken();
+    if (opening !== this.#opening) return;
+    if (token === null) this.tokens.refused();
+    else this.send('auth:refresh', { token });
   }
 
   #sendLeave() {
@@ -239,13 +243,16 @@ export class Connection {
   /** The server does not answer on this socket; try a new one. */
   #drop() {
     this.#socket?.close(CLOSE_AS_DROP);
-    this.#closed(DROPPED, 'no answer');
+    this.#lost(DROPPED, 'no answer');
   }
 
-  /**
-   * @param {number} code
-   * @param {string} reason
-   */
+  /** @param {number} code  @param {string} reason */
+  #lost(code, reason) {
+    if (code === DROPPED) this.#reach.failed();
+    this.#closed(code, reason);
+  }
+
+  /** @param {number} code  @param {string} reason */
   #closed(code, reason) {
     this.#detach();
     if (this.leaving) {
@@ -274,10 +281,7 @@ export class Connection {
     this.#handlers.detached();
   }
 
-  /**
-   * @param {number} code
-   * @param {string} reason
-   */
+  /** @param {number} code  @param {string} reason */
   #finish(code, reason) {
     if (!this.running) return;
     const socket = this.#socket;

@@ -1,7 +1,7 @@
 // The clients that the elements of a page share: one for each server, board and
 // user, however many elements show it.
 
-import { serverRoot } from './presence-address.js';
+import { serverOf } from './presence-address.js';
 import { PresenceClient } from './presence-client.js';
 import { claimsOf } from './presence-token.js';
 
@@ -32,7 +32,7 @@ const clients = (/** @type {any} */ (globalThis)[KEY] ??= new Map());
 export function keyOf({ board, server, user_id, token }) {
   const base = globalThis.location?.href ?? 'http://localhost/';
   const user = user_id ?? (token ? claimsOf(token).sub : undefined) ?? null;
-  return JSON.stringify([new URL(server ?? serverRoot(base), base).href, board, user]);
+  return JSON.stringify([serverOf({ server }, base).href, board, user]);
 }
 
 /**

@@ -16,6 +16,8 @@
  * @property {number} [queueLength]  queued
  * @property {number} [capacity]  queued, joined
  * @property {boolean} [resumed]  joined: nobody saw this session leave
+ * @property {boolean} [offline]  true from the time when the browser says that there is no network until
+ *   the server is heard again; the socket is kept and tried
  * @property {number} [retryAt]  reconnecting, full: milliseconds since the epoch, by the clock of
  *   this machine
  * @property {number} [retryInMs]  reconnecting, full: the same from the time of the event, which a
@@ -41,6 +43,7 @@
  *   connection and before the token expires
  * @property {number} [cursorIntervalMs]  the shortest time between two updates; the
  *   server's own pace may be slower
+ * @property {number} [hiddenAfterMs]  how long the page may be hidden before the user is `away`; default 3000
  * @property {Partial<Environment>} [environment]  for tests
  */
 

@@ -20,7 +20,7 @@ const STATUSES = ['online', 'active', 'idle', 'away'];
 const MAX_PROFILE_LENGTH = { user_id: 512, display_name: 160, avatar_url: 2048, color: 7 };
 
 const OPTIONS = new Set([
-  'board', 'server', 'token', 'getToken', 'cursorIntervalMs', 'environment',
+  'board', 'server', 'token', 'getToken', 'cursorIntervalMs', 'hiddenAfterMs', 'environment',
   ...PROFILE_FIELDS, ...PROFILE_FIELDS.map(camelCase),
 ]);
 
@@ -29,13 +29,56 @@ const OPTIONS = new Set([
  *
  * @param {Options} options
  * @returns {Options}
- * @throws {TypeError} a board id or a user id that the server would refuse
+ * @throws {TypeError} a value that the server would refuse, or of the wrong type
  */
 export function checkOptions(options) {
   const unknown = Object.keys(options).filter((name) => !OPTIONS.has(name));
   if (unknown.length > 0) console.warn(`PresenceClient does not know the option ${unknown.join(', ')}`);
-  const { server, token, getToken } = options;
-  return { board: checkBoard(options.board), server, token, getToken, ...checkProfile(options) };
+  return {
+    board: checkBoard(options.board),
+    server: checkServer(options.server),
+    token: checkType(options.token, 'token', 'string'),
+    getToken: checkType(options.getToken, 'getToken', 'function'),
+    cursorIntervalMs: checkMilliseconds(options.cursorIntervalMs, 'cursorIntervalMs'),
+    hiddenAfterMs: checkMilliseconds(options.hiddenAfterMs, 'hiddenAfterMs'),
+    ...checkProfile(options),
+  };
+}
+
+/**
+ * @param {unknown} server
+ * @returns {string | undefined}
+ * @throws {TypeError} not an address
+ */
+function checkServer(server) {
+  const text = checkType(server, 'server', 'string');
+  if (text === undefined || URL.canParse(text, 'https://page.invalid/')) return text;
+  throw new TypeError(`server is not an address: ${text}`);
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @param {'string' | 'function' | 'number'} type
+ * @returns {any} undefined for null
+ * @throws {TypeError} of another type
+ */
+function checkType(value, name, type) {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === type) return value;
+  throw new TypeError(`${name} is a ${type}, not a ${typeof value}`);
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @returns {number | undefined}
+ * @throws {TypeError} not a time
+ */
+function checkMilliseconds(value, name) {
+  const number = checkType(value, name, 'number');
+  if (number === undefined || number >= 0) return number;
+  throw new TypeError(`${name} is a number of milliseconds: ${number}`);
 }
 
 /**

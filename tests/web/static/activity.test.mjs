@@ -67,12 +67,41 @@ test('a moving cursor is report enough', () => {
   assert.ok(statuses(page).every((status) => status === undefined));
 });
 
-test('a hidden tab is away at once, and back at once', () => {
+test('a tab that is hidden for 3 seconds is away, and back at once', () => {
   const page = new FakePage().join();
   page.visibility('hidden');
-  page.clock.advance(50);
+  page.clock.advance(2_999);
+  assert.deepEqual(statuses(page), []);
+  page.clock.advance(51);
   page.visibility('visible');
   assert.deepEqual(statuses(page), ['away', 'active']);
+});
+
+test('a glance at another tab is not seen', () => {
+  const page = new FakePage().join();
+  for (let glance = 0; glance < 5; glance += 1) {
+    page.visibility('hidden');
+    page.clock.advance(2_000);
+    page.visibility('visible');
+    page.clock.advance(2_000);
+  }
+  assert.equal(statuses(page).includes('away'), false);
+});
+
+test('the page may say how long a glance is', () => {
+  const page = new FakePage({ hiddenAfterMs: 0 }).join();
+  page.visibility('hidden');
+  page.clock.advance(1);
+  assert.deepEqual(statuses(page), ['away']);
+});
+
+test('a hidden page that is left says nothing more', () => {
+  const page = new FakePage().join();
+  page.visibility('hidden');
+  page.clock.advance(1_000);
+  page.window.dispatchEvent(new Event('pagehide'));
+  page.clock.advance(5_000);
+  assert.deepEqual(statuses(page), []);
 });
 
 test('a page that joins in the background says so', () => {
@@ -122,7 +151,7 @@ test('idle by hand in a hidden tab is away', () => {
   page.client.setStatus('idle');
   page.clock.advance(50);
   page.visibility('hidden');
-  page.clock.advance(50);
+  page.clock.advance(3_050);
   page.visibility('visible');
   page.clock.advance(50);
   assert.deepEqual(statuses(page), ['idle', 'away', 'idle']);

@@ -185,10 +185,8 @@ test('a socket that was given up is not listened to any more', () => {
   assert.notEqual(page.client.state, 'joined');
 });
 
-test('an address that can not be one ends in closed', () => {
-  const page = new FakePage({ server: 'https://[' });
-  page.client.connect();
-  assert.equal(page.client.state, 'closed');
+test('an address that can not be one is refused at once', () => {
+  assert.throws(() => new FakePage({ server: 'https://[' }), TypeError);
 });
 
 test('connect() while under way does nothing', () => {

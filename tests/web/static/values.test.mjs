@@ -130,3 +130,16 @@ test('options may be written as JavaScript does it, and unknown ones are named',
     'PresenceClient does not know the option userID, nick',
   ]);
 });
+
+for (const [name, values] of Object.entries({
+  server: ['http://[bad', 7, {}],
+  token: [7, {}],
+  getToken: ['token', 7, {}],
+  cursorIntervalMs: [-1, NaN, '50'],
+  hiddenAfterMs: [-1, NaN, '3000'],
+})) {
+  test(`${name} of a wrong kind is refused at the call`, () => {
+    for (const value of values) assert.throws(() => new PresenceClient({ board: 'demo', [name]: value }), TypeError);
+    for (const value of [undefined, null]) new PresenceClient({ board: 'demo', [name]: value });
+  });
+}
