@@ -96,8 +96,11 @@ def restore(
         user.add(session)
         state.sessions[record.session_id] = session
         if user.cursor_of is None and record.cursor is not None:
-            user.cursor, user.cursor_of = record.cursor, session
-            user.seen = None
+            user.cursor_of = session
+            if user.announced:
+                state.show_cursor(user, record.cursor, now)
+            else:
+                user.cursor, user.seen = record.cursor, None
         is_newest = record.cursor == (user.cursor if user.cursor_of is session else None)
         if not is_newest or record.metadata != user.metadata:
             # The user changed them while the store was down: every row gets the newest ones.

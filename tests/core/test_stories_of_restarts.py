@@ -144,6 +144,19 @@ class TestServerRestart:
         assert shown is not None
         assert shown.metadata == Raw(b'{"a":2}')
 
+    def test_a_cursor_that_the_store_brings_back_is_shown_to_the_board(self) -> None:
+        world = World(board_limits(), now=10)
+        ada = world.connect("ada")
+        world.update(ada, cursor=Cursor(1, 2))
+        world.wait(1)
+        world.restart(store_is_up=False)
+        world.connect("ada")
+        ben = world.connect("ben")
+        world.store_comes_back()
+        world.wait(1)
+        assert ben.mirror is not None
+        assert ben.mirror["ada"].cursor == Cursor(1, 2)
+
     def test_leaves_alone_whom_the_room_knows_already(self) -> None:
         world = World(board_limits(), now=10)
         world.connect("ada")

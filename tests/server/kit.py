@@ -30,7 +30,12 @@ async def running_server(
     folder: Path, *, stop: trio.Event | None = None, **values: object
 ) -> AsyncIterator[ListeningAddress]:
     """A server with its database in ``folder``; settings as ``section__key=value``."""
-    settings = {"server.port": 0, "database.url": f"sqlite:///{folder / 'presence.db'}"}
+    settings = {
+        "server.port": 0,
+        "database.url": f"sqlite:///{folder / 'presence.db'}",
+        # Most test clients answer a ping only when they read next, which may be late.
+        "limits.ping_interval_s": 3600,
+    }
     settings |= {key.replace("__", "."): value for key, value in values.items()}
     async with trio.open_nursery() as nursery:
         address = await nursery.start(partial(server.serve, Settings.of(settings), stop=stop))
