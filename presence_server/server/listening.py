@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import trio
@@ -30,6 +32,9 @@ _ATTEMPTS_AT_A_FREE_PORT = 20
 
 SocketAddress = tuple[Any, ...]
 """The address of a socket: host, port, and for IPv6 flow and scope."""
+
+ResolvedAddress = tuple[int, SocketAddress]
+"""A family and an address of it."""
 
 
 class PortUnavailable(PresenceError):
@@ -89,9 +94,19 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
         SettingsError: the settings name an address or port that cannot work.
         PortUnavailable: the address or the port is not available now.
     """
+    sockets = await bind_sockets(settings)
+    listen(sockets, settings)
+    return sockets
+
+
+def listen(sockets: list[socket.socket], settings: Settings) -> None:
+    """Make listening sockets of bound ones, non-blocking; closes all of them if one fails.
+
+    Raises:
+        PortUnavailable: another process listens on the port.
+    """
     limits = settings.limits
     silence_ms = max(1, round((limits.ping_interval_s + limits.ping_timeout_s) * 1000))
-    sockets = await bind_sockets(settings)
     for sock in sockets:
         sock.setblocking(False)
         # Accepted sockets inherit this. Else the system may hold megabytes for each peer.
@@ -107,7 +122,6 @@ async def open_listeners(settings: Settings) -> list[socket.socket]:
             for each in sockets:
                 each.close()
             raise _refusal(host, port, error) from None
-    return sockets
 
 
 async def bind_sockets(settings: Settings) -> list[socket.socket]:
@@ -119,12 +133,38 @@ async def bind_sockets(settings: Settings) -> list[socket.socket]:
         SettingsError: the settings name an address or port that cannot work.
         PortUnavailable: the address or the port is not available now.
     """
+    server, found = settings.server, {}
+    for host in server.host:
+        with _naming(host, server.port):
+            infos = [await trio.socket.getaddrinfo(*words) for words in _queries(host)]
+        found[host] = _addresses(infos)
+    return _bind_resolved(settings, found)
+
+
+def bind_now(settings: Settings) -> list[socket.socket]:
+    """Do the same as :func:`bind_sockets` in a process without an event loop.
+
+    Raises:
+        SettingsError: the settings name an address or port that cannot work.
+        PortUnavailable: the address or the port is not available now.
+    """
+    server, found = settings.server, {}
+    for host in server.host:
+        with _naming(host, server.port):
+            infos = [socket.getaddrinfo(*words) for words in _queries(host)]
+        found[host] = _addresses(infos)
+    return _bind_resolved(settings, found)
+
+
+def _bind_resolved(
+    settings: Settings, found: Mapping[str, list[ResolvedAddress]]
+) -> list[socket.socket]:
     attempts = _ATTEMPTS_AT_A_FREE_PORT if settings.server.port == 0 else 1
     while True:
         attempts -= 1
         sockets: list[socket.socket] = []
         try:
-            await _bind_all(settings, sockets)
+            _bind_all(settings, found, sockets)
         except BaseException as error:
             for sock in sockets:
                 sock.close()
@@ -135,7 +175,11 @@ async def bind_sockets(settings: Settings) -> list[socket.socket]:
             return sockets
 
 
-async def _bind_all(settings: Settings, sockets: list[socket.socket]) -> None:
+def _bind_all(
+    settings: Settings,
+    found: Mapping[str, list[ResolvedAddress]],
+    sockets: list[socket.socket],
+) -> None:
     """Bind a socket to each address and append it to these sockets.
 
     Raises:
@@ -147,13 +191,13 @@ async def _bind_all(settings: Settings, sockets: list[socket.socket]) -> None:
     for host in settings.server.host:
         refusal: OSError | None = None
         opened = 0
-        for family, (address, _, *scope) in await _resolve(host.strip("[]"), port):
+        for family, (address, _, *scope) in found[host]:
             sockaddr = (address, port, *scope)
             if sockaddr in bound:
                 opened += 1
                 continue
             try:
-                sock = _bind(family, sockaddr)
+                sock = bind(family, sockaddr)
             except OSError as error:
                 if error.errno not in _NO_SUCH_FAMILY:
                     raise _refusal(host, port, error) from None
@@ -168,27 +212,37 @@ async def _bind_all(settings: Settings, sockets: list[socket.socket]) -> None:
             raise _refusal(host, port, refusal)
 
 
-async def _resolve(host: str, port: int) -> list[tuple[int, SocketAddress]]:
-    """The families and socket addresses that a host stands for.
+def _queries(host: str) -> list[tuple[str, None, int, int, int, int]]:
+    """The arguments of ``getaddrinfo`` for a host."""
+    host = host.strip("[]")
+    names = ("::", "0.0.0.0") if host == "::" else (host,)  # noqa: S104 - the operator's wish
+    return [(name, None, 0, socket.SOCK_STREAM, 0, socket.AI_PASSIVE) for name in names]
+
+
+def _addresses(answers: Iterable[Iterable[Any]]) -> list[ResolvedAddress]:
+    return [(family, address) for infos in answers for family, _, _, _, address in infos]
+
+
+@contextmanager
+def _naming(host: str, port: int) -> Iterator[None]:
+    """Name the host in errors of the resolver."""
+    try:
+        yield
+    except (OSError, UnicodeError) as error:
+        raise _refusal(host, port, error) from None
+
+
+def bind(family: int, sockaddr: SocketAddress, *, shared: bool = False) -> socket.socket:
+    """Bind a socket to an address.
+
+    Args:
+        family: of the address.
+        sockaddr: the address.
+        shared: whether sockets that are bound to the same address may stay.
 
     Raises:
-        SettingsError: it stands for none.
-        PortUnavailable: the resolver does not answer now.
+        OSError: the address cannot be used.
     """
-    names = ("::", "0.0.0.0") if host == "::" else (host,)  # noqa: S104 - the operator's wish
-    found: list[tuple[int, SocketAddress]] = []
-    for name in names:
-        try:
-            infos = await trio.socket.getaddrinfo(
-                name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )
-        except (OSError, UnicodeError) as error:
-            raise _refusal(host, port, error) from None
-        found += [(family, sockaddr) for family, _, _, _, sockaddr in infos]
-    return found
-
-
-def _bind(family: int, sockaddr: SocketAddress) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         # Else a restart could not bind while connections of the last process are closing.
@@ -196,6 +250,8 @@ def _bind(family: int, sockaddr: SocketAddress) -> socket.socket:
         if family == socket.AF_INET6:
             # IPv4 has a socket of its own, so its clients have IPv4 addresses.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(sockaddr)
     except BaseException:
         sock.close()
