@@ -33,6 +33,7 @@ class SignOfLife:
     """
 
     def __init__(self, owner_id: str) -> None:
+        self.owner_id = owner_id
         self.host = this_host()
         self._socket = None if self.host is None else _bind(owner_id)
 

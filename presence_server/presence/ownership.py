@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
-from pathlib import Path
+from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 import structlog
@@ -60,38 +60,46 @@ class Ownership(Protocol):
         ...
 
 
+def open_lock_file(url: StoreUrl) -> int:
+    """Open the file that the owner of a SQLite store locks; returns its descriptor.
+
+    Raises:
+        StorageError: it cannot be opened.
+    """
+    path = url.lock_path
+    assert path is not None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise diagnose(error, url) from error
+
+
 class FileOwnership(Ownership):
     """Owns a SQLite store: holds a lock on ``<database>.lock``.
 
     Args:
         url: the store.
+        opened: the file, opened by another process that holds the lock after this one has taken
+            it; None: this process opens the file.
     """
 
-    def __init__(self, url: StoreUrl) -> None:
+    def __init__(self, url: StoreUrl, opened: int | None = None) -> None:
         self.lost = trio.Event()
         self._url = url
+        self._opened = opened
         self._descriptor: int | None = None
-
-    @property
-    def path(self) -> Path:
-        """The file that is locked."""
-        path = self._url.lock_path
-        assert path is not None
-        return path
 
     @override
     async def claim(self) -> bool:
         if self._descriptor is not None:
             return True
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise diagnose(error, self._url) from error
+        descriptor = open_lock_file(self._url) if self._opened is None else self._opened
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            os.close(descriptor)
+            if self._opened is None:
+                os.close(descriptor)
             return False
         self._descriptor = descriptor
         return True
@@ -116,15 +124,26 @@ class LeaseOwnership(Ownership):
     Args:
         repository: the store.
         calls: how it is called.
+        life: shows that the owner is alive; None makes a new owner of this process.
+        epoch: of an earlier claim in the same name; 0 if there was none.
+
+    Attributes:
+        on_claimed: called with the epoch of each claim.
     """
 
-    def __init__(self, repository: Repository, calls: BoundedCalls) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        calls: BoundedCalls,
+        life: SignOfLife | None = None,
+        epoch: int = 0,
+    ) -> None:
         self.lost = trio.Event()
+        self.on_claimed: Callable[[int], None] = lambda _epoch: None
         self._repository = repository
         self._calls = calls
-        owner_id = str(uuid.uuid4())
-        self._life = SignOfLife(owner_id)
-        self._me = Claimant(owner_id, self._life.host)
+        self._life = SignOfLife(str(uuid.uuid4())) if life is None else life
+        self._me = Claimant(self._life.owner_id, self._life.host, epoch)
         self._may_bury_at = -float("inf")
         repository.write_as(self._me)
 
@@ -149,6 +168,7 @@ class LeaseOwnership(Ownership):
         if self._me.epoch and epoch != self._me.epoch:
             log.warning("the database is older than this server's last write", epoch=epoch)
         self._me = replace(self._me, epoch=epoch)
+        self.on_claimed(epoch)
         return True
 
     @override

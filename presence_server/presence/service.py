@@ -57,6 +57,7 @@ class PresenceService:
         retention_days: closed sessions older than this are deleted.
         timing: how the writes are paced.
         prepare: makes the store ready; the writer calls it (:class:`.writer.StoreWriter`).
+        deletes_old: whether this process deletes old sessions; one of several does.
         now_ms: the wall clock, in milliseconds since the epoch.
     """
 
@@ -70,10 +71,12 @@ class PresenceService:
         retention_days: float,
         timing: Timing | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        deletes_old: bool = True,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.counters = Counters()
         self._timing = timing or Timing()
+        self._deletes_old = deletes_old
         self._store = store
         self._calls = BoundedCalls(bridge, StorageUnavailable, _LATE)
         self._now_ms = now_ms
@@ -109,7 +112,8 @@ class PresenceService:
             nursery.start_soon(self._callbacks.run)
             nursery.start_soon(self.writer.run)
             nursery.start_soon(self.publisher.run)
-            nursery.start_soon(self._retention.run)
+            if self._deletes_old:
+                nursery.start_soon(self._retention.run)
             task_status.started()
 
     @property

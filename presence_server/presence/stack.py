@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 import structlog
 import trio
@@ -18,14 +19,16 @@ from ..storage.repository import Repository
 from ..storage.url import Dialect, parse_url
 from .bounded_calls import BoundedCalls
 from .bridge import Bridge, check_trio_asyncio
-from .ownership import FileOwnership, LeaseOwnership, Ownership
 from .ports import Timing
 from .service import PresenceService
+from .sharing import Role, StoreShare, ownership_of
 
 _START_DEADLINE_S = 5.0
 """A store that has not answered within this time is down, and the server starts without it."""
 _MIGRATE_DEADLINE_S = 60.0
 _CLOSE_DEADLINE_S = 3.0
+_PREPARE_AGAIN_S = 1.0
+"""How often a keeper whose store is down tries to own it, in seconds."""
 _CLAIM_AGAIN_S = 0.5
 """How often a server that waits asks whether the owner is gone, in seconds."""
 
@@ -53,6 +56,7 @@ class PresenceStack:
         database_required: bool,
         timing: Timing,
         limits: EngineLimits,
+        share: StoreShare | None,
     ) -> None:
         self._database_url = database_url
         self._required = database_required
@@ -64,10 +68,11 @@ class PresenceStack:
             StorageUnavailable,
             f"database.url: {url.shown} does not answer in time",
         )
-        self.ownership: Ownership = (
-            FileOwnership(url)
-            if url.dialect is Dialect.SQLITE
-            else LeaseOwnership(self.repository, self._calls)
+        self.ownership = ownership_of(self.repository, self._calls, share)
+        # Workers find the tables that the keeper has made. Only the file of SQLite may be
+        # removed below them, and whoever writes first makes a new one.
+        self._may_migrate = (
+            share is None or share.role is Role.KEEPER or url.dialect is Dialect.SQLITE
         )
         self.cache: Cache = (
             MemoryCache(cache_ttl_s) if redis_url is None else RedisCache(redis_url, cache_ttl_s)
@@ -82,6 +87,7 @@ class PresenceStack:
             retention_days=retention_days,
             timing=timing,
             prepare=self._prepare,
+            deletes_old=share is None or share.deletes_old,
         )
         self.repository.on_replaced(self.service.writer.replaced)
 
@@ -105,6 +111,46 @@ class PresenceStack:
             StorageUnavailable: before ``started``: the store is down, with ``database.required``.
             CacheError: before ``started``: ``redis.url`` cannot work.
         """
+        await self._run(self.service.run, on_waiting, task_status)
+
+    async def keep(
+        self,
+        *,
+        on_waiting: Callable[[], None] = lambda: None,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Check, migrate and own the store for other processes, until cancelled.
+
+        Nothing else is written. A store that is down is owned as soon as it answers.
+
+        Args:
+            on_waiting: as for :meth:`run`.
+            task_status: as for :meth:`run`.
+
+        Raises:
+            PresenceError: as :meth:`run`.
+        """
+        await self._run(self._keep, on_waiting, task_status)
+
+    async def _keep(self, *, task_status: trio.TaskStatus[None]) -> NoReturn:
+        task_status.started()
+        while self.service.writer.health.is_down:
+            await trio.sleep(_PREPARE_AGAIN_S)
+            try:
+                await self._calls.call(_START_DEADLINE_S, self.repository.ping)
+                await self._prepare()
+            except StorageError as error:
+                log.debug("the database is not owned yet", error=str(error))
+            else:
+                self.service.writer.health.up()
+        await trio.sleep_forever()
+
+    async def _run(
+        self,
+        work: Callable[..., Awaitable[None]],
+        on_waiting: Callable[[], None],
+        task_status: trio.TaskStatus[None],
+    ) -> None:
         failure: PresenceError | None = None
         # The backends are closed through the bridge, which therefore outlives a cancellation.
         bridge_scope = trio.CancelScope(shield=True)
@@ -114,7 +160,7 @@ class PresenceStack:
                 await self._check(on_waiting)
                 async with trio.open_nursery() as serving:
                     serving.start_soon(self.ownership.keep)
-                    await self.service.run(task_status=task_status)
+                    await work(task_status=task_status)
             except PresenceError as error:
                 failure = error
             finally:
@@ -200,6 +246,8 @@ class PresenceStack:
             raise OwnershipLost("another server owns the database now")
 
     async def _migrate(self) -> None:
+        if not self._may_migrate:
+            return
         try:
             with trio.fail_after(_MIGRATE_DEADLINE_S):
                 await trio.to_thread.run_sync(
@@ -237,6 +285,7 @@ def open_presence(
     database_required: bool,
     timing: Timing | None = None,
     limits: EngineLimits | None = None,
+    share: StoreShare | None = None,
 ) -> PresenceStack:
     """Make the backends of their settings. ``PresenceStack.run`` opens them.
 
@@ -248,6 +297,8 @@ def open_presence(
         database_required: ``database.required``.
         timing: how the writes are paced.
         limits: deadlines of the store, and the number of its connections.
+        share: the part of this process in a store that several processes of one server share;
+            None: it is the only process.
 
     Raises:
         StorageError: ``database_url`` is not the URL of a store.
@@ -263,4 +314,5 @@ def open_presence(
         database_required=database_required,
         timing=timing or Timing(),
         limits=limits or EngineLimits(),
+        share=share,
     )

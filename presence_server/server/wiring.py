@@ -32,7 +32,7 @@ from .web_view import WebView
 
 
 class Parts(Struct, frozen=True):
-    """The parts that :mod:`.lifetimes` starts and stops."""
+    """The parts that :mod:`.serving` starts and stops."""
 
     registry: Registry
     recovery: Recovery

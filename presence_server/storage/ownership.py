@@ -97,7 +97,8 @@ def may_claim(
         is_dead: tells by id and host whether an owner is known to be dead.
     """
     if row.owner_id == claimant.owner_id:
-        return row.epoch <= claimant.epoch
+        # Without an epoch of its own it has claimed the row, and has not heard of it.
+        return row.epoch <= claimant.epoch or not claimant.epoch
     if claimant.epoch:
         # A newer epoch is another server's, and makes this one's memory out of date. An older one
         # comes from a backup or a replica: this server was the last owner.
@@ -150,6 +151,16 @@ async def claim(
         },
     )
     return epoch
+
+
+async def read_owner(connection: AsyncConnection) -> OwnerRow | None:
+    """Read the row; None if there is none.
+
+    The row is locked as a claim locks it. So this waits for every write under way: a process that
+    takes the place of a dead one of the same server then sees all that the dead one has written.
+    """
+    found = (await connection.execute(_LOCK_ROW, {"name": _NAME})).mappings().first()
+    return None if found is None else OwnerRow(**found)
 
 
 async def renew(connection: AsyncConnection, claimant: Claimant) -> bool:

@@ -22,7 +22,7 @@ from .connections import Connections
 from .diagnose import diagnose
 from .errors import StorageUnavailable
 from .limits import EngineLimits
-from .ownership import Claimant
+from .ownership import Claimant, OwnerRow
 from .postgres_statements import PostgresStatements
 from .server_keys import insert_key
 from .sqlite_statements import SqliteStatements
@@ -252,19 +252,15 @@ class Repository:
 
     async def renew(self, owner: Claimant) -> bool:
         """Extend the lease of the owner; False if another server owns the store."""
-
-        async def work(connection: AsyncConnection) -> bool:
-            return await ownership.renew(connection, owner)
-
-        return await self._run(work, write=True, fenced=False)
+        return await self._run(lambda c: ownership.renew(c, owner), write=True, fenced=False)
 
     async def release(self, owner: Claimant) -> None:
         """Let another server claim the store at once."""
+        await self._run(lambda c: ownership.release(c, owner), write=True, fenced=False)
 
-        async def work(connection: AsyncConnection) -> None:
-            await ownership.release(connection, owner)
-
-        await self._run(work, write=True, fenced=False)
+    async def owner(self) -> OwnerRow | None:
+        """Read the row of the owner, once every write under way has ended (PostgreSQL only)."""
+        return await self._run(ownership.read_owner, write=True, fenced=False)
 
     async def aclose(self) -> None:
         """Close every connection of the running event loop. The next call opens new ones."""

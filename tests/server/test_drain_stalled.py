@@ -18,8 +18,8 @@ import pytest
 import trio
 from websockets.frames import Opcode
 
-from presence_server.server.lifetimes import FLUSH_DEADLINE_S
 from presence_server.server.process import LAST_RESORT_S
+from presence_server.server.serving import FLUSH_DEADLINE_S
 from tests.certificates import tls
 from tests.server.kit import PATIENCE_S, Client, visiting
 from tests.server.process import ServerProcess, server_process

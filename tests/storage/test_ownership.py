@@ -33,6 +33,8 @@ def everybody_is_dead(_owner_id: str, _host: str | None) -> bool:
         (OwnerRow("bob", None, 7, has_expired=False), ADA, True, False),
         (OwnerRow("bob", None, 7, has_expired=True), ADA, True, True),
         (OwnerRow("bob", None, 7, has_expired=True), ADA, False, False),
+        # Its own claim, of which it never heard.
+        (OwnerRow("ada", None, 7, has_expired=False), ADA, False, True),
         # Owned before: by this server, by others meanwhile, and in a store from the past.
         (OwnerRow("ada", None, 7, has_expired=True), replace(ADA, epoch=7), False, True),
         (OwnerRow("bob", None, 8, has_expired=True), replace(ADA, epoch=7), True, False),
