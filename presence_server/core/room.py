@@ -190,7 +190,7 @@ class Room:
                 for session in state.sessions.values():
                     session.delay(event.seconds, now)
             case ClockSet():
-                state.epoch_ms = event.epoch_ms
+                state.set_clock(event.epoch_ms)
             case _:  # pragma: no cover
                 assert_never(event)
         if state.queue_changed:

@@ -22,6 +22,10 @@ from .waiting_queue import WaitingQueue
 _ONLINE = PresenceStatus.ONLINE  # Not looked up in the enum with every message.
 
 
+_SMALLEST_JUMP_MS = 1000
+"""A wall clock that moves by less is corrected, not set: rows need not follow at once."""
+
+
 class Alarm(enum.IntEnum):
     """The purpose of a deadline; a key of the timers together with a session or user id, or "".
 
@@ -85,6 +89,15 @@ class BoardState:
     def now_ms(self, now: float) -> int:
         """Milliseconds since the epoch at scheduling time ``now``."""
         return self.epoch_ms + int(now * 1000)
+
+    def set_clock(self, epoch_ms: int) -> None:
+        """Follow a wall clock that was set: every row gets its last sign of life by the new one."""
+        was_set = abs(epoch_ms - self.epoch_ms) > _SMALLEST_JUMP_MS
+        self.epoch_ms = epoch_ms
+        for user in self.users.values():
+            for session in user.sessions.values():
+                if was_set and session.phase is Phase.JOINED:
+                    self.journal.heard(user, session)
 
     def current_users(self) -> list[UserObject]:
         """The list as the board was told."""

@@ -6,40 +6,64 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..protocol.model import PresenceRecord
+from ..storage.store_clock import StoredClock
+from ..storage.write_batch import ClockReading
 
 _LARGEST_GAP_MS = 86_400_000
 """A server that was away for longer than this cannot tell it from a clock set forward."""
+_SMALLEST_SHIFT_MS = 2_000
+"""A difference of the clocks that is no larger changes nothing."""
 _LARGEST_JUMP_MS = 3_600_000
 _DISTRUST_S = 86_400.0
 
 
-class ClockGap(Struct, frozen=True):
-    """How far the wall clock was ahead of the newest time in the store when the server started.
+class ClockShift(Struct, frozen=True):
+    """By how much the wall clock was set between the last write of the store and this start.
 
     Attributes:
-        newest_ms: that time, in milliseconds since the epoch.
-        gap_ms: 0 unless the clock may have been set forward.
+        shift_ms: that much, negative if it was set back; 0 if it was not.
+        before_ms: times before this one are by the old clock, in milliseconds since the epoch.
     """
 
-    newest_ms: int = 0
-    gap_ms: int = 0
+    shift_ms: int = 0
+    before_ms: int = 0
 
     @classmethod
-    def of(cls, newest_ms: int | None, now_ms: int) -> ClockGap:
-        """Compare the wall clock with the newest time in the store; None if it is empty."""
-        if newest_ms is None or now_ms - newest_ms <= _LARGEST_GAP_MS:
-            return cls()
-        return cls(newest_ms, now_ms - newest_ms)
+    def of(cls, stored: StoredClock | None, newest_ms: int | None, now: ClockReading) -> ClockShift:
+        """Compare the wall clock with the clocks in the store.
 
-    def close(self, record: PresenceRecord) -> PresenceRecord:
-        """A row as if the server had started right after the newest time in the store.
-
-        Otherwise a clock set forward would end every session. If the server was away in truth,
-        sessions stay as dropped ones until ``board.timeout_s``. Rows written since are left.
+        Args:
+            stored: the clocks at the last write; None if there was none.
+            newest_ms: the newest time in the store; None if it is empty.
+            now: the clocks of this server.
         """
-        if not self.gap_ms or record.last_heartbeat_at > self.newest_ms:
+        elapsed_ms = None if stored is None else _elapsed_ms(stored, now)
+        if stored is not None and elapsed_ms is not None:
+            shift_ms = now.wall_ms - stored.reading.wall_ms - elapsed_ms
+            if abs(shift_ms) <= _SMALLEST_SHIFT_MS:
+                return cls()
+            return cls(shift_ms, now.wall_ms - (elapsed_ms if shift_ms > 0 else 0))
+        # Another boot of a machine: only a gap of days shows that the clock may be wrong.
+        if newest_ms is None or now.wall_ms - newest_ms <= _LARGEST_GAP_MS:
+            return cls()
+        return cls(now.wall_ms - newest_ms, newest_ms + 1)
+
+    def correct(self, record: PresenceRecord, now_ms: int) -> PresenceRecord:
+        """A row with its last sign of life by the wall clock of now, ``now_ms``.
+
+        Otherwise a clock set forward would end every session. If a gap of days was an absence in
+        truth, sessions stay as dropped ones until ``board.timeout_s``.
+        """
+        if not self.shift_ms or self.before_ms <= record.last_heartbeat_at <= now_ms:
             return record
-        return replace(record, last_heartbeat_at=record.last_heartbeat_at + self.gap_ms)
+        return replace(record, last_heartbeat_at=record.last_heartbeat_at + self.shift_ms)
+
+
+def _elapsed_ms(stored: StoredClock, now: ClockReading) -> int | None:
+    """The time since the last write by a clock that nobody sets; None if there is none."""
+    if stored.reading.boot_id is not None and stored.reading.boot_id == now.boot_id:
+        return now.boot_ms - stored.reading.boot_ms
+    return stored.since_ms
 
 
 class ClockTrust:

@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from ..protocol.model import HistoryEntry
+from ..storage.store_clock import StoredClock
 from ..storage.write_batch import OpenSession, QueueMark, WriteBatch
 
 
@@ -49,10 +50,6 @@ class Store(Protocol):
         """List sessions of a board, newest first."""
         ...
 
-    async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int:
-        """Close open sessions last seen before a time, and return how many they were."""
-        ...
-
     async def delete_closed_before(self, before_ms: int, limit: int) -> int:
         """Delete the sessions closed first, and return how many were deleted."""
         ...
@@ -67,6 +64,10 @@ class Store(Protocol):
 
     async def delete_queue_marks(self, age_ms: int, limit: int) -> int:
         """Delete older times of queues, and return how many were deleted."""
+        ...
+
+    async def clock(self) -> StoredClock | None:
+        """Return the clocks at the last write; None if there was none."""
         ...
 
     async def newest_ms(self) -> int | None:

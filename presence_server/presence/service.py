@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TypeVar, TypeVarTuple
 
@@ -18,7 +17,8 @@ from ..storage.write_batch import QUEUE_MARK_AGE_MS, ProfileSeen, QueueMark
 from .bounded_calls import BoundedCalls
 from .bridge import Caller
 from .callbacks import Callbacks
-from .clock_trust import ClockGap
+from .clock_readings import ClockReadings, wall_clock_ms
+from .clock_trust import ClockShift
 from .health import Status
 from .pending import PendingWrites
 from .pending_marks import PendingMarks
@@ -38,11 +38,6 @@ _MOST_MARKS = 50_000
 _LATE = "the database does not answer in time"
 
 
-def wall_clock_ms() -> int:
-    """Milliseconds since the epoch, UTC."""
-    return time.time_ns() // 1_000_000
-
-
 class PresenceService:
     """Writes sessions to the store and lists to the cache, in the background.
 
@@ -59,6 +54,7 @@ class PresenceService:
         prepare: makes the store ready; the writer calls it (:class:`.writer.StoreWriter`).
         deletes_old: whether this process deletes old sessions; one of several does.
         now_ms: the wall clock, in milliseconds since the epoch.
+        clocks: reads the wall clock beside one that nobody sets.
     """
 
     def __init__(
@@ -73,6 +69,7 @@ class PresenceService:
         prepare: Callable[[], Awaitable[None]] | None = None,
         deletes_old: bool = True,
         now_ms: Callable[[], int] = wall_clock_ms,
+        clocks: ClockReadings | None = None,
     ) -> None:
         self.counters = Counters()
         self._timing = timing or Timing()
@@ -80,7 +77,8 @@ class PresenceService:
         self._store = store
         self._calls = BoundedCalls(bridge, StorageUnavailable, _LATE)
         self._now_ms = now_ms
-        self._clock_gap = ClockGap()
+        self._clock_shift = ClockShift()
+        self._clocks = clocks or ClockReadings(now_ms)
         self._pending = PendingWrites()
         self._marks = PendingMarks()
         self._callbacks = Callbacks()
@@ -93,6 +91,7 @@ class PresenceService:
             timing=self._timing,
             counters=self.counters,
             prepare=prepare,
+            clocks=self._clocks,
         )
         self.publisher = CachePublisher(
             cache, bridge, ttl_s=cache_ttl_s, timing=self._timing, counters=self.counters
@@ -128,12 +127,13 @@ class PresenceService:
         """
         try:
             newest_ms = await self._read(self._store.newest_ms)
+            stored = await self._read(self._store.clock)
         except StorageError:
             return
-        self._clock_gap = ClockGap.of(newest_ms, self._now_ms())
-        if self._clock_gap.gap_ms:
-            days = round(self._clock_gap.gap_ms / _DAY_MS)
-            log.warning("the clock is far ahead of the newest session", days=days)
+        self._clock_shift = ClockShift.of(stored, newest_ms, self._clocks.now())
+        if self._clock_shift.shift_ms:
+            seconds = round(self._clock_shift.shift_ms / 1000)
+            log.warning("the clock may have been set since the last write", seconds=seconds)
 
     def on_rows_lost(self, callback: Callable[[], None]) -> None:
         """Have a function called that stores every live session again, with :meth:`join`.
@@ -258,15 +258,8 @@ class PresenceService:
         with self._pending.reading() as seen:
             stored = await self._read(self._store.list_active_presence, board_ids)
             sessions = self._pending.overlay(stored, board_ids, seen)
-        return [(self._clock_gap.close(session.record), session.profile) for session in sessions]
-
-    async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int:
-        """Close open sessions last seen before a time, and return how many they were.
-
-        Raises:
-            StorageError: the store cannot be written.
-        """
-        return await self._read(self._store.close_stale, last_seen_before_ms, at_ms)
+        correct, now_ms = self._clock_shift.correct, self._now_ms()
+        return [(correct(session.record, now_ms), session.profile) for session in sessions]
 
     async def server_key(self, name: str, size: int = 32) -> bytes:
         """Return a secret that all servers of this store share; the first call makes it.

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from ..protocol.model import PresenceRecord
-from ..storage.write_batch import STATE_FIELDS, Closing, Heartbeat, ProfileSeen, WriteBatch
+from ..storage.write_batch import (
+    STATE_FIELDS,
+    ClockReading,
+    Closing,
+    Heartbeat,
+    ProfileSeen,
+    WriteBatch,
+)
 
 Key = tuple[str, str]
 """A board's id and a session's id."""
@@ -72,7 +79,7 @@ def keep_newest(profiles: dict[str, ProfileSeen], seen: ProfileSeen) -> None:
         profiles[user_id] = seen
 
 
-def to_batch(entries: Iterable[SessionWrites]) -> WriteBatch:
+def to_batch(entries: Iterable[SessionWrites], clock: ClockReading | None = None) -> WriteBatch:
     """Make one transaction of the entries, with one statement for each kind of change."""
     profiles: dict[str, ProfileSeen] = {}
     inserts: list[PresenceRecord] = []
@@ -99,4 +106,5 @@ def to_batch(entries: Iterable[SessionWrites]) -> WriteBatch:
         inserts=inserts,
         updates=updates,
         heartbeats=heartbeats,
+        clock=clock,
     )

@@ -9,10 +9,11 @@ import structlog
 import trio
 
 from ..storage.errors import OwnershipLost, StorageDataError, StorageError, StorageUnavailable
-from ..storage.write_batch import QueueMark, WriteBatch
+from ..storage.write_batch import ClockReading, QueueMark, WriteBatch
 from ..waiting import Doorbell
 from .bounded_calls import BoundedCalls
 from .callbacks import Callbacks
+from .clock_readings import ClockReadings
 from .health import Backoff, Health
 from .pending import PendingWrites
 from .pending_marks import PendingMarks
@@ -45,6 +46,7 @@ class StoreWriter:
         counters: counts what was written and what failed.
         prepare: makes the store ready (its tables) before the first write, and again after every
             failure. It raises ``StorageError``.
+        clocks: gives the store a reading of the clocks every few seconds.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class StoreWriter:
         timing: Timing,
         counters: Counters,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        clocks: ClockReadings | None = None,
     ) -> None:
         self.health = Health(
             "the database does not answer",
@@ -72,6 +75,7 @@ class StoreWriter:
         self._timing = timing
         self._counters = counters
         self._prepare = prepare
+        self._clocks = clocks or ClockReadings()
         self._prepared = prepare is None
         self._backoff = Backoff(timing.retry_first_s, timing.retry_longest_s)
         self._doorbell = Doorbell()
@@ -156,7 +160,10 @@ class StoreWriter:
         try:
             await self._ready()
             if batch:
-                await self._write(batch, dropped)
+                clock = self._clocks.due()
+                await self._write(batch, dropped, clock)
+                if clock is not None:
+                    self._clocks.written(clock)
             if marks:
                 await self._write_marks(marks)
             elif not batch:
@@ -190,18 +197,20 @@ class StoreWriter:
             await self._prepare()
             self._prepared = True
 
-    async def _write(self, batch: list[SessionWrites], dropped: set[Key]) -> None:
+    async def _write(
+        self, batch: list[SessionWrites], dropped: set[Key], clock: ClockReading | None
+    ) -> None:
         """Write a batch, except for the rows that the store refuses, found by halving."""
         try:
-            missing = await self._attempt(self._store.write, to_batch(batch))
+            missing = await self._attempt(self._store.write, to_batch(batch, clock))
             if missing and trio.current_time() >= self._next_rewrite:
                 log.warning("rows of live sessions are missing in the database", rows=missing)
                 self._rewrite_due = True
         except StorageDataError as error:
             if len(batch) > 1:
                 middle = len(batch) // 2
-                await self._write(batch[:middle], dropped)
-                await self._write(batch[middle:], dropped)
+                await self._write(batch[:middle], dropped, clock)
+                await self._write(batch[middle:], dropped, clock)
                 return
             dropped.add(batch[0].key)
             self._counters.rows_dropped += 1

@@ -6,7 +6,8 @@ import secrets
 
 import trio
 
-from ..presence.service import PresenceService, wall_clock_ms
+from ..presence.clock_readings import wall_clock_ms
+from ..presence.service import PresenceService
 from ..storage.errors import StorageError
 from ..transport.sessions.queue_tickets import EarlierQueues, QueueTickets, queue_clock
 

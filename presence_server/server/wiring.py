@@ -10,7 +10,8 @@ from hypercorn.typing import ASGIFramework
 from msgspec import Struct
 
 from ..metrics import Metrics
-from ..presence.service import PresenceService, wall_clock_ms
+from ..presence.clock_readings import wall_clock_ms
+from ..presence.service import PresenceService
 from ..rooms.registry import Registry
 from ..settings import Settings
 from ..stalls import StallWatch

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..protocol.model import HistoryEntry, PresenceRecord
-from . import documents, ownership, queue_marks, reads
+from . import documents, ownership, queue_marks, reads, store_clock
 from .connections import Connections
 from .diagnose import diagnose
 from .errors import StorageUnavailable
@@ -27,7 +27,7 @@ from .postgres_statements import PostgresStatements
 from .server_keys import insert_key
 from .sqlite_statements import SqliteStatements
 from .statements import Prepared, Statements, delete_profiles_before
-from .tables import presence, server_key
+from .tables import server_key
 from .url import Dialect, StoreUrl
 from .write_batch import Closing, Heartbeat, OpenSession, ProfileSeen, QueueMark, WriteBatch
 
@@ -86,6 +86,7 @@ class Repository:
             prepared.append(build.update_heartbeat(batch.heartbeats))
         beats = len(prepared) - 1
         prepared += documents.prepare_batch(batch.documents, self.url.dialect)
+        prepared += store_clock.prepare(batch.clock, self.url.dialect)
         changed = await self._execute(prepared)
         return max(0, len(batch.heartbeats) - changed[beats]) if batch.heartbeats else 0
 
@@ -152,16 +153,6 @@ class Repository:
 
         return await self._run(work, write=False)
 
-    async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int:
-        """Close open sessions last seen before a time, and return how many they were."""
-        statement = (
-            sa.update(presence)
-            .where(presence.c.disconnected_at.is_(None))
-            .where(presence.c.last_heartbeat_at < last_seen_before_ms)
-            .values(disconnected_at=at_ms)
-        )
-        return await self._execute_counted(statement)
-
     async def delete_closed_before(self, before_ms: int, limit: int) -> int:
         """Delete the ``limit`` sessions closed first, of those closed before a time.
 
@@ -189,6 +180,10 @@ class Repository:
     async def delete_queue_marks(self, age_ms: int, limit: int) -> int:
         """Delete the oldest of the other times of queues, and return how many were deleted."""
         return await self._execute_counted(queue_marks.delete_old(age_ms, limit))
+
+    async def clock(self) -> store_clock.StoredClock | None:
+        """Return the clocks at the last write; None if there was none."""
+        return await self._run(store_clock.read, write=False)
 
     async def newest_ms(self) -> int | None:
         """Return the newest sign of life or end of a session; None if there is no session."""

@@ -170,6 +170,17 @@ queue_mark = sa.Table(
     schema=SCHEMA,
 )
 
+store_clock = sa.Table(
+    "store_clock",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("wall_ms", sa.BigInteger, nullable=False),
+    sa.Column("boot_id", sa.Text),
+    sa.Column("boot_ms", sa.BigInteger, nullable=False),
+    sa.Column("written_at", sa.DateTime(timezone=True)),
+    schema=SCHEMA,
+)
+
 server_key = sa.Table(
     "server_key",
     metadata,

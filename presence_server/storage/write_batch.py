@@ -59,6 +59,20 @@ class ProfileSeen(Struct, frozen=True):
     at_ms: int
 
 
+class ClockReading(Struct, frozen=True):
+    """The wall clock of a server beside one that nobody sets, at one moment.
+
+    Attributes:
+        wall_ms: milliseconds since the epoch.
+        boot_id: names the boot of the machine; None if it cannot be told.
+        boot_ms: milliseconds since that boot.
+    """
+
+    wall_ms: int
+    boot_id: str | None
+    boot_ms: int
+
+
 class DocumentRow(Struct, frozen=True):
     """A part of a Yjs document: changes, or all that was changed so far.
 
@@ -113,6 +127,7 @@ class WriteBatch(Struct, frozen=True):
     updates: Sequence[PresenceRecord] = ()
     heartbeats: Sequence[Heartbeat] = ()
     documents: DocumentBatch = DocumentBatch()
+    clock: ClockReading | None = None
 
 
 class OpenSession(Struct, frozen=True):

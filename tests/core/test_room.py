@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from presence_server.core.effects import InsertRow, Publish, SaveRows
+import pytest
+
+from presence_server.core.effects import InsertRow, Publish, SaveHeartbeats, SaveRows
 from presence_server.core.events import ClockSet, CursorTick, Save, Tick
 from presence_server.core.room import Room
 from presence_server.protocol.messages import HeartbeatAck
@@ -126,6 +128,27 @@ def test_a_row_is_asked_for_with_the_profile_of_the_user(board: World) -> None:
     inserts = [e for _, _, effects in board.log for e in effects if isinstance(e, InsertRow)]
     assert [insert.profile.display_name for insert in inserts] == ["Ada", "Ada"]
     assert {insert.record.connected_at for insert in inserts} == {EPOCH_MS}
+
+
+@pytest.mark.parametrize("set_by_ms", [5 * 3_600_000, -3_600_000])
+def test_the_rows_follow_a_wall_clock_that_was_set(board: World, set_by_ms: int) -> None:
+    ada, bob = board.connect("ada"), board.connect("bob")
+    board.wait(10)
+    board.drop(bob)
+    board.wait(10)
+    board.apply(ClockSet(EPOCH_MS + set_by_ms))
+    board.wait(2)
+    times = [board.rows[wire.session_id].last_heartbeat_at for wire in (ada, bob)]
+    assert times == [EPOCH_MS + set_by_ms] * 2
+
+
+def test_a_wall_clock_that_is_corrected_a_little_writes_no_row(board: World) -> None:
+    board.connect("ada")
+    board.wait(10)
+    board.apply(ClockSet(EPOCH_MS + 900))
+    board.wait(10)
+    kinds = {type(effect) for _, _, effects in board.log for effect in effects}
+    assert SaveHeartbeats not in kinds
 
 
 def test_a_wall_clock_that_was_set_counts_from_the_next_event(board: World) -> None:

@@ -12,6 +12,7 @@ from presence_server.cache.base import CacheUnavailable
 from presence_server.protocol.model import HistoryEntry, PresenceRecord, PresenceStatus
 from presence_server.protocol.profile import UserProfile
 from presence_server.storage.errors import StorageDataError, StorageUnavailable
+from presence_server.storage.store_clock import StoredClock
 from presence_server.storage.write_batch import OpenSession, QueueMark, WriteBatch
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ class FakeStore:
         self.to_delete = 0
         self.profiles_to_delete = 0
         self.newest: int | None = None
+        self.stored_clock: StoredClock | None = None
         self.marks: dict[tuple[str, str], int] = {}
         self.marks_to_delete = 0
         self.lose_next_reply = False
@@ -83,6 +85,8 @@ class FakeStore:
         return missing
 
     def _apply(self, batch: WriteBatch) -> None:
+        if batch.clock is not None:
+            self.stored_clock = StoredClock(batch.clock, None)
         for mark in batch.marks:
             if mark.user_id in self.bad_users:
                 raise StorageDataError(f"value refused: {mark.user_id}")
@@ -135,10 +139,6 @@ class FakeStore:
         await self._answer()
         return []
 
-    async def close_stale(self, last_seen_before_ms: int, at_ms: int) -> int:
-        await self._answer()
-        return 0
-
     async def delete_closed_before(self, before_ms: int, limit: int) -> int:
         await self._answer()
         self.deletes.append((before_ms, limit))
@@ -162,6 +162,10 @@ class FakeStore:
         deleted = min(limit, self.marks_to_delete)
         self.marks_to_delete -= deleted
         return deleted
+
+    async def clock(self) -> StoredClock | None:
+        await self._answer()
+        return self.stored_clock
 
     async def newest_ms(self) -> int | None:
         await self._answer()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 import structlog.testing
 import trio
 from msgspec.structs import replace
@@ -9,27 +13,49 @@ from trio.testing import MockClock
 
 from presence_server.core.events import Restore
 from presence_server.core.room import Room
+from presence_server.presence.clock_readings import ClockReadings
 from presence_server.presence.service import PresenceService
+from presence_server.storage.store_clock import StoredClock
+from presence_server.storage.write_batch import ClockReading
 from tests.limits import board_limits
 from tests.presence.fakes import T0, DirectBridge, FakeCache, FakeStore, profile, record
 
 DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
 
 
-async def restored(ahead_ms: int) -> tuple[Room, FakeStore]:
-    """A board whose session was seen at T0, on a server that starts so much later."""
-    store = FakeStore()
-    store.rows["b", "session-0"] = record()
-    store.profiles["user-0"] = profile()
-    store.newest = T0
-    service = PresenceService(
+def service_of(
+    store: FakeStore, now_ms: Callable[[], int], *, boot_ms: int = 0, boot_id: str | None = "boot"
+) -> PresenceService:
+    """A service whose wall clock is ``now_ms``."""
+    return PresenceService(
         store,
         FakeCache(),
         DirectBridge(),
         cache_ttl_s=60,
         retention_days=30,
-        now_ms=lambda: T0 + ahead_ms,
+        now_ms=now_ms,
+        clocks=ClockReadings(now_ms, lambda: boot_ms, lambda: boot_id),
     )
+
+
+async def restored(
+    ahead_ms: int, *, away_ms: int = 0, boot_id: str | None = "other", store_ms: int | None = None
+) -> tuple[Room, FakeStore]:
+    """A board whose session was seen at T0, on a server that starts later.
+
+    Args:
+        ahead_ms: how much later, by the wall clock.
+        away_ms: how much later, by the clock of the machine; ``boot_id`` names it.
+        boot_id: that of the first server is "boot".
+        store_ms: how much later, by the database's clock; None if it has none.
+    """
+    store = FakeStore()
+    store.rows["b", "session-0"] = record()
+    store.profiles["user-0"] = profile()
+    store.newest = T0
+    store.stored_clock = StoredClock(ClockReading(T0, "boot", 1000), store_ms)
+    service = service_of(store, lambda: T0 + ahead_ms, boot_ms=1000 + away_ms, boot_id=boot_id)
     await service.compare_clock()
     epoch_ms = T0 + ahead_ms - round(trio.current_time() * 1000)
     room = Room("b", board_limits(), epoch_ms)
@@ -37,12 +63,65 @@ async def restored(ahead_ms: int) -> tuple[Room, FakeStore]:
     return room, store
 
 
+@pytest.mark.parametrize("ahead_ms", [HOUR_MS, 5 * HOUR_MS, 40 * DAY_MS, -HOUR_MS, -40 * DAY_MS])
+@pytest.mark.parametrize("on", [{"boot_id": "boot", "away_ms": 2000}, {"store_ms": 2000}])
+async def test_a_clock_that_was_set_while_the_server_was_down_ends_no_session(
+    autojump_clock: MockClock, ahead_ms: int, on: dict[str, Any]
+) -> None:
+    room, _ = await restored(ahead_ms, **on)
+    assert [user.user_id for user in room.current_users()] == ["user-0"]
+
+
+@pytest.mark.parametrize("ahead_ms", [HOUR_MS, 6 * HOUR_MS, -HOUR_MS])
+@pytest.mark.parametrize("on", [{"boot_id": "boot", "away_ms": HOUR_MS}, {"store_ms": HOUR_MS}])
+async def test_an_absence_ends_sessions_whatever_the_wall_clock_says(
+    autojump_clock: MockClock, ahead_ms: int, on: dict[str, Any]
+) -> None:
+    room, _ = await restored(ahead_ms, **on)
+    assert room.current_users() == []
+
+
+@pytest.mark.parametrize("ahead_ms", [5 * HOUR_MS, -5 * HOUR_MS])
+async def test_rows_written_after_the_clock_was_set_keep_their_times(
+    autojump_clock: MockClock, ahead_ms: int
+) -> None:
+    store = FakeStore()
+    store.stored_clock = StoredClock(ClockReading(T0, "boot", 1000), None)
+    store.rows["b", "session-0"] = record()
+    started_ms = T0 + ahead_ms
+    store.rows["b", "session-1"] = replace(record(1), last_heartbeat_at=started_ms + 10)
+    store.profiles |= {"user-0": profile(), "user-1": profile(1)}
+    now = [started_ms]
+    service = service_of(store, lambda: now[0], boot_ms=1000)
+    await service.compare_clock()
+    now[0] += 10
+    times = [row.last_heartbeat_at for row, _ in await service.open_sessions()]
+    assert times == [started_ms, started_ms + 10]
+
+
+async def test_the_store_gets_a_reading_every_few_seconds_and_when_the_clock_was_set() -> None:
+    wall, boot = [T0], [0]
+    clocks = ClockReadings(lambda: wall[0], lambda: boot[0], lambda: None)
+
+    def passes(seconds: float, *, set_by_s: float = 0) -> bool:
+        boot[0] += round(seconds * 1000)
+        wall[0] += round((seconds + set_by_s) * 1000)
+        due = clocks.due()
+        if due is not None:
+            clocks.written(due)
+        return due is not None
+
+    assert [passes(0), passes(1), passes(3.9), passes(0.1), passes(1)] == [1, 0, 0, 1, 0]
+    assert [passes(0.5, set_by_s=0.9), passes(0.5, set_by_s=3600), passes(0.5)] == [0, 1, 0]
+    assert passes(0.5, set_by_s=-3600)
+
+
 async def test_a_clock_set_forward_by_days_ends_no_session(autojump_clock: MockClock) -> None:
     with structlog.testing.capture_logs() as logs:
         room, _ = await restored(40 * DAY_MS)
     assert [user.user_id for user in room.current_users()] == ["user-0"]
-    assert [(e["event"], e["days"]) for e in logs] == [
-        ("the clock is far ahead of the newest session", 40)
+    assert [(e["event"], e["seconds"]) for e in logs] == [
+        ("the clock may have been set since the last write", 40 * 86_400)
     ]
 
 
@@ -69,14 +148,7 @@ async def test_rows_written_since_the_start_keep_their_times(autojump_clock: Moc
     now_ms = T0 + 40 * DAY_MS
     store.rows["b", "session-0"] = replace(record(), last_heartbeat_at=now_ms)
     store.profiles["user-0"] = profile()
-    service = PresenceService(
-        store,
-        FakeCache(),
-        DirectBridge(),
-        cache_ttl_s=60,
-        retention_days=30,
-        now_ms=lambda: now_ms,
-    )
+    service = service_of(store, lambda: now_ms)
     await service.compare_clock()
     ((row, _),) = await service.open_sessions()
     assert row.last_heartbeat_at == now_ms

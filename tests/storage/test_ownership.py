@@ -76,7 +76,7 @@ async def test_one_server_owns_the_store_and_only_it_may_write(
     with pytest.raises(OwnershipLost):
         await bridge.call(first.insert_presence, [record(2)])
     with pytest.raises(OwnershipLost):
-        await bridge.call(first.close_stale, 1, 1)
+        await bridge.call(first.delete_closed_before, 1, 1)
     assert not await bridge.call(first.renew, replace(ADA, epoch=1))
     assert await bridge.call(second.renew, replace(BOB, epoch=2))
     rows = await bridge.call(first.list_active_presence, None)

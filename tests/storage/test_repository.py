@@ -8,7 +8,14 @@ from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatu
 from presence_server.protocol.profile import UserProfile
 from presence_server.storage.errors import StorageDataError
 from presence_server.storage.repository import Repository
-from presence_server.storage.write_batch import Closing, Heartbeat, QueueMark, WriteBatch
+from presence_server.storage.url import Dialect
+from presence_server.storage.write_batch import (
+    ClockReading,
+    Closing,
+    Heartbeat,
+    QueueMark,
+    WriteBatch,
+)
 from tests.storage.records import T0, profile, record, seen
 
 
@@ -199,17 +206,6 @@ async def test_history_since_a_time_has_who_was_still_there(
     assert [entry.user_id for entry in history] == ["user-2", "user-1"]
 
 
-async def test_stale_sessions_are_closed_and_counted(
-    bridge: Bridge, repository: Repository
-) -> None:
-    await bridge.call(
-        repository.insert_presence, [record(n, last_heartbeat_at=T0 + n) for n in range(4)]
-    )
-    assert await bridge.call(repository.close_stale, T0 + 2, T0 + 100) == 2
-    assert set(await rows(bridge, repository)) == {"session-2", "session-3"}
-    assert await bridge.call(repository.close_stale, T0 + 2, T0 + 100) == 0
-
-
 async def test_retention_deletes_the_oldest_closed_sessions_in_small_batches(
     bridge: Bridge, repository: Repository
 ) -> None:
@@ -303,3 +299,19 @@ async def test_times_of_queues_are_old_by_the_newest_of_them(
     assert await bridge.call(repository.delete_queue_marks, 100, 3) == 2
     assert await bridge.call(repository.delete_queue_marks, 100, 3) == 0
     assert len(await bridge.call(repository.queue_marks, 1000, 10)) == 2
+
+
+async def test_the_clocks_of_the_last_write_come_back(
+    bridge: Bridge, repository: Repository
+) -> None:
+    assert await bridge.call(repository.clock) is None
+    for reading in (ClockReading(T0, None, 7), ClockReading(T0 + 1, "boot", 8)):
+        await bridge.call(repository.write, WriteBatch(clock=reading))
+    found = await bridge.call(repository.clock)
+    assert found is not None
+    assert found.reading == reading
+    if repository.url.dialect is Dialect.SQLITE:
+        assert found.since_ms is None
+    else:
+        assert found.since_ms is not None
+        assert 0 <= found.since_ms < 60_000
