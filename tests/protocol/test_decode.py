@@ -77,6 +77,7 @@ def test_status_words(word: str, status: str) -> None:
 
 
 def test_an_update_holds_only_what_was_given() -> None:
+    assert read(update(b'"cursor":{"x":1,"y":-2.5}')) == Update(cursor=Cursor(1.0, -2.5))
     assert read(update(b'"cursor":{"x":1,"y":-2.5,"z":3}')) == Update(cursor=Cursor(1.0, -2.5))
     assert read(update(b'"cursor":null')) == Update(cursor=None)
     assert read(update(b'"metadata":null')) == Update(metadata=None)
