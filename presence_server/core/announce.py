@@ -9,6 +9,8 @@ from ..protocol.messages import (
     NO_METADATA,
     BoardJoined,
     BoardQueued,
+    ChangesStored,
+    ChangesStoredPayload,
     Error,
     ErrorPayload,
     HeartbeatAck,
@@ -117,6 +119,16 @@ def too_many_sessions(setting: str) -> Error:
     """The user or the address has as many sessions as ``setting`` allows."""
     text = f"too many sessions: {setting}"
     return Error(ErrorPayload(ErrorCode.RATE_LIMITED, text, RETRY_AFTER_MS))
+
+
+def forbidden(reason: str) -> Error:
+    """The client may not do what it did."""
+    return Error(ErrorPayload(ErrorCode.FORBIDDEN, reason))
+
+
+def changes_stored(updates: int) -> ChangesStored:
+    """So many of a client's changes of the document are durable."""
+    return ChangesStored(ChangesStoredPayload(updates))
 
 
 def not_joined() -> Error:

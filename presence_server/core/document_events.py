@@ -1,7 +1,7 @@
-"""The events about a Yjs document that the service of documents applies to a room.
+"""The events about a Yjs document: what clients say, and what the service of documents answers.
 
-The service answers the calls of :class:`.rooms.ports.Documents` with these, in the order of the
-calls of one board. Nothing else of the service changes a room.
+The service answers the calls of :class:`.rooms.ports.Documents` in the order of the calls of one
+board. Nothing else of the service changes a room.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class MergeOutcome(enum.Enum):
     """The document would be larger than ``documents.max_bytes``. It was dropped."""
 
 
-class DocumentAnswer(Struct, frozen=True, eq=False):
+class DocumentAnswer(Struct, frozen=True, eq=False, weakref=True):
     """What a client lacks.
 
     Two clients that lack the same of the same version of the document get the same object, so
@@ -108,6 +108,55 @@ class DocumentDeleted(Struct, frozen=True):
     """An administrator deleted the document: those who watch it are closed with 1012."""
 
 
+class DocumentAsked(Struct, frozen=True):
+    """A client sent sync step 1: its state vector, which was checked."""
+
+    connection: int
+    session_id: str
+    vector: bytes
+
+
+class DocumentChanged(Struct, frozen=True):
+    """A client sent an update, which may be damaged.
+
+    Attributes:
+        connection: the transport's number.
+        session_id: the session that the connection owns.
+        update: the update.
+        is_answer: whether it is a sync step 2: all that the client has and the server lacked.
+    """
+
+    connection: int
+    session_id: str
+    update: bytes
+    is_answer: bool
+
+
+class AwarenessSaid(Struct, frozen=True):
+    """A client sent awareness entries, which may be damaged."""
+
+    connection: int
+    session_id: str
+    entries: bytes
+
+
+class AwarenessAsked(Struct, frozen=True):
+    """A client asked for the awareness of everybody."""
+
+    connection: int
+    session_id: str
+
+
+class RoleChanged(Struct, frozen=True):
+    """A client may change the document from now on, or may not any more."""
+
+    connection: int
+    session_id: str
+    may_edit: bool
+
+
+ClientDocumentEvent = DocumentAsked | DocumentChanged | AwarenessSaid | AwarenessAsked | RoleChanged
+"""What clients say."""
 DocumentEvent = (
     DocumentLoaded
     | DocumentMerged
@@ -117,3 +166,4 @@ DocumentEvent = (
     | UpdateSetAside
     | DocumentDeleted
 )
+"""What the service tells."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 from ..protocol.messages import ServerMessage, UserObject
 from ..protocol.model import PresenceRecord
 from ..protocol.profile import UserProfile
+from .document_effects import DocumentEffect
 
 
 class Send(Struct, frozen=True):
@@ -146,4 +147,5 @@ Effect = (
     | PlaceEnded
     | Publish
     | SeatFree
+    | DocumentEffect
 )

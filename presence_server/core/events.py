@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from ..protocol.model import PresenceRecord, Update
 from ..protocol.profile import ProfileChange, UserProfile
+from .document_events import ClientDocumentEvent, DocumentEvent
 
 
 class Parting(enum.Enum):
@@ -39,6 +40,9 @@ class Connect(Struct, frozen=True):
         may_begin: false if the client may resume a session but not begin one: its address has
             as many as it may have.
         may_queue: false if the queues of all boards together are full.
+        speaks_text: false if the client understands binary messages only.
+        is_guest: whether the client cannot come back as the same user.
+        may_edit: whether the client may change the document.
     """
 
     connection: int
@@ -49,6 +53,9 @@ class Connect(Struct, frozen=True):
     queued_at_ms: int | None = None
     may_begin: bool = True
     may_queue: bool = True
+    speaks_text: bool = True
+    is_guest: bool = False
+    may_edit: bool = True
 
 
 class RowCommitted(Struct, frozen=True):
@@ -163,4 +170,6 @@ Event = (
     | Restore
     | Stalled
     | ClockSet
+    | ClientDocumentEvent
+    | DocumentEvent
 )

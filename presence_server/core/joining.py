@@ -5,16 +5,18 @@ from __future__ import annotations
 from ..protocol.errors import CloseCode, retry_reason
 from ..protocol.model import BoardLimits, LeaveReason, PresenceRecord
 from ..protocol.profile import UserProfile
-from . import announce, queueing
+from . import announce, queueing, saying
 from .effects import AddMember, Bind, Broadcast, Close, CloseRow, InsertRow, RemoveMember, Send
 from .events import Connect
 from .roster import Phase, Session, User
 from .state import Alarm, BoardState
+from .watching import stop_watching
 
 
 def connect(state: BoardState, event: Connect, now: float) -> None:
     """Give a connection a session: resume, seat or queue it, or refuse it."""
-    if event.resume is not None and _resume(state, event, event.resume, now):
+    resume = event.resume if event.speaks_text else _left_behind(state, event.profile.user_id)
+    if resume is not None and _resume(state, event, resume, now):
         return
     if not event.may_begin:
         _refuse_session(state, event, "limits.connections_per_ip")
@@ -28,6 +30,8 @@ def connect(state: BoardState, event: Connect, now: float) -> None:
         return
     session = Session(event.session_id, event.profile, now, state.now_ms(now))
     session.connection = event.connection
+    session.speaks_text, session.is_guest = event.speaks_text, event.is_guest
+    session.may_edit = event.may_edit
     if user is not None:
         _seat(state, user, session, now)
     elif place is not None:
@@ -166,17 +170,34 @@ def _announce(state: BoardState, user: User, joined_at: int, now: float) -> None
     state.tell_if_changed(user, now)
     user.announced = True
     state.journal.list_changed()
+    state.note_people(now)
     state.out.append(Broadcast(announce.user_joined(user, state.now_ms(now))))
 
 
 def _welcome(state: BoardState, user: User, session: Session, connection: int, now: float) -> None:
     """Send the snapshot to a connection and make it a member: it gets what follows."""
     session.id_known = True
-    message = announce.board_joined(
-        state.board_id, session, user, state.current_users(), state.limits, state.now_ms(now)
-    )
-    state.out.append(Send(connection, message))
-    state.out.append(AddMember(connection))
+    if session.speaks_text:
+        message = announce.board_joined(
+            state.board_id, session, user, state.current_users(), state.limits, state.now_ms(now)
+        )
+        state.out.append(Send(connection, message))
+        state.out.append(AddMember(connection))
+    if not session.speaks_text or state.document is not None:
+        saying.welcome(state, session, now)
+
+
+def _left_behind(state: BoardState, user_id: str) -> str | None:
+    """The detached session that a client without session ids takes over: the oldest drop."""
+    holder = state.users.get(user_id) or state.queue.get(user_id)
+    if holder is None:
+        return None
+    dropped = [
+        (s.dropped_at, s.session_id)
+        for s in holder.sessions.values()
+        if s.dropped_at is not None and not s.speaks_text
+    ]
+    return min(dropped)[1] if dropped else None
 
 
 def _resume(state: BoardState, event: Connect, session_id: str, now: float) -> bool:
@@ -187,7 +208,9 @@ def _resume(state: BoardState, event: Connect, session_id: str, now: float) -> b
     if session.connection is not None:
         state.out.append(RemoveMember(session.connection))
         state.out.append(Close(session.connection, CloseCode.RESUMED_ELSEWHERE))
+        stop_watching(state, session.connection)
     session.connection = event.connection
+    session.may_edit = event.may_edit
     session.last_seen = now
     session.dropped_at = session.leave_at = None
     session.resumed = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..protocol.errors import CloseCode
 from ..protocol.model import LeaveReason
+from . import watching
 from .effects import Close, RemoveMember
 from .events import Parted, Parting
 from .roster import Phase, Session
@@ -18,10 +19,14 @@ def part(state: BoardState, event: Parted, now: float) -> None:
     state.out.append(RemoveMember(event.connection))
     session.connection = None
     # A client that does not know the id of its session cannot come back to it.
-    if event.how is Parting.LEFT or not session.id_known:
+    has_left = event.how is Parting.LEFT or watching.has_said_goodbye(state, session)
+    if has_left or not session.id_known:
+        watching.stop_watching(state, event.connection)
         state.end(session, LeaveReason.DISCONNECT, now)
         return
     session.dropped_at = now
+    if state.document is not None:
+        watching.detach(state, session, event.connection)
     if event.how is Parting.PAGE_LEFT:
         session.leave_at = now + state.limits.leave_grace_s
     state.arm_session(session)

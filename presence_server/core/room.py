@@ -7,14 +7,13 @@ A log of ``(event, now)`` replays to the same state and the same effects.
 from __future__ import annotations
 
 import math
-from typing import assert_never
 
 from msgspec import UNSET
 
 from ..protocol.messages import UserObject
 from ..protocol.model import BoardLimits, PresenceRecord, PresenceStatus, Update
 from ..protocol.profile import UserProfile
-from . import announce, joining, leaving, profiles, queueing
+from . import announce, changing, documents, joining, leaving, profiles, queueing, watching
 from .effects import Broadcast, Effect, Send
 from .events import (
     Activity,
@@ -137,7 +136,7 @@ class Room:
     def next_cursor_deadline(self) -> float:
         """When to apply ``CursorTick``, in scheduling seconds; infinity if nothing waits for it."""
         state = self._state
-        return min(state.cursors.due, state.changes.due)
+        return min(state.cursors.due, state.changes.due, state.awareness_due)
 
     def can_admit(self) -> bool:
         """Whether a seat is free and a connected user waits for one."""
@@ -166,6 +165,8 @@ class Room:
                 moved = state.cursors.take(now, state.now_ms(now))
                 if moved is not None:
                     state.out.append(Broadcast(moved))
+                if state.document is not None:
+                    watching.tick(state, now, has_moved=moved is not None)
             case Tick():
                 self._ring(now)
             case Connect():
@@ -191,8 +192,8 @@ class Room:
                     session.delay(event.seconds, now)
             case ClockSet():
                 state.set_clock(event.epoch_ms)
-            case _:  # pragma: no cover
-                assert_never(event)
+            case _:
+                documents.handle(state, event, now)
         if state.queue_changed:
             queueing.review(state, now)
         save_at = state.journal.save_at(now)
@@ -246,6 +247,10 @@ class Room:
         state.show_cursor(user, cursor, now)
         return state.cursors.due
 
+    def relay(self, connection: int, session_id: str, update: bytes, now: float) -> int | None:
+        """Apply a ``DocumentChanged`` by the short way; see :func:`.changing.relay_at_once`."""
+        return changing.relay_at_once(self._state, connection, session_id, update, now)
+
     def _hear(self, event: Heard | HeartbeatReceived, now: float) -> None:
         state = self._state
         session = state.attached(event.connection, event.session_id)
@@ -297,8 +302,8 @@ class Room:
                     state.queue_changed = True
                 case Alarm.SAVE:
                     self._save(now)
-                case _:  # pragma: no cover
-                    assert_never(alarm)
+                case _:
+                    watching.ring(state, alarm, key, now)
 
     def _save(self, now: float) -> None:
         state = self._state

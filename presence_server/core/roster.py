@@ -78,15 +78,18 @@ class Session:
         "dropped_at",
         "held",
         "id_known",
+        "is_guest",
         "last_activity",
         "last_seen",
         "leave_at",
+        "may_edit",
         "moved_at",
         "noted_seen",
         "phase",
         "profile",
         "resumed",
         "session_id",
+        "speaks_text",
         "told_at",
         "told_position",
         "user",
@@ -116,6 +119,12 @@ class Session:
         """When it ends because its page was left; None if it was not."""
         self.id_known = False
         """Whether the client knows the session id, and so can resume it."""
+        self.speaks_text = True
+        """False if its client understands binary messages only, and so cannot know the id."""
+        self.is_guest = False
+        """Whether its client cannot come back as the same user."""
+        self.may_edit = True
+        """Whether its client may change the Yjs document."""
         self.resumed = False
         self.told_position = 0
         self.told_at = float("-inf")
@@ -178,6 +187,8 @@ class Session:
             # A page that was left is not a drop, nor does it hold up the queue.
             if self.leave_at is not None:
                 return min(end, self.leave_at)
+            if self.is_guest and not self.speaks_text and self.dropped_at is not None:
+                return min(end, self.dropped_at + limits.reconnecting_after_s)
             if self.phase is Phase.QUEUED and self.dropped_at is not None:
                 return min(end, self.dropped_at + limits.queue_grace_s)
         return end

@@ -12,6 +12,7 @@ from ..protocol.messages import UserObject
 from ..protocol.model import BoardLimits, Cursor, LeaveReason, PresenceStatus, Update
 from . import announce
 from .cursors import CursorTray
+from .document import Document
 from .effects import Broadcast, Effect
 from .journal import Journal
 from .pacing import ChangePacer
@@ -39,6 +40,9 @@ class Alarm(enum.IntEnum):
     RECLAIM = enum.auto()
     QUEUE_NOTICE = enum.auto()
     SAVE = enum.auto()
+    LIFELINE = enum.auto()
+    DOCUMENT = enum.auto()
+    AWARENESS = enum.auto()
 
 
 class BoardState:
@@ -47,6 +51,7 @@ class BoardState:
     Attributes:
         users: those who hold a seat, by user id.
         sessions: all sessions, those in the queue included, by session id.
+        document: the Yjs document, from the first connection on that speaks Yjs.
         out: the effects of the event at hand.
         positions_told_at: when changed positions were last sent, in scheduling seconds.
         queue_changed: seats or queue changed, so the queue is reviewed at the end of the event.
@@ -57,6 +62,7 @@ class BoardState:
         "board_id",
         "changes",
         "cursors",
+        "document",
         "epoch_ms",
         "journal",
         "limits",
@@ -81,6 +87,7 @@ class BoardState:
         self.cursors = CursorTray(limits.cursor_interval_ms)
         self.changes = ChangePacer(limits.cursor_interval_ms)
         self.journal = Journal(zlib.crc32(board_id.encode()) / 2**32)
+        self.document: Document | None = None
         self.out: list[Effect] = []
         self.queue_changed = False
         self.positions_told_at = -math.inf
@@ -182,6 +189,7 @@ class BoardState:
         user.seen = None
         user.metadata_told = True
         self.journal.list_changed()
+        self.note_people(now)
         if not user.announced:
             return
         user.told_at = now
@@ -198,6 +206,8 @@ class BoardState:
         self.timers.disarm((Alarm.SESSION_END, session_id))
         self.timers.disarm((Alarm.COMMIT_WAIT, session_id))
         self.queue_changed = True
+        if self.document is not None:
+            self.leave_document(session, now)
         if session.phase is Phase.QUEUED:
             self.queue.discard(session)
             return
@@ -218,6 +228,26 @@ class BoardState:
         self.cursors.forget(user_id)
         if user.announced:
             self.out.append(Broadcast(announce.user_left(user_id, reason, self.now_ms(now))))
+
+    def leave_document(self, session: Session, now: float) -> None:
+        """A session ended: nobody sees its awareness any more."""
+        assert self.document is not None
+        self.timers.disarm((Alarm.AWARENESS, session.session_id))
+        self.document.awareness.leave(session.session_id, now)
+        if session.connection is not None:
+            self.document.watchers.pop(session.connection, None)
+        self.note_people(now)
+
+    @property
+    def awareness_due(self) -> float:
+        """When the next awareness message is due; infinity if nobody would get it."""
+        document = self.document
+        return math.inf if document is None or not document.watchers else document.awareness.due
+
+    def note_people(self, now: float) -> None:
+        """The users of the board changed, or one did: review soon who shows up in awareness."""
+        if self.document is not None and self.document.watchers:
+            self.document.awareness.look_soon(now)
 
     def _pass_on_cursor(self, user: User, now: float) -> None:
         """Give a user the newest cursor of the sessions that are left, none if they set none."""

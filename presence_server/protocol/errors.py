@@ -135,6 +135,7 @@ class CloseCode(enum.IntEnum):
     TIMEOUT = 4408
     RESUMED_ELSEWHERE = 4409
     KICKED = 4410
+    DOCUMENT_TOO_LARGE = 4413
     RATE_LIMITED = 4429
     SLOW_CONSUMER = 4508
 
@@ -166,6 +167,7 @@ RECONNECT: dict[int, Reconnect] = {
     CloseCode.TIMEOUT: Reconnect.NEW_SESSION,
     CloseCode.RESUMED_ELSEWHERE: Reconnect.NO,
     CloseCode.KICKED: Reconnect.NO,
+    CloseCode.DOCUMENT_TOO_LARGE: Reconnect.NO,
     CloseCode.RATE_LIMITED: Reconnect.RESUME,
     CloseCode.SLOW_CONSUMER: Reconnect.RESUME,
 }

@@ -27,13 +27,16 @@ SHORT_HEADER = 6
 No other form of the header is as long: 2, 4 and 10 without a mask, 6, 8 and 14 with one.
 """
 
+MEDIUM_HEADER = 8
+"""The same for a payload that is shorter than 65 536 bytes."""
+
 PING_FRAME = b"\x89\x00"
 """A ping of a server, without a payload."""
 
-_LONGER_HEADER = 8
 _MASKED = 0x80
 _CONTROL = (PING, PONG)
 _MESSAGES = (FINAL_TEXT, FINAL_BINARY)
+_TEXTS = (FINAL_TEXT,)
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -53,6 +56,19 @@ def text_header(length: int) -> bytes:
     return b"\x81\x7f%b" % length.to_bytes(8, "big")
 
 
+def binary_frame(payload: bytes) -> bytes:
+    """One whole binary message of a server, of any length."""
+    length = len(payload)
+    if length < 126:
+        return b"\x82%c%b" % (length, payload)
+    return binary_header(length) + payload
+
+
+def binary_header(length: int) -> bytes:
+    """The header of a binary message of a server whose payload has so many bytes."""
+    return b"\x82" + text_header(length)[1:]
+
+
 class SharedFrame:
     """One frame in parts, some of which belong to frames of other peers as well.
 
@@ -60,12 +76,15 @@ class SharedFrame:
 
     Args:
         parts: bytes in order, which are one whole frame together.
+        is_free: whether it does not count as something that waits for a peer: all its parts
+            belong to other peers as well.
     """
 
-    __slots__ = ("_size", "parts")
+    __slots__ = ("_size", "is_free", "parts")
 
-    def __init__(self, parts: tuple[bytes, ...]) -> None:
+    def __init__(self, parts: tuple[bytes, ...], *, is_free: bool = False) -> None:
         self.parts = parts
+        self.is_free = is_free
         self._size = sum(map(len, parts))
 
     def __len__(self) -> int:
@@ -133,7 +152,9 @@ def is_one_short_text(data: bytes) -> bool:
     return 0 <= length < 126 and data[0] == FINAL_TEXT and data[1] == _MASKED | length
 
 
-def skip_droppable(data: bytes, position: int, *, messages: bool) -> tuple[int, int, int]:
+def skip_droppable(
+    data: bytes, position: int, *, messages: bool, binary: bool = True
+) -> tuple[int, int, int]:
     """Skip the whole frames that may be dropped from a flood: messages, pings and pongs.
 
     A message that is longer than 65 535 bytes or comes in fragments is not skipped.
@@ -142,6 +163,7 @@ def skip_droppable(data: bytes, position: int, *, messages: bool) -> tuple[int, 
         data: frames of a client.
         position: where the first one begins.
         messages: whether messages may be dropped, too; not between two fragments.
+        binary: whether binary messages may be dropped as well as text messages.
 
     Returns:
         Where the first frame begins that is left, how many frames were skipped, and how many
@@ -149,13 +171,14 @@ def skip_droppable(data: bytes, position: int, *, messages: bool) -> tuple[int, 
     """
     skipped = pongs = 0
     size = len(data)
+    kinds = _MESSAGES if binary else _TEXTS
     while (frame := next_frame(data, position)) is not None:
         first, start, end = frame
         header = start - position
         if first in _CONTROL:
             may_go = header == SHORT_HEADER
         else:
-            may_go = messages and first in _MESSAGES and header in (SHORT_HEADER, _LONGER_HEADER)
+            may_go = messages and first in kinds and header in (SHORT_HEADER, MEDIUM_HEADER)
         if not may_go or end > size:
             break
         position = end

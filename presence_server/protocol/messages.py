@@ -229,6 +229,18 @@ class AuthRefreshed(Struct, frozen=True, tag_field="type", tag="auth:refreshed")
     payload: AuthRefreshedPayload
 
 
+class ChangesStoredPayload(Struct, frozen=True):
+    """How many binary messages of this connection with changes are durable."""
+
+    updates: int
+
+
+class ChangesStored(Struct, frozen=True, tag_field="type", tag="document:stored"):
+    """Changes of the Yjs document are durable; see ``document:stored`` in section 4."""
+
+    payload: ChangesStoredPayload
+
+
 class ErrorPayload(Struct, frozen=True, omit_defaults=True):
     """A code for programs, a sentence for developers, and when to try again, if that is known."""
 
@@ -253,6 +265,7 @@ ServerMessage = (
     | UserLeft
     | HeartbeatAck
     | AuthRefreshed
+    | ChangesStored
     | Error
 )
 

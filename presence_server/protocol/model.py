@@ -96,6 +96,8 @@ class BoardLimits(msgspec.Struct, frozen=True):
         queue_grace_s: how long a waiting user who dropped keeps the place.
         commit_wait_s: how long a join waits for its row before it goes on from memory.
         sessions_per_user: sessions of one user, those included whose connection dropped.
+        document_max_bytes: the size of a Yjs document.
+        documents_are_stored: whether Yjs documents outlive their boards.
     """
 
     capacity: int
@@ -113,3 +115,5 @@ class BoardLimits(msgspec.Struct, frozen=True):
     queue_grace_s: float
     commit_wait_s: float
     sessions_per_user: int
+    document_max_bytes: int = 16 * 1024 * 1024
+    documents_are_stored: bool = True

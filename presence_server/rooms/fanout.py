@@ -58,6 +58,27 @@ class Fanout:
             self._ahead += len(self._pending) - start
         self._late[connection_id] = len(self._pending)
 
+    def flush_with(self, other: Fanout) -> tuple[int, int]:
+        """Write the frames that wait here and there; a member of both gets one write.
+
+        Returns:
+            The number of deliveries, and the number of frames.
+        """
+        if self._pending and other._pending:
+            data = b"".join(self._pending) + b"".join(other._pending)
+            for connection_id in self._writers.keys() & other._writers.keys():
+                if connection_id not in self._late and connection_id not in other._late:
+                    self._writers[connection_id](data)
+                    self._note_ahead(connection_id)
+                    other._note_ahead(connection_id)
+        here, there = self.flush(), other.flush()
+        return here[0] + there[0], here[1] + there[1]
+
+    def _note_ahead(self, connection_id: int) -> None:
+        """Note that a member has all frames that wait."""
+        self._late[connection_id] = len(self._pending)
+        self._ahead += len(self._pending)
+
     def flush(self) -> tuple[int, int]:
         """Write the frames that wait.
 

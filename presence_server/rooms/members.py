@@ -6,9 +6,11 @@ from typing import assert_never
 
 import trio
 
+from ..core.document_effects import Refuse, Relay, SendAnswer, SendBinary, ToWatchers, Watch
 from ..core.effects import AddMember, Bind, Broadcast, Close, RemoveMember, Send
-from ..protocol.frames import text_frame
+from ..protocol.frames import binary_frame, text_frame
 from ..protocol.messages import BoardJoined, BoardQueued, ServerMessage, encode
+from .answers import Answers
 from .fanout import Fanout
 from .ports import Peer, RoomMetrics
 from .snapshots import Snapshots
@@ -24,7 +26,16 @@ class Members:
         metrics: the numbers of all rooms.
     """
 
-    __slots__ = ("_asked_at", "_fanout", "_metrics", "_peers", "_queued", "_snapshots")
+    __slots__ = (
+        "_answers",
+        "_asked_at",
+        "_fanout",
+        "_metrics",
+        "_peers",
+        "_queued",
+        "_snapshots",
+        "_watchers",
+    )
 
     def __init__(self, metrics: RoomMetrics) -> None:
         self._metrics = metrics
@@ -34,6 +45,9 @@ class Members:
         self._queued: set[int] = set()
         """The connections that wait for a seat."""
         self._fanout = Fanout()
+        self._watchers: Fanout | None = None
+        """The binary messages, and who gets them; None before somebody speaks Yjs."""
+        self._answers = Answers()
         self._snapshots = Snapshots()
 
     def __len__(self) -> int:
@@ -42,7 +56,8 @@ class Members:
     @property
     def pending(self) -> int:
         """Broadcasts that wait for a flush."""
-        return self._fanout.pending
+        watchers = self._watchers
+        return self._fanout.pending + (0 if watchers is None else watchers.pending)
 
     def add(self, peer: Peer) -> None:
         """A connection asks for a session now."""
@@ -54,12 +69,16 @@ class Members:
         self._peers.pop(connection_id, None)
         self._asked_at.pop(connection_id, None)
         self._queued.discard(connection_id)
-        self._fanout.remove(connection_id)
+        self._remove(connection_id)
 
     def tell(self, connection_id: int, message: ServerMessage) -> None:
         """Send an event to one connection, after the broadcasts that came before it."""
         peer = self._peers.get(connection_id)
-        if peer is not None:
+        if peer is None:
+            return
+        if not peer.speaks_text:
+            peer.tell_binary(message)
+        else:
             self._fanout.catch_up(connection_id)
             if type(message) is BoardJoined:
                 peer.write_shared(self._snapshots.frame(message))
@@ -78,7 +97,7 @@ class Members:
             case AddMember():
                 self._join(effect.connection, now)
             case RemoveMember():
-                self._fanout.remove(effect.connection)
+                self._remove(effect.connection)
             case Bind():
                 self._bind(effect, now)
             case Close():
@@ -89,9 +108,51 @@ class Members:
             case _:
                 assert_never(effect)
 
+    def relay(self, message: bytes) -> None:
+        """Send a binary message to all who watch."""
+        if self._watchers is not None:
+            self._watchers.broadcast(binary_frame(message))
+
+    def tell_watchers(self, effect: ToWatchers) -> None:
+        """Do what the room asks for about its Yjs document.
+
+        Args:
+            effect: what to do.
+        """
+        match effect:
+            case Relay():
+                self.relay(effect.message)
+            case Watch():
+                peer = self._peers.get(effect.connection)
+                if peer is not None:
+                    if self._watchers is None:
+                        self._watchers = Fanout()
+                    self._watchers.add(peer)
+                    self._note_joined(effect.connection, trio.current_time())
+            case SendBinary():
+                peer = self._peers.get(effect.connection)
+                if peer is not None:
+                    self._catch_up(effect.connection)
+                    peer.write(binary_frame(effect.message))
+            case SendAnswer():
+                peer = self._peers.get(effect.connection)
+                if peer is not None:
+                    self._catch_up(effect.connection)
+                    for frame in self._answers.frames(effect.answer):
+                        peer.write_shared(frame)
+            case Refuse():
+                peer = self._peers.get(effect.connection)
+                if peer is not None:
+                    peer.refuse_binary(effect.reason)
+            case _:
+                assert_never(effect)
+
     def flush(self) -> None:
         """Write the broadcasts that wait to the members."""
-        deliveries, frames = self._fanout.flush()
+        if self._watchers is None:
+            deliveries, frames = self._fanout.flush()
+        else:
+            deliveries, frames = self._fanout.flush_with(self._watchers)
         if frames:
             self._metrics.flush(deliveries, frames)
 
@@ -117,4 +178,18 @@ class Members:
         peer = self._peers.get(connection_id)
         if peer is not None:
             self._fanout.add(peer)
-            self._metrics.joined(now - self._asked_at.pop(connection_id, now))
+            self._note_joined(connection_id, now)
+
+    def _note_joined(self, connection_id: int, now: float) -> None:
+        asked_at = self._asked_at.pop(connection_id, None)
+        if asked_at is not None:
+            self._metrics.joined(now - asked_at)
+
+    def _remove(self, connection_id: int) -> None:
+        self._fanout.remove(connection_id)
+        if self._watchers is not None:
+            self._watchers.remove(connection_id)
+
+    def _catch_up(self, connection_id: int) -> None:
+        if self._watchers is not None:
+            self._watchers.catch_up(connection_id)

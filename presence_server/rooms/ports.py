@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ..core.document_events import DocumentEvent
 from ..protocol.frames import SharedFrame
+from ..protocol.messages import ServerMessage
 from ..protocol.model import PresenceRecord
 from ..protocol.profile import UserProfile
 
@@ -17,6 +18,10 @@ class Peer(Protocol):
     @property
     def connection_id(self) -> int:
         """The transport's number of the socket, which is never used again."""
+
+    @property
+    def speaks_text(self) -> bool:
+        """Whether the peer understands text messages; else it gets binary ones only."""
 
     def bind(self, session_id: str) -> None:
         """Give the connection its session."""
@@ -29,6 +34,12 @@ class Peer(Protocol):
 
     def close(self, code: int, reason: str = "") -> None:
         """Send a close frame after everything that was written, and end the connection."""
+
+    def tell_binary(self, message: ServerMessage) -> None:
+        """Tell a peer that speaks no text what it must know of an event; usually nothing."""
+
+    def refuse_binary(self, reason: str) -> None:
+        """Answer a binary message that was damaged, and count it as a bad one."""
 
 
 class Store(Protocol):

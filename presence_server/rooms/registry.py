@@ -15,7 +15,7 @@ from ..core.events import Save, Stalled
 from ..protocol.model import BoardLimits
 from ..stalls import StallWatch
 from .batch import Batch
-from .ports import RoomMetrics, Store
+from .ports import Documents, RoomMetrics, Store
 from .room_task import RoomTask
 
 log = structlog.get_logger(__name__)
@@ -34,6 +34,7 @@ class Registry:
         metrics: the numbers of all rooms.
         epoch_ms: the wall clock, as milliseconds since the epoch at scheduling time 0.
         stalls: tells when the server stood still; None if nobody watches.
+        documents: keeps Yjs documents; None if nobody may speak Yjs.
 
     Attributes:
         batch: flushes the rooms.
@@ -49,11 +50,13 @@ class Registry:
         metrics: RoomMetrics,
         epoch_ms: Callable[[], int],
         stalls: StallWatch | None = None,
+        documents: Documents | None = None,
     ) -> None:
         self._limits = limits
         self._store = store
         self._metrics = metrics
         self._epoch_ms = epoch_ms
+        self._documents = documents
         self._stalls = StallWatch() if stalls is None else stalls
         self._stalls.listen(self._note_stall)
         self.batch = Batch(self._stalls.check)
@@ -106,6 +109,7 @@ class Registry:
                 self._stalls.check,
                 self._ended,
                 self._count_waiting,
+                self._documents,
             )
             self._rooms[board_id] = room
             if self.must_wait(board_id):

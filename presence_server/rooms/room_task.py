@@ -13,6 +13,8 @@ from collections.abc import Callable
 import structlog
 import trio
 
+from ..core.document_effects import ToService, ToWatchers
+from ..core.document_events import DocumentChanged
 from ..core.effects import (
     AddMember,
     Bind,
@@ -35,14 +37,16 @@ from ..core.events import (
     Updated,
 )
 from ..core.room import Room
+from ..core.yjs import wire
 from ..protocol.errors import CloseCode
 from ..protocol.messages import ServerMessage
 from ..protocol.model import BoardLimits, Update
 from ..waiting import AlarmClock, Doorbell
 from .batch import Batch
+from .document_link import DocumentLink
 from .members import Members
 from .persistence import persist
-from .ports import Peer, RoomMetrics, Store
+from .ports import Documents, Peer, RoomMetrics, Store
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +68,7 @@ class RoomTask:
             server stood still.
         on_end: called once, synchronously, when the room is empty or has crashed.
         on_waiting: called with how many more users wait here, or (negative) fewer.
+        documents: keeps its Yjs document; None if nobody may speak Yjs.
     """
 
     def __init__(
@@ -77,6 +82,7 @@ class RoomTask:
         check_stall: Callable[[], None],
         on_end: Callable[[RoomTask], None],
         on_waiting: Callable[[int], None],
+        documents: Documents | None = None,
     ) -> None:
         self.room = Room(board_id, limits, epoch_ms())
         self._store = store
@@ -87,6 +93,7 @@ class RoomTask:
         self._on_waiting = on_waiting
         self._waiting = 0
         self._members = Members(metrics)
+        self._document = DocumentLink(board_id, documents, self.apply)
         self._backlog: deque[Event] = deque()
         self._applying = False
         self.is_held = False
@@ -191,6 +198,24 @@ class RoomTask:
                 return
         self.apply(Updated(connection_id, session_id, update))
 
+    def change(self, connection_id: int, session_id: str, update: bytes, now: float) -> None:
+        """Apply ``DocumentChanged``, by :meth:`.Room.relay` if that is enough.
+
+        The update of the Yjs document is not checked yet; else as for :meth:`update`.
+        """
+        if self._alive and not self._applying and not self.is_held:
+            try:
+                number = self.room.relay(connection_id, session_id, update, now)
+            except Exception as error:
+                self._crash("room crashed", error)
+                return
+            if number is not None:
+                self._members.relay(wire.change(update))
+                self._document.merge(number, update)
+                self._batch.flush_later(self)
+                return
+        self.apply(DocumentChanged(connection_id, session_id, update, is_answer=False))
+
     def tell(self, connection_id: int, message: ServerMessage) -> None:
         """Send an event to one connection, after the broadcasts that came before it."""
         self._members.tell(connection_id, message)
@@ -222,7 +247,12 @@ class RoomTask:
             case Send() | Broadcast() | AddMember() | RemoveMember() | Bind() | Close():
                 self._members.carry_out(effect, now)
             case _:
-                persist(effect, self._store, self._on_committed)
+                if isinstance(effect, ToWatchers):
+                    self._members.tell_watchers(effect)
+                elif isinstance(effect, ToService):
+                    self._document.carry_out(effect)
+                else:
+                    persist(effect, self._store, self._on_committed)
 
     def _on_committed(self, session_id: str) -> None:
         self.apply(RowCommitted(session_id), patient=True)
@@ -272,6 +302,7 @@ class RoomTask:
 
     def _end(self) -> None:
         self._alive = False
+        self._document.close()
         self._tell_waiting(0)
         self._ended.set()
         self._on_end(self)

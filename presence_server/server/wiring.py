@@ -19,7 +19,7 @@ from ..transport.gate.addresses import AddressLimits
 from ..transport.gate.decision import DecisionLimits
 from ..transport.gate.gateway import Gateway, GatewayLimits
 from ..transport.http.hypercorn_server import HttpServer
-from ..transport.sessions.connections import Connections, SessionLimits
+from ..transport.sessions.connections import Connections, SessionLimits, YjsLimits
 from ..transport.sessions.identity import Anonymous
 from ..transport.sessions.queue_tickets import QueueTickets
 from ..transport.sessions.room_entry import RoomEntryLimits
@@ -100,7 +100,7 @@ def token_verifier(settings: Settings) -> TokenVerifier | None:
     )
 
 
-def gateway_limits(settings: Settings) -> GatewayLimits:
+def gateway_limits(settings: Settings, *, has_yjs: bool = False) -> GatewayLimits:
     """The bounds of the port (settings sections ``limits``, ``server`` and ``auth``)."""
     limits = settings.limits
     return GatewayLimits(
@@ -114,12 +114,13 @@ def gateway_limits(settings: Settings) -> GatewayLimits:
             max_connections=limits.max_connections,
             max_message_bytes=limits.max_message_bytes,
             allowed_origins=frozenset(settings.auth.allowed_origins),
+            has_yjs=has_yjs,
         ),
         handshake_timeout_s=limits.handshake_timeout_s,
     )
 
 
-def session_limits(settings: Settings) -> SessionLimits:
+def session_limits(settings: Settings, *, has_yjs: bool = False) -> SessionLimits:
     """The bounds of connections and of their sessions (section ``limits`` and others)."""
     limits = settings.limits
     return SessionLimits(
@@ -138,7 +139,14 @@ def session_limits(settings: Settings) -> SessionLimits:
         ),
         messages_per_s=limits.messages_per_s,
         burst=limits.burst,
+        yjs=yjs_limits(settings) if has_yjs else None,
     )
+
+
+def yjs_limits(settings: Settings) -> YjsLimits:
+    """The bounds of binary messages (section ``limits``)."""
+    limits = settings.limits
+    return YjsLimits(limits.max_binary_bytes, limits.binary_per_s, limits.binary_burst)
 
 
 def wall_epoch_ms() -> int:

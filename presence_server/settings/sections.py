@@ -168,6 +168,16 @@ class LimitsSettings(Section):
     max_message_bytes: int = Field(
         65_536, ge=64, le=2**30, description="Largest frame or message a client may send."
     )
+    max_binary_bytes: int = Field(
+        16_777_216, ge=1024, le=2**30, description="Largest binary message (Yjs)."
+    )
+    binary_per_s: float = Field(
+        500,
+        gt=0,
+        le=1_000_000,
+        description="Binary messages (Yjs) a second and connection; more are read more slowly.",
+    )
+    binary_burst: Count = Field(1000, description="Binary messages at once, per connection.")
     messages_per_s: float = Field(
         50, gt=0, le=1_000_000, description="Messages a second and connection, sustained."
     )

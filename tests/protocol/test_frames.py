@@ -157,3 +157,17 @@ def test_a_frame_in_parts_is_read_from_anywhere(parts: list[bytes], offset: int,
     whole = b"".join(parts)
     assert (bytes(frame), len(frame)) == (whole, len(whole))
     assert frame.read(offset, size) == whole[offset : offset + size]
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536])
+def test_a_binary_message_is_framed_as_the_library_does_it(length: int) -> None:
+    payload = b"x" * length
+    assert frames.binary_frame(payload) == Frame(Opcode.BINARY, payload).serialize(mask=False)
+
+
+def test_binary_messages_may_be_spared_from_a_flood() -> None:
+    text = Frame(Opcode.TEXT, b"{}").serialize(mask=True)
+    binary = Frame(Opcode.BINARY, b"\0").serialize(mask=True)
+    assert skip_droppable(text + binary + text, 0, messages=True)[1] == 3
+    left, skipped, _ = skip_droppable(text + binary + text, 0, messages=True, binary=False)
+    assert (left, skipped) == (len(text), 1)

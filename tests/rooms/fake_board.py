@@ -88,6 +88,16 @@ class FakePeer:
         self.writes: list[bytes] = []
         self.closed: int | None = None
         self.breaks = False
+        self.speaks_text = True
+        self.told: list[ServerMessage] = []
+        """What it was told in place of text messages."""
+        self.refused: list[str] = []
+
+    def tell_binary(self, message: ServerMessage) -> None:
+        self.told.append(message)
+
+    def refuse_binary(self, reason: str) -> None:
+        self.refused.append(reason)
 
     @property
     def connection_id(self) -> int:

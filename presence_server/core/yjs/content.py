@@ -6,6 +6,7 @@ than Yjs, and what only Yrs knows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -17,7 +18,9 @@ MAX_NESTING = 64
 
 _TYPES = 7
 _XML_ELEMENT, _XML_HOOK = 3, 5
-_json = msgspec.json.Decoder(msgspec.Raw)
+_json = msgspec.json.Decoder()
+_HUGE_NUMBER = re.compile(r"(?:^|[:\[,\s])-?\d{309}")
+"""A whole number beyond the range of floating point, which Yrs refuses."""
 _UNDEFINED = "undefined"
 _FIXED = {127: 0, 126: 0, 124: 4, 123: 8, 122: 8, 121: 0, 120: 0}
 """Bytes after the first one of undefined, null, two floats, a big integer, false and true."""
@@ -158,6 +161,8 @@ def _utf16_length(raw: bytes) -> int:
 def _check_json(text: str) -> None:
     try:
         _json.decode(text)
+        if _HUGE_NUMBER.search(text) is not None:
+            raise DamagedBytes("a number is too large")
     except (msgspec.MsgspecError, RecursionError):
         raise DamagedBytes("a value is not JSON") from None
     if text.count("[") + text.count("{") > MAX_NESTING:

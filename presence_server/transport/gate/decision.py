@@ -22,11 +22,13 @@ class DecisionLimits(msgspec.Struct, frozen=True):
         max_connections: WebSocket connections to this server.
         max_message_bytes: the largest message of one connection.
         allowed_origins: origins, beside the host's own, that pages may connect from.
+        has_yjs: whether there are sockets for clients of y-websocket.
     """
 
     max_connections: int
     max_message_bytes: int
     allowed_origins: frozenset[str]
+    has_yjs: bool = False
 
 
 def decide(
@@ -52,11 +54,11 @@ def decide(
         A request for the web application, an accepted handshake, or the answer that ends it.
     """
     try:
-        if is_plain(head):
+        if is_plain(head, has_yjs=limits.has_yjs):
             return plain(head, head_bytes, rest)
         if is_draining:
             return draining()
-        handshake = read_handshake(head, limits.allowed_origins)
+        handshake = read_handshake(head, limits.allowed_origins, has_yjs=limits.has_yjs)
         if connections >= limits.max_connections:
             return full()
         return accept(handshake, limits.max_message_bytes, rest)

@@ -22,6 +22,7 @@ SUBPROTOCOL = "presence.v1"
 _VERSION = "13"
 _PREFIX = "/ws/"
 _BOARDS = "/ws/boards/"
+_YJS = "/yjs/"
 _LONGEST_PATH = len(_BOARDS) + 3 * 128
 """The path of a board id of 128 characters, each of them escaped."""
 
@@ -56,11 +57,12 @@ def plain(head: RequestHead, head_bytes: bytes, rest: bytes) -> Plain:
     return Plain(data + body, length - len(body))
 
 
-def is_plain(head: RequestHead) -> bool:
+def is_plain(head: RequestHead, *, has_yjs: bool = False) -> bool:
     """Whether the request is for the web application.
 
     Args:
         head: the request.
+        has_yjs: whether there are sockets for clients of y-websocket.
 
     Raises:
         Refusal: it asks for a WebSocket or another protocol where there is none (404),
@@ -68,6 +70,8 @@ def is_plain(head: RequestHead) -> bool:
             (411): the end of a body must be known before it is read.
     """
     is_socket_path = head.target.startswith(_PREFIX)
+    if has_yjs and not is_socket_path:
+        is_socket_path = head.target.startswith(_YJS)
     has_upgrade = head.get("upgrade") is not None
     if is_socket_path and (not has_upgrade or head.version == "HTTP/1.0"):
         raise Refusal(
@@ -83,29 +87,33 @@ def is_plain(head: RequestHead) -> bool:
     return False
 
 
-def read_handshake(head: RequestHead, allowed_origins: frozenset[str]) -> Handshake:
+def read_handshake(
+    head: RequestHead, allowed_origins: frozenset[str], *, has_yjs: bool = False
+) -> Handshake:
     """Read the board and the identity from an upgrade request.
 
     Args:
         head: the request.
         allowed_origins: origins that pages may connect from, beside the host's own.
+        has_yjs: whether there are sockets for clients of y-websocket.
 
     Raises:
         Refusal: the board id is not valid (400), the origin is not allowed (403), or there
             is no such endpoint (404).
     """
     path = urlsplit(head.target).path
-    if not path.startswith(_BOARDS):
+    prefix = _YJS if has_yjs and path.startswith(_YJS) else _BOARDS
+    if not path.startswith(prefix):
         raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "no such endpoint")
     if len(path) > _LONGEST_PATH:
         raise _bad_board_id()
     # Latin-1 makes one character of every byte, and an id has ASCII characters only.
-    board_id = unquote_to_bytes(path.removeprefix(_BOARDS)).decode("latin-1")
+    board_id = unquote_to_bytes(path.removeprefix(prefix)).decode("latin-1")
     if not is_board_id(board_id):
         raise _bad_board_id()
     if not origin_is_allowed(head, allowed_origins):
         raise Refusal(HTTPStatus.FORBIDDEN, "FORBIDDEN", "this origin may not connect")
-    return Handshake(board_id, head, read_query(head.target))
+    return Handshake(board_id, head, read_query(head.target), prefix == _BOARDS)
 
 
 def _bad_board_id() -> Refusal:

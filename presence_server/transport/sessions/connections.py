@@ -11,18 +11,34 @@ import trio
 from ...protocol.errors import CloseCode, retry_reason
 from ...rooms.registry import Registry
 from ..wire.connection import Connection
-from ..wire.connection_limits import ConnectionLimits
+from ..wire.connection_limits import BinaryLimits, ConnectionLimits
 from ..wire.ports import ConnectionAlarms, TransportMetrics, Wire
+from .binary_link import BinaryLink
 from .denied_link import DeniedLink
-from .handshake import Accepted
+from .handshake import Accepted, Handshake
 from .identity import AccessDenied, Authority
 from .link_context import LinkContext
 from .queue_tickets import QueueTickets
 from .room_entry import RoomEntry, RoomEntryLimits
 from .session_budgets import SessionBudgets
 from .session_link import SessionLink
+from .yjs_link import YjsLink
 
 Link = SessionLink | DeniedLink
+
+
+class YjsLimits(msgspec.Struct, frozen=True):
+    """Bounds of the binary messages of one connection.
+
+    Attributes:
+        max_binary_bytes: the largest message.
+        binary_per_s: messages a second that it may send; more are read more slowly.
+        binary_burst: messages that it may send at once.
+    """
+
+    max_binary_bytes: int
+    binary_per_s: float
+    binary_burst: int
 
 
 class SessionLimits(msgspec.Struct, frozen=True):
@@ -33,12 +49,14 @@ class SessionLimits(msgspec.Struct, frozen=True):
         room_entry: what the sessions of all boards may be together.
         messages_per_s: messages a second that one session may send.
         burst: messages that it may send at once.
+        yjs: the bounds of binary messages; None if nobody may speak Yjs.
     """
 
     connection: ConnectionLimits
     room_entry: RoomEntryLimits
     messages_per_s: float
     burst: int
+    yjs: YjsLimits | None = None
 
 
 class Connections:
@@ -126,7 +144,7 @@ class Connections:
         handshake, limits = accepted.handshake, self._limits
         link: Link
         try:
-            link = SessionLink(
+            link = self._kind_of(handshake)(
                 number,
                 handshake.board_id,
                 self._authority.admit(handshake),
@@ -135,15 +153,32 @@ class Connections:
                 self._context,
                 self._forget,
             )
+            if isinstance(link, BinaryLink) and limits.yjs is not None:
+                link.limit_binary(limits.yjs.binary_per_s, limits.yjs.binary_burst)
         except AccessDenied as denied:
             self._metrics.refusals.note(denied.reason)
-            link = DeniedLink(number, denied, self._forget)
-        connection = Connection(accepted.protocol, wire, link, self._alarms, limits.connection)
+            link = DeniedLink(number, denied, self._forget, speaks_text=handshake.speaks_text)
+        connection = Connection(
+            accepted.protocol, wire, link, self._alarms, limits.connection, self._binary(handshake)
+        )
         link.attach(connection)
         wire.endpoint = connection
         self._links[number] = link, on_closed
         self._metrics.connections_accepted += 1
         return link
+
+    def _kind_of(self, handshake: Handshake) -> type[SessionLink]:
+        if self._limits.yjs is None:
+            return SessionLink
+        return BinaryLink if handshake.speaks_text else YjsLink
+
+    def _binary(self, handshake: Handshake) -> BinaryLimits | None:
+        if self._limits.yjs is None:
+            return None
+        size = self._limits.yjs.max_binary_bytes
+        if handshake.speaks_text:
+            return BinaryLimits(size)
+        return BinaryLimits(size, CloseCode.DOCUMENT_TOO_LARGE)
 
     def start(self, link: Link, accepted: Accepted) -> None:
         """Send the handshake's response, then enter the room, or say why not.

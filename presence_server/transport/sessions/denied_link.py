@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from typing_extensions import override
 
+from ...core.yjs.wire import permission_denied
 from ...protocol.errors import retry_reason
-from ...protocol.frames import text_frame
+from ...protocol.frames import binary_frame, text_frame
 from ...protocol.messages import Error, ErrorPayload, encode
 from ..wire.connection import Connection
 from ..wire.ports import Handler
 from .identity import AccessDenied
+from .yjs_closes import close_code_of_yjs
 
 
 class DeniedLink(Handler):
@@ -24,6 +26,7 @@ class DeniedLink(Handler):
         connection_id: a number never used before.
         denied: the reason.
         on_gone: called once, when the connection is closed.
+        speaks_text: false if the client understands binary messages only.
     """
 
     __slots__ = (
@@ -37,15 +40,25 @@ class DeniedLink(Handler):
     )
 
     def __init__(
-        self, connection_id: int, denied: AccessDenied, on_gone: Callable[[DeniedLink], None]
+        self,
+        connection_id: int,
+        denied: AccessDenied,
+        on_gone: Callable[[DeniedLink], None],
+        *,
+        speaks_text: bool = True,
     ) -> None:
         self.connection_id = connection_id
         # Not the exception: its traceback refers to everything that was made with this link.
-        self._frame = text_frame(
-            encode(Error(ErrorPayload(denied.code, str(denied), denied.retry_after_ms)))
-        )
-        self._close_code = denied.close_code
-        self._reason = "" if denied.retry_after_ms is None else retry_reason(denied.retry_after_ms)
+        code, reason = int(denied.close_code), ""
+        if denied.retry_after_ms is not None:
+            reason = retry_reason(denied.retry_after_ms)
+        if speaks_text:
+            error = Error(ErrorPayload(denied.code, str(denied), denied.retry_after_ms))
+            self._frame = text_frame(encode(error))
+        else:
+            self._frame = binary_frame(permission_denied(str(denied)))
+            code, reason = close_code_of_yjs(code, reason)
+        self._close_code, self._reason = code, reason
         self._on_gone = on_gone
         self.connection: Connection
 

@@ -33,11 +33,13 @@ class Handshake(msgspec.Struct, frozen=True):
         board_id: the board in its path.
         head: method, target and headers.
         query: the parameters of its target; an absent one has no key.
+        speaks_text: false if the client understands binary messages only.
     """
 
     board_id: str
     head: RequestHead
     query: dict[str, str]
+    speaks_text: bool = True
 
     @property
     def resume(self) -> str | None:

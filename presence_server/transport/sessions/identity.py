@@ -32,11 +32,15 @@ class Grant(msgspec.Struct, frozen=True):
         profile: the user.
         expires_at_ms: when the permission ends, in milliseconds since the epoch; None: never.
         may_change_profile: whether the client may send ``profile:update``.
+        may_edit: whether the client may change the Yjs document.
+        is_guest: whether the client did not say who it is, so it cannot come back as the same.
     """
 
     profile: UserProfile
     expires_at_ms: int | None = None
     may_change_profile: bool = False
+    may_edit: bool = True
+    is_guest: bool = False
 
 
 class Renewal(msgspec.Struct, frozen=True):
@@ -46,11 +50,13 @@ class Renewal(msgspec.Struct, frozen=True):
         expires_at_ms: when it ends, in milliseconds since the epoch.
         change: the fields of the profile that it sets.
         may_change_profile: as for :class:`Grant`.
+        may_edit: as for :class:`Grant`.
     """
 
     expires_at_ms: int
     change: ProfileChange
     may_change_profile: bool
+    may_edit: bool = True
 
 
 class AccessDenied(PresenceError):
@@ -115,7 +121,9 @@ class Anonymous(Authority):
 
     @override
     def admit(self, handshake: Handshake) -> Grant:
-        return Grant(anonymous_profile(handshake), may_change_profile=True)
+        is_guest = clean_user_id(handshake.query.get("user_id", "")) is None
+        profile = anonymous_profile(handshake)
+        return Grant(profile, may_change_profile=True, is_guest=is_guest)
 
     @override
     def renew(self, token: str, board_id: str, user_id: str) -> Renewal:

@@ -21,7 +21,14 @@ class Permission:
         holder: ends when the permission ends.
     """
 
-    __slots__ = ("_authority", "_board_id", "_expiry", "_may_change_profile", "_user_id")
+    __slots__ = (
+        "_authority",
+        "_board_id",
+        "_expiry",
+        "_may_change_profile",
+        "_user_id",
+        "may_edit",
+    )
 
     def __init__(
         self, board_id: str, grant: Grant, context: LinkContext, holder: TokenHolder
@@ -29,6 +36,8 @@ class Permission:
         self._board_id = board_id
         self._user_id = grant.profile.user_id
         self._may_change_profile = grant.may_change_profile
+        self.may_edit = grant.may_edit
+        """Whether the client may change the Yjs document."""
         self._authority = context.authority
         self._expiry: TokenExpiry | None = None
         if grant.expires_at_ms is not None:
@@ -48,6 +57,7 @@ class Permission:
         """
         renewal = self._authority.renew(token, self._board_id, self._user_id)
         self._may_change_profile = renewal.may_change_profile
+        self.may_edit = renewal.may_edit
         if self._expiry is not None:
             self._expiry.renew(renewal.expires_at_ms)
         return AuthRefreshed(AuthRefreshedPayload(renewal.expires_at_ms)), renewal.change

@@ -91,4 +91,7 @@ class RoomEntry:
             None if ticket is None else ticket.since_ms,
             may_begin=not left_too_many,
             may_queue=self._registry.waiting < self._max_waiting,
+            speaks_text=link.speaks_text,
+            is_guest=link.is_guest,
+            may_edit=link.may_edit,
         )

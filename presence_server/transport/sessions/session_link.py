@@ -36,12 +36,11 @@ from ...protocol.messages import (
 from ...protocol.profile import UserProfile
 from ...rooms.room_task import RoomTask
 from ..wire.connection import Connection
-from ..wire.ports import Handler
 from .identity import Grant
 from .link_context import LinkContext
 from .parting import parting_by
 from .permission import Permission
-from .token_expiry import TokenHolder
+from .text_peer import TextPeer
 
 log = structlog.get_logger(__name__)
 is_debugging = partial(logging.getLogger(__name__).isEnabledFor, logging.DEBUG)
@@ -53,7 +52,7 @@ ABUSE_RETRY_MS = 10_000
 """``retry_after_ms`` of a connection that was closed for flooding."""
 
 
-class SessionLink(Handler, TokenHolder):
+class SessionLink(TextPeer):
     """Ties a connection to a session of a room, which knows it as a peer.
 
     Args:
@@ -81,6 +80,7 @@ class SessionLink(Handler, TokenHolder):
         "address",
         "connection",
         "connection_id",
+        "is_guest",
         "profile",
         "write",
         "write_shared",
@@ -99,6 +99,7 @@ class SessionLink(Handler, TokenHolder):
         self.connection_id = connection_id
         self._board_id = board_id
         self.profile: UserProfile = grant.profile
+        self.is_guest = grant.is_guest
         self._permission = Permission(board_id, grant, context, self)
         self._budget = budget
         self.address = address
@@ -258,6 +259,7 @@ class SessionLink(Handler, TokenHolder):
                 room.apply(ProfileChanged(self.connection_id, session_id, change))
             case AuthRefresh():
                 answer, change = self._permission.renew(message.payload.token)
+                self.note_role()
                 self._send(answer)
                 # Also if nothing changes: a new token is a sign of life.
                 room.apply(ProfileChanged(self.connection_id, session_id, change))

@@ -58,6 +58,8 @@ class Claims(msgspec.Struct, frozen=True):
         boards: ids of boards, and patterns of ids.
         is_profile_clients: whether the bearer may change the profile (the claim ``profile`` is
             ``client``).
+        is_editor: whether the bearer may change the Yjs document (the claim ``role`` is
+            ``editor``, or absent).
     """
 
     profile: UserProfile
@@ -65,6 +67,7 @@ class Claims(msgspec.Struct, frozen=True):
     expires_at_ms: int
     boards: Sequence[str]
     is_profile_clients: bool
+    is_editor: bool
 
     def covers(self, board_id: str) -> bool:
         """Whether the bearer may join a board.
@@ -80,6 +83,10 @@ _PROFILE_OF_CLIENT = "client"
 
 _CLAIM_OF = {"display_name": "name", "avatar_url": "picture"}
 """The claims of OpenID Connect for fields of the profile; the others have the field's name."""
+
+
+_EDITOR = "editor"
+"""The role of those who may change the Yjs document; any other role is that of a viewer."""
 
 
 class _Payload(msgspec.Struct, frozen=True):
@@ -221,6 +228,7 @@ def _claims(payload: Mapping[str, object]) -> Claims:
         expires_at_ms,
         claims.boards,
         payload.get("profile") == _PROFILE_OF_CLIENT,
+        payload.get("role", _EDITOR) == _EDITOR,
     )
 
 
@@ -252,7 +260,9 @@ class TokenAuthority(Authority):
                 "the token does not cover this board",
                 RefusalReason.TOKEN_NOT_FOR_BOARD,
             )
-        return Grant(claims.profile, claims.expires_at_ms, claims.is_profile_clients)
+        return Grant(
+            claims.profile, claims.expires_at_ms, claims.is_profile_clients, claims.is_editor
+        )
 
     @override
     def renew(self, token: str, board_id: str, user_id: str) -> Renewal:
@@ -269,7 +279,7 @@ class TokenAuthority(Authority):
             raise BadMessage(ErrorCode.FORBIDDEN, "the token does not cover this board")
         # A profile that the client may change is not the issuer's any more.
         change = ProfileChange() if claims.is_profile_clients else claims.given
-        return Renewal(claims.expires_at_ms, change, claims.is_profile_clients)
+        return Renewal(claims.expires_at_ms, change, claims.is_profile_clients, claims.is_editor)
 
 
 def _unauthorized(message: str, reason: RefusalReason) -> AccessDenied:

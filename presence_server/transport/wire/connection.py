@@ -13,7 +13,7 @@ from websockets.server import ServerProtocol
 from ...protocol.errors import CloseCode
 from ...protocol.frames import PING_FRAME, is_one_short_text
 from .closing import Closing
-from .connection_limits import ConnectionLimits
+from .connection_limits import BinaryLimits, ConnectionLimits
 from .pinging import Pinging, Step
 from .ports import ConnectionAlarm, ConnectionAlarms, Handler, Wire
 from .receiving import Receiver, unmask
@@ -31,6 +31,7 @@ class Connection(Closing):
         handler: gets the messages: the session on this connection.
         alarms: rings its deadlines.
         limits: its bounds.
+        binary: the bounds of its binary messages; None if they are as those of text messages.
     """
 
     __slots__ = ("_pinging", "_receiver")
@@ -42,9 +43,10 @@ class Connection(Closing):
         handler: Handler,
         alarms: ConnectionAlarms,
         limits: ConnectionLimits,
+        binary: BinaryLimits | None = None,
     ) -> None:
         super().__init__(protocol, wire, handler, alarms, limits)
-        self._receiver = Receiver(protocol, handler, self)
+        self._receiver = Receiver(protocol, handler, self, binary)
         self._pinging = Pinging(limits.ping_interval_s, limits.ping_timeout_s, trio.current_time())
         alarms.arm(self, ConnectionAlarm.KEEPALIVE, self._pinging.look_at)
 
@@ -70,6 +72,16 @@ class Connection(Closing):
         """
         if self.stage is _OPEN:
             self._receiver.is_resting = True
+            self._wire.want_read(False)
+            self._alarms.arm(self, ConnectionAlarm.READ, trio.current_time() + seconds)
+
+    def pause(self, seconds: float) -> None:
+        """Read nothing more for a while; what was read already counts.
+
+        Args:
+            seconds: how long.
+        """
+        if self.stage is _OPEN:
             self._wire.want_read(False)
             self._alarms.arm(self, ConnectionAlarm.READ, trio.current_time() + seconds)
 

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
+from ...protocol.errors import CloseCode
+
+
+class BinaryLimits(msgspec.Struct, frozen=True):
+    """Bounds of the binary messages of one connection.
+
+    Attributes:
+        max_bytes: the largest message.
+        too_big_code: the code that a connection with a larger one is closed with.
+    """
+
+    max_bytes: int
+    too_big_code: CloseCode = CloseCode.TOO_BIG
+
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
     """Bounds of one connection (settings section ``limits``).

@@ -13,13 +13,15 @@ _WRITE_SIZE = 65536
 class Outbox:
     """Pieces in order. Each holds whole frames."""
 
-    __slots__ = ("_offset", "_pieces", "size")
+    __slots__ = ("_offset", "_pieces", "free", "size")
 
     def __init__(self) -> None:
         self._pieces: deque[bytes | SharedFrame] = deque()
         self._offset = 0
         self.size = 0
         """How many bytes wait."""
+        self.free = 0
+        """How many of those belong to others as well; the end of a long frame counts whole."""
 
     def append(self, piece: bytes | SharedFrame, sent: int = 0) -> None:
         """Add a piece.
@@ -34,6 +36,8 @@ class Outbox:
             self.size -= sent
         pieces.append(piece)
         self.size += len(piece)
+        if isinstance(piece, SharedFrame) and piece.is_free:
+            self.free += len(piece)
 
     def peek(self) -> bytes:
         """Return the next bytes, enough for one write."""
@@ -61,7 +65,10 @@ class Outbox:
         count += self._offset
         pieces = self._pieces
         while pieces and count >= len(pieces[0]):
-            count -= len(pieces.popleft())
+            piece = pieces.popleft()
+            count -= len(piece)
+            if self.free and isinstance(piece, SharedFrame) and piece.is_free:
+                self.free -= len(piece)
         self._offset = count
 
     def cut(self) -> None:
@@ -71,12 +78,12 @@ class Outbox:
         first, offset = self._pieces[0], self._offset
         if isinstance(first, SharedFrame):
             self._pieces.clear()
-            self._offset = self.size = 0
+            self._offset = self.size = self.free = 0
             if offset:
                 self.append(first, offset)
             return
         end = frame_end(first, offset) if offset else 0
         self._pieces = deque()
-        self._offset = self.size = 0
+        self._offset = self.size = self.free = 0
         if end > offset:
             self.append(first[:end], offset)

@@ -13,15 +13,19 @@ import trio
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
+from ...protocol.errors import CloseCode
 from ...protocol.frames import (
     CLOSE,
+    FINAL_BINARY,
     FINAL_TEXT,
+    MEDIUM_HEADER,
     PING,
     SHORT_HEADER,
     next_frame,
     pong_frame,
     skip_droppable,
 )
+from .connection_limits import BinaryLimits
 from .ports import Handler
 from .stage import Stage
 
@@ -34,6 +38,8 @@ unmask = apply_mask
 """The payload of a client's frame: ``unmask(data, mask)``, in C where that was built."""
 
 _OPEN = Stage.OPEN
+_OPCODE = 0x0F
+"""The bits of the first byte that say what a frame is."""
 
 
 class ReceivingConnection(Protocol):
@@ -46,6 +52,9 @@ class ReceivingConnection(Protocol):
 
     def answer(self) -> None:
         """Write the protocol's answer to its input."""
+
+    def fail(self, code: CloseCode) -> None:
+        """Close after a violation."""
 
     def on_pong(self) -> None:
         """A pong came."""
@@ -61,14 +70,17 @@ class Receiver:
         protocol: the open WebSocket protocol.
         handler: gets the messages.
         connection: the connection that the bytes belong to.
+        binary: the bounds of binary messages; None if they are as those of text messages.
     """
 
     __slots__ = (
+        "_binary",
         "_connection",
         "_fragments",
         "_fragments_opcode",
         "_handler",
         "_head",
+        "_max_text_bytes",
         "_owed",
         "_protocol",
         "is_resting",
@@ -76,11 +88,17 @@ class Receiver:
     )
 
     def __init__(
-        self, protocol: ServerProtocol, handler: Handler, connection: ReceivingConnection
+        self,
+        protocol: ServerProtocol,
+        handler: Handler,
+        connection: ReceivingConnection,
+        binary: BinaryLimits | None = None,
     ) -> None:
         self._protocol = protocol
         self._handler = handler
         self._connection = connection
+        self._binary = binary
+        self._max_text_bytes = protocol.max_message_size
         self._head = b""
         """The beginning of a frame whose length is not known yet."""
         self._owed = 0
@@ -126,7 +144,10 @@ class Receiver:
             position = self._take(data, position, *frame)
 
     def _skip(self, data: bytes, position: int) -> int:
-        position, frames, pongs = skip_droppable(data, position, messages=self._fragments is None)
+        # A change of a Yjs document that is dropped makes two documents of it.
+        position, frames, pongs = skip_droppable(
+            data, position, messages=self._fragments is None, binary=self._binary is None
+        )
         self._handler.on_passed_over(frames)
         if pongs:
             self._connection.on_pong()
@@ -144,6 +165,8 @@ class Receiver:
             # Read here, since the library would answer any number of them.
             if self._handler.on_control():
                 self._connection.write(pong_frame(unmask(data[start:end], data[start - 4 : start])))
+        elif self._takes_binary(data, position, first, start, end):
+            pass
         else:
             if first == CLOSE:
                 # RFC 6455 section 5.4 allows it between fragments; the library does not.
@@ -151,6 +174,35 @@ class Receiver:
             self._feed(data[position:end])
             self._owed = max(0, end - size)
         return end
+
+    def _takes_binary(self, data: bytes, position: int, first: int, start: int, end: int) -> bool:
+        """Read a binary message that is one frame and is here, or refuse one that is too long.
+
+        Returns:
+            Whether that is done; else the library reads the frame.
+        """
+        binary = self._binary
+        if binary is None:
+            return False
+        if self._fragments is None:
+            is_binary = first & _OPCODE == Opcode.BINARY
+            self._protocol.max_message_size = (
+                binary.max_bytes if is_binary else self._max_text_bytes
+            )
+            size = end - start
+        else:
+            is_binary = first & _OPCODE == Opcode.CONT and (self._fragments_opcode is Opcode.BINARY)
+            size = len(self._fragments) + end - start
+        if not is_binary:
+            return False
+        if size > binary.max_bytes and binary.too_big_code is not CloseCode.TOO_BIG:
+            self._connection.fail(binary.too_big_code)
+            return True
+        is_whole = first == FINAL_BINARY and self._fragments is None and end <= len(data)
+        if not is_whole or start - position not in (SHORT_HEADER, MEDIUM_HEADER):
+            return False
+        self._handler.on_binary(unmask(data[start:end], data[start - 4 : start]))
+        return True
 
     def _feed(self, data: bytes) -> None:
         """Have the library read a frame, or a part of one."""

@@ -134,7 +134,7 @@ class Sender(AlarmTarget):
             self._check_size(outbox)
 
     def _check_size(self, outbox: Outbox) -> None:
-        if has_too_much_waiting(outbox.size, self._limits):
+        if has_too_much_waiting(outbox.size - outbox.free, self._limits):
             self._on_too_slow(outbox)
 
     def _check_progress(self, now: float) -> None:

@@ -39,6 +39,7 @@ const RULES = new Map([
   [4408, START_OVER],
   [4409, OVER],
   [4410, OVER],
+  [4413, OVER],
   [4429, RESUME],
   [4508, RESUME],
 ]);

@@ -116,6 +116,8 @@ def test_where_an_item_is() -> None:
         (update((1, 0, [json_item(5, "{")])), "not JSON"),
         (update((1, 0, [json_item(5, "[" * 100_000)])), "not JSON"),
         (update((1, 0, [json_item(5, "undefined")])), "not JSON"),
+        (update((1, 0, [json_item(5, "1e999")])), "not JSON"),
+        (update((1, 0, [json_item(5, "[1," + "1" * 400 + "]")])), "too large"),
         (update((1, 0, [json_item(5, "[" * 65 + "]" * 65)])), "nested"),
         (update((1, 0, [item(7, b"\x05")])), "shared type"),
         (update((1, 0, [item(7, b"\x07")])), "shared type"),

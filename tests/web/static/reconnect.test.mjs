@@ -8,7 +8,7 @@ import { FakePage } from './fakes.mjs';
 
 const RESUMING = [1001, 1005, 1006, 1008, 1009, 1011, 1012, 3000, 4429, 4508, 4999];
 const STARTING_OVER = [1013, 4408];
-const FINAL = [1000, 1002, 1007, 4400, 4401, 4403, 4409, 4410];
+const FINAL = [1000, 1002, 1007, 4400, 4401, 4403, 4409, 4410, 4413];
 
 for (const code of RESUMING) {
   test(`close ${code}: comes back with its session`, () => {

@@ -1,0 +1,136 @@
+"""What a room knows of its Yjs document: how far it has come, and who watches it.
+
+The document's bytes are not here. The service of documents has them, and merges what the room
+gives it; the room knows the state vector, and decides by it at once::
+
+    phase    event                 next     effects
+    -------  --------------------  -------  ----------------------------------------------
+    absent   the first binary one  loading  LoadDocument
+    loading  a change              loading  Relay MergeAndTell
+    loading  DocumentLoaded        live     AnswerVector to all who asked
+    live     a change that fits    live     Relay Merge
+    live     any other change      live     MergeAndTell, or a question to its sender
+    any      DocumentDeleted       absent   Close to all who watch
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections import deque
+
+from .yjs.awareness import AwarenessTray
+from .yjs.vector import StateVector
+
+RELAY_BYTES = 16_384
+"""An update that is longer is merged before it is relayed: checking it takes a while."""
+ASK_INTERVAL_S = 1.0
+"""A client is asked for what is missing, and is answered, at most once in this time."""
+
+
+class DocumentPhase(enum.Enum):
+    """The phases of a document in a room; see the table above."""
+
+    ABSENT = "absent"
+    LOADING = "loading"
+    LIVE = "live"
+
+
+class Watcher:
+    """A connection that speaks Yjs. Times are scheduling seconds."""
+
+    __slots__ = (
+        "answered_at",
+        "asked_at",
+        "connection",
+        "has_more",
+        "held",
+        "is_answering",
+        "is_told_off",
+        "must_ask",
+        "owed",
+        "session_id",
+        "stored",
+        "unstored",
+        "wanted",
+    )
+
+    def __init__(self, connection: int, session_id: str) -> None:
+        self.connection = connection
+        self.session_id = session_id
+        self.wanted: bytes | None = None
+        """The state vector of its sync step 1, until that is answered."""
+        self.is_answering = False
+        """Whether the service computes an answer for it."""
+        self.answered_at = -math.inf
+        self.asked_at = -math.inf
+        """When it was last sent a sync step 1."""
+        self.must_ask = False
+        """Whether to ask it once more, since a change of it was dropped after it was asked."""
+        self.is_told_off = False
+        """Whether it heard that it may not change the document."""
+        self.unstored: deque[tuple[int, int]] = deque()
+        """Its changes that are not durable: the number, and how many messages each stands for."""
+        self.held: bytes | None = None
+        """The first awareness that came before its session had joined."""
+        self.has_more = False
+        """Whether more awareness came before its session had joined."""
+        self.owed = 0
+        """Messages that were dropped; its next sync step 2 has what was in them."""
+        self.stored = 0
+        """Messages whose changes are durable."""
+
+
+class Document:
+    """The Yjs document of a board, and its awareness.
+
+    Args:
+        interval_ms: the shortest time between two awareness messages, in milliseconds.
+
+    Attributes:
+        phase: how far it is.
+        vector: the state vector of all that was relayed or merged.
+        size: its length in bytes, or a little more.
+        may_change: false if it is a new document and no more documents are stored.
+        number: of the last change that the service got.
+        merging: changes of which the service will tell what became of them, by number: the
+            sender's connection, and whether the change is relayed already.
+        watchers: the connections that speak Yjs, by number.
+        awareness: who shows what to the others.
+        has_spoken: whether the watchers were sent something lately.
+        turns: how often the watchers were given a sign of life, or could have been.
+    """
+
+    __slots__ = (
+        "awareness",
+        "has_spoken",
+        "may_change",
+        "merging",
+        "number",
+        "phase",
+        "size",
+        "turns",
+        "vector",
+        "watchers",
+    )
+
+    def __init__(self, interval_ms: float) -> None:
+        self.watchers: dict[int, Watcher] = {}
+        self.awareness = AwarenessTray(interval_ms)
+        self.has_spoken = False
+        self.turns = 0
+        self.number = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """There is no document, or not any more."""
+        self.phase = DocumentPhase.ABSENT
+        self.vector = StateVector()
+        self.size = 0
+        self.may_change = True
+        self.merging: dict[int, tuple[int, bool]] = {}
+
+    def next_number(self) -> int:
+        """The number of the next change."""
+        self.number += 1
+        return self.number

@@ -1,0 +1,72 @@
+"""The effects that concern a Yjs document and the connections that speak Yjs."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from .document_events import DocumentAnswer
+
+
+class Watch(Struct, frozen=True):
+    """Make the connection a watcher: it gets every later message of :class:`Relay`."""
+
+    connection: int
+
+
+class Relay(Struct, frozen=True):
+    """Send a binary message to all who watch at this point of the effects."""
+
+    message: bytes
+
+
+class SendBinary(Struct, frozen=True):
+    """Send a binary message to one connection."""
+
+    connection: int
+    message: bytes
+
+
+class SendAnswer(Struct, frozen=True):
+    """Send a connection what it lacks: updates, and the last of them as sync step 2."""
+
+    connection: int
+    answer: DocumentAnswer
+
+
+class Refuse(Struct, frozen=True):
+    """A binary message of a connection was damaged: answer it, and count it as a bad one."""
+
+    connection: int
+    reason: str
+
+
+class LoadDocument(Struct, frozen=True):
+    """Load the board's document."""
+
+
+class Merge(Struct, frozen=True):
+    """Merge and keep a change that is relayed."""
+
+    number: int
+    update: bytes
+
+
+class MergeAndTell(Struct, frozen=True):
+    """Check, merge and keep a change, and tell what became of it."""
+
+    number: int
+    update: bytes
+
+
+class AnswerVector(Struct, frozen=True):
+    """Find out what a connection lacks."""
+
+    connection: int
+    vector: bytes
+
+
+ToService = LoadDocument | Merge | MergeAndTell | AnswerVector
+"""The effects that the service of documents carries out."""
+ToWatchers = Watch | Relay | SendBinary | SendAnswer | Refuse
+"""The effects that are for connections."""
+DocumentEffect = ToService | ToWatchers

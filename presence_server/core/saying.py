@@ -1,0 +1,96 @@
+"""Awareness: what clients say about themselves, and what it means for their presence."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from ..protocol.model import Update
+from .document import Document
+from .document_effects import Refuse, SendBinary, Watch
+from .document_events import AwarenessAsked, AwarenessSaid
+from .roster import Phase, Session
+from .state import BoardState
+from .watching import answer_if_due, watcher_of
+from .yjs import wire
+from .yjs.varint import DamagedBytes
+
+_MAX_HELD_BYTES = 16_384
+
+
+def say(state: BoardState, event: AwarenessSaid, now: float) -> None:
+    """Take the awareness that a client sent."""
+    session = state.attached(event.connection, event.session_id)
+    if session is None:
+        return
+    session.last_seen = now
+    watcher = watcher_of(state, session, now)
+    document = state.document
+    assert document is not None
+    if session.phase is Phase.JOINED:
+        _take(state, document, session, event, now)
+    elif watcher.held is None and len(event.entries) <= _MAX_HELD_BYTES:
+        watcher.held = event.entries  # The first one of all is the one that announces an id.
+    else:
+        watcher.has_more = True
+
+
+def welcome(state: BoardState, session: Session, now: float) -> None:
+    """A session joined, or came back: if its connection speaks Yjs, it watches from now on."""
+    connection = session.connection
+    assert connection is not None
+    document = state.document
+    known = None if document is None else document.watchers.get(connection)
+    if known is None:
+        if not session.speaks_text:
+            watcher_of(state, session, now)
+        return
+    assert document is not None
+    state.out.append(Watch(connection))
+    state.note_people(now)
+    if known.held is not None:
+        event, known.held = AwarenessSaid(connection, session.session_id, known.held), None
+        _take(state, document, session, event, now)
+    if known.has_more:
+        known.has_more = False
+        state.out.append(SendBinary(connection, wire.QUERY_AWARENESS))
+    answer_if_due(state, known, now)
+
+
+def _take(
+    state: BoardState, document: Document, session: Session, event: AwarenessSaid, now: float
+) -> None:
+    user = state.users[session.profile.user_id]
+    awareness, connection = document.awareness, event.connection
+    try:
+        said = awareness.say(session.session_id, connection, user.profile, event.entries, now)
+    except DamagedBytes as error:
+        state.out.append(Refuse(connection, str(error)))
+        return
+    if said.nudges:
+        message = wire.awareness(awareness.null_for(said.nudges))
+        state.out.append(SendBinary(connection, message))
+    if said.has_changed:
+        state.note_people(now)
+        cursor = said.cursor if said.cursor != session.cursor else UNSET
+        note_activity(state, session, Update(cursor=cursor), now)
+
+
+def note_activity(state: BoardState, session: Session, update: Update, now: float) -> None:
+    """A client did something; ``update`` is what that changes about its presence."""
+    user = state.users[session.profile.user_id]
+    state.apply(user, session, update, now)
+    state.tell_if_changed(user, now)
+
+
+def tell_everybody(state: BoardState, event: AwarenessAsked, now: float) -> None:
+    """Answer a client that asks for the awareness of everybody."""
+    session = state.attached(event.connection, event.session_id)
+    if session is None:
+        return
+    session.last_seen = now
+    watcher_of(state, session, now)
+    document = state.document
+    assert document is not None
+    if session.phase is Phase.JOINED:
+        message = wire.awareness(document.awareness.everybody())
+        state.out.append(SendBinary(event.connection, message))

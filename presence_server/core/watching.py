@@ -1,0 +1,229 @@
+"""Who watches a board's document, what each watcher lacks, and what it hears.
+
+A watcher is added before its answer is asked for: what changes meanwhile reaches it twice at
+worst, and Yjs ignores what it has.
+"""
+
+from __future__ import annotations
+
+from . import announce, companions
+from .document import ASK_INTERVAL_S, Document, DocumentPhase, Watcher
+from .document_effects import AnswerVector, LoadDocument, Relay, SendAnswer, SendBinary, Watch
+from .document_events import DocumentAnswered, DocumentAsked, DocumentLoaded
+from .effects import Send
+from .roster import Phase, Session, User
+from .state import Alarm, BoardState
+from .yjs import wire
+from .yjs.vector import StateVector
+
+LIFELINE_S = 10.0
+"""If watchers hear nothing for so long they are sent a sign of life. The libraries of clients
+hang up after 30 seconds without a message, and do not see pings."""
+_RENEW_TURNS = 2
+"""The server's awareness states are said again in each second turn, since clients forget a state
+that is 30 seconds old."""
+
+
+def document_of(state: BoardState) -> Document:
+    """The document of a board; it is loaded with the first connection that speaks Yjs."""
+    if state.document is None:
+        state.document = Document(state.limits.cursor_interval_ms)
+    if state.document.phase is DocumentPhase.ABSENT:
+        state.document.phase = DocumentPhase.LOADING
+        state.out.append(LoadDocument())
+    return state.document
+
+
+def watcher_of(state: BoardState, session: Session, now: float) -> Watcher:
+    """The watcher of a session's connection; it becomes one once the session has joined."""
+    assert session.connection is not None
+    document = document_of(state)
+    watcher = document.watchers.get(session.connection)
+    if watcher is None:
+        if not document.watchers:
+            state.timers.arm((Alarm.LIFELINE, ""), now + LIFELINE_S)
+        watcher = Watcher(session.connection, session.session_id)
+        document.watchers[session.connection] = watcher
+        if session.phase is Phase.JOINED:
+            state.out.append(Watch(session.connection))
+            state.note_people(now)
+    return watcher
+
+
+def ask(state: BoardState, event: DocumentAsked, now: float) -> None:
+    """A client sent its state vector: it gets what it lacks, as soon as that is known."""
+    session = state.attached(event.connection, event.session_id)
+    if session is None:
+        return
+    session.last_seen = now
+    watcher = watcher_of(state, session, now)
+    watcher.wanted = event.vector
+    answer_if_due(state, watcher, now)
+
+
+def answer_if_due(state: BoardState, watcher: Watcher, now: float) -> None:
+    """Have a watcher's answer computed, if it waits for one and may have it now."""
+    document = state.document
+    assert document is not None
+    if watcher.wanted is None or watcher.is_answering or document.phase is not DocumentPhase.LIVE:
+        return
+    if state.sessions[watcher.session_id].phase is not Phase.JOINED:
+        return
+    due = watcher.answered_at + ASK_INTERVAL_S
+    if now < due:
+        state.timers.arm((Alarm.DOCUMENT, ""), due)
+        return
+    state.out.append(AnswerVector(watcher.connection, watcher.wanted))
+    watcher.wanted = None
+    watcher.is_answering = True
+
+
+def answered(state: BoardState, event: DocumentAnswered, now: float) -> None:
+    """Send a watcher what it lacks, ask it for what the server lacks, and show it the others."""
+    document = state.document
+    watcher = None if document is None else document.watchers.get(event.connection)
+    if document is None or watcher is None:
+        return
+    watcher.is_answering = False
+    watcher.answered_at = now
+    state.out.append(SendAnswer(event.connection, event.answer))
+    if state.sessions[watcher.session_id].may_edit:
+        ask_back(state, document, watcher, now)
+    state.out.append(SendBinary(event.connection, wire.awareness(document.awareness.everybody())))
+    answer_if_due(state, watcher, now)
+
+
+def ask_back(state: BoardState, document: Document, watcher: Watcher, now: float) -> None:
+    """Ask a watcher for all that the server lacks, now or as soon as it may be asked again."""
+    due = watcher.asked_at + ASK_INTERVAL_S
+    watcher.must_ask = now < due
+    if watcher.must_ask:
+        state.timers.arm((Alarm.DOCUMENT, ""), due)
+    else:
+        watcher.asked_at = now
+        message = wire.step_1(document.vector.encode())
+        state.out.append(SendBinary(watcher.connection, message))
+
+
+def loaded(state: BoardState, event: DocumentLoaded, now: float) -> None:
+    """The document is there: answer all who have asked for it."""
+    document = state.document
+    if document is None or document.phase is not DocumentPhase.LOADING:
+        return
+    document.phase = DocumentPhase.LIVE
+    document.vector.raise_to(StateVector.read(event.vector))
+    document.size += event.size
+    document.may_change = event.may_change
+    look_after_watchers(state, now)
+
+
+def look_after_watchers(state: BoardState, now: float) -> None:
+    """Do what watchers wait for, if it is time."""
+    document = state.document
+    if document is None or document.phase is not DocumentPhase.LIVE:
+        return
+    for watcher in list(document.watchers.values()):
+        answer_if_due(state, watcher, now)
+        if watcher.must_ask:
+            ask_back(state, document, watcher, now)
+
+
+def ring(state: BoardState, alarm: Alarm, key: str, now: float) -> None:
+    """Act on an alarm that concerns the document."""
+    if alarm is Alarm.LIFELINE:
+        give_sign_of_life(state, now)
+    elif alarm is Alarm.DOCUMENT:
+        look_after_watchers(state, now)
+    else:
+        hide(state, key, now)
+
+
+def give_sign_of_life(state: BoardState, now: float) -> None:
+    """See to it that every watcher hears something from time to time."""
+    document = state.document
+    if document is None or not document.watchers:
+        return
+    document.turns += 1
+    if document.turns % _RENEW_TURNS == 0:
+        document.awareness.renew(now)
+    if not document.has_spoken:
+        relay(state, document, wire.SIGN_OF_LIFE)
+    document.has_spoken = False
+    state.timers.arm((Alarm.LIFELINE, ""), now + LIFELINE_S)
+
+
+def tick(state: BoardState, now: float, *, has_moved: bool) -> None:
+    """Send the awareness that is due; ``has_moved`` if a cursor of the board moved."""
+    document = state.document
+    if document is None or not document.watchers:
+        return
+    if has_moved or document.awareness.due <= now:
+        companions.review(state, now)
+    entries = document.awareness.take(now)
+    if entries is not None:
+        relay(state, document, wire.awareness(entries))
+
+
+def relay(state: BoardState, document: Document, message: bytes) -> None:
+    """Send a message to all who watch."""
+    document.has_spoken = True
+    state.out.append(Relay(message))
+
+
+def deny(state: BoardState, watcher: Watcher, session: Session, reason: str) -> None:
+    """Tell a client, once, that it may not change the document."""
+    if watcher.is_told_off:
+        return
+    watcher.is_told_off = True
+    state.out.append(SendBinary(watcher.connection, wire.permission_denied(reason)))
+    if session.speaks_text:
+        state.out.append(Send(watcher.connection, announce.forbidden(reason)))
+
+
+def ask_for_stamps(state: BoardState, user: User) -> None:
+    """The profile of a user changed: have the user's clients say their awareness once more."""
+    document = state.document
+    if document is None:
+        return
+    for session in user.sessions.values():
+        clients = document.awareness.ids_of(session.session_id)
+        if clients and session.connection is not None:
+            message = wire.awareness(document.awareness.null_for(clients))
+            state.out.append(SendBinary(session.connection, message))
+
+
+def stop_watching(state: BoardState, connection: int) -> None:
+    """A connection is not the session's any more."""
+    if state.document is not None:
+        state.document.watchers.pop(connection, None)
+
+
+def detach(state: BoardState, session: Session, connection: int) -> None:
+    """A session lost its connection: its awareness stays until the user shows as not connected."""
+    stop_watching(state, connection)
+    at = state.limits.reconnecting_after_s
+    assert session.dropped_at is not None
+    state.timers.arm((Alarm.AWARENESS, session.session_id), session.dropped_at + at)
+
+
+def hide(state: BoardState, session_id: str, now: float) -> None:
+    """The time of :func:`detach` may be over: take the awareness away, if it is."""
+    session, document = state.sessions.get(session_id), state.document
+    if session is None or document is None or session.dropped_at is None:
+        return
+    at = session.dropped_at + state.limits.reconnecting_after_s
+    if now < at:
+        state.timers.arm((Alarm.AWARENESS, session_id), at)
+        return
+    document.awareness.hide(session_id, now)
+    state.note_people(now)
+
+
+def has_said_goodbye(state: BoardState, session: Session) -> bool:
+    """Whether a client took its awareness away, after which a lost connection is a leave."""
+    document = state.document
+    return (
+        not session.speaks_text
+        and document is not None
+        and document.awareness.has_said_goodbye(session.session_id)
+    )

@@ -1,0 +1,61 @@
+"""The session of a client that may speak Yjs beside its text messages."""
+
+from __future__ import annotations
+
+import trio
+from typing_extensions import override
+
+from ...core.document_events import RoleChanged
+from ...core.yjs.varint import DamagedBytes
+from ...protocol.binary_budget import BinaryBudget
+from ...protocol.errors import BadMessage, ErrorCode
+from .binary_messages import hear
+from .session_link import SessionLink
+
+
+class BinaryLink(SessionLink):
+    """Ties a connection with text and binary messages to a session of a room."""
+
+    __slots__ = ("_binary_budget",)
+
+    _binary_budget: BinaryBudget
+
+    def limit_binary(self, messages_per_s: float, burst: int) -> None:
+        """Limit the binary messages of the connection; call it once, before any comes.
+
+        Args:
+            messages_per_s: messages a second.
+            burst: messages at once.
+        """
+        self._binary_budget = BinaryBudget(messages_per_s, burst, trio.current_time())
+
+    @override
+    def on_binary(self, data: bytes) -> None:
+        now = trio.current_time()
+        self._metrics.messages_received += 1
+        pause_s = self._binary_budget.spend(now, len(data))
+        if pause_s:
+            self.connection.pause(pause_s)
+        if self._room is None or self._session_id is None or self._over:
+            return
+        try:
+            hear(self._room, self.connection_id, self._session_id, data, now)
+        except DamagedBytes as error:
+            self.refuse_binary(str(error))
+
+    @property
+    def may_edit(self) -> bool:
+        """Whether the client may change the Yjs document."""
+        return self._permission.may_edit
+
+    @override
+    def note_role(self) -> None:
+        if self._room is not None and self._session_id is not None:
+            role = RoleChanged(self.connection_id, self._session_id, self.may_edit)
+            self._room.apply(role)
+
+    @override
+    def refuse_binary(self, reason: str) -> None:
+        if not self._over:
+            error = BadMessage(ErrorCode.INVALID_MESSAGE, f"binary message: {reason}")
+            self._on_bad_message(error, trio.current_time())

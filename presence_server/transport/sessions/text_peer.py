@@ -1,0 +1,38 @@
+"""A peer of a room that understands text messages only: most are."""
+
+from __future__ import annotations
+
+from ...protocol.messages import ServerMessage
+from ..wire.ports import Handler
+from .token_expiry import TokenHolder
+
+
+class TextPeer(Handler, TokenHolder):
+    """What a room may ask of a peer about binary messages, for a client that gets none."""
+
+    __slots__ = ()
+
+    speaks_text = True
+    """Whether it gets text messages."""
+
+    @property
+    def may_edit(self) -> bool:
+        """Whether the client may change the Yjs document, if it had one."""
+        return True
+
+    def note_role(self) -> None:
+        """Do nothing: the client has no document to change."""
+
+    def tell_binary(self, message: ServerMessage) -> None:
+        """Do nothing: the client gets the text.
+
+        Args:
+            message: an event.
+        """
+
+    def refuse_binary(self, reason: str) -> None:
+        """Do nothing: the client's binary messages never reach a room.
+
+        Args:
+            reason: what is wrong with a message.
+        """

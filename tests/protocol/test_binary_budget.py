@@ -1,0 +1,27 @@
+"""Binary messages over the limit are read more slowly, and none is dropped."""
+
+from __future__ import annotations
+
+import pytest
+
+from presence_server.protocol.binary_budget import BYTES_A_MESSAGE, MAX_PAUSE_S, BinaryBudget
+
+
+def test_a_burst_is_read_at_once_and_then_the_rate_counts() -> None:
+    budget = BinaryBudget(10, 3, 0.0)
+    assert [budget.spend(0.0, 20) for _ in range(5)] == [0.0, 0.0, 0.0, 0.1, 0.2]
+    assert budget.spend(0.3, 20) == 0.0
+
+
+def test_it_recovers_no_further_than_its_burst() -> None:
+    budget = BinaryBudget(10, 3, 0.0)
+    assert [budget.spend(100.0, 20) for _ in range(4)] == [0.0, 0.0, 0.0, 0.1]
+
+
+def test_a_long_message_counts_as_several() -> None:
+    budget = BinaryBudget(10, 3, 0.0)
+    assert budget.spend(0.0, 4 * BYTES_A_MESSAGE) == pytest.approx(0.2)
+
+
+def test_a_pause_is_bounded() -> None:
+    assert BinaryBudget(1, 1, 0.0).spend(0.0, 2**24) == MAX_PAUSE_S
