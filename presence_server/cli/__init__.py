@@ -13,7 +13,19 @@ import click
 
 from ..protocol.errors import PresenceError
 from ..settings import SettingsError
-from . import check_config, config, health, load, migrate, serve, token, unit, version, watch
+from . import (
+    check_config,
+    config,
+    document_helper,
+    health,
+    load,
+    migrate,
+    serve,
+    token,
+    unit,
+    version,
+    watch,
+)
 
 EX_CONFIG_IS_WRONG = 2
 """Exit code for a setting or an option that cannot work: a new attempt changes nothing."""
@@ -44,6 +56,7 @@ cli.add_command(health.health)
 cli.add_command(token.token)
 cli.add_command(watch.watch)
 cli.add_command(load.load)
+cli.add_command(document_helper.document_helper)
 
 
 def main() -> None:

@@ -7,13 +7,14 @@ Python runs in the child. So the process that systemd or a shell started is not 
 Nothing here imports another part of the server, and ``start`` runs before all of them.
 """
 
-from .form import Form, launcher_pid, program_path, running_form, unpacked_folder
+from .form import Form, launcher_pid, own_command, program_path, running_form, unpacked_folder
 from .signals import end_at_next_signal, without_echoes
 
 __all__ = [
     "Form",
     "end_at_next_signal",
     "launcher_pid",
+    "own_command",
     "program_path",
     "running_form",
     "unpacked_folder",

@@ -53,5 +53,18 @@ def program_path() -> Path:
     return Path(sys.executable).absolute().parent / "presence-server"
 
 
+def own_command(*words: str) -> list[str]:
+    """The command line that starts this program once more, with other arguments.
+
+    A build that starts itself uses the folder that is unpacked already.
+
+    Args:
+        words: the arguments.
+    """
+    if getattr(sys, "frozen", False):
+        return [sys.executable, *words]
+    return [sys.executable, "-m", "presence_server", *words]
+
+
 def _modules() -> Path:
     return Path(str(getattr(sys, "_MEIPASS"))).resolve()  # noqa: B009 - mypy does not know it

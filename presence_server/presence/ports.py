@@ -8,8 +8,29 @@ from typing import Protocol
 from msgspec import Struct
 
 from ..protocol.model import HistoryEntry
+from ..storage.documents import StoredDocument
 from ..storage.store_clock import StoredClock
 from ..storage.write_batch import OpenSession, QueueMark, WriteBatch
+
+
+class DocumentReader(Protocol):
+    """Reads documents; ``storage.documents.DocumentReads`` is one. Else as :class:`Store`."""
+
+    async def load(self, board_id: str) -> StoredDocument:
+        """Read the document of a board; an empty one if there is none."""
+        ...
+
+    async def exists(self, board_id: str) -> bool:
+        """Whether a board has a document."""
+        ...
+
+    async def total_bytes(self) -> int:
+        """The size of all documents."""
+        ...
+
+    async def unused_since(self, before_ms: int, limit: int) -> list[str]:
+        """List boards whose document was neither opened nor changed since a time."""
+        ...
 
 
 class Store(Protocol):
@@ -23,6 +44,10 @@ class Store(Protocol):
     """
 
     unreadable_rows: int
+
+    @property
+    def documents(self) -> DocumentReader:
+        """Reads the documents that the batches hold."""
 
     async def write(self, batch: WriteBatch) -> int:
         """Write a batch in one transaction; repeating it changes nothing.

@@ -19,12 +19,13 @@ from .bridge import Caller
 from .callbacks import Callbacks
 from .clock_readings import ClockReadings, wall_clock_ms
 from .clock_trust import ClockShift
+from .document_store import DocumentStore
 from .health import Status
 from .pending import PendingWrites
-from .pending_marks import PendingMarks
 from .ports import Counters, Store, Timing
 from .publisher import CachePublisher
 from .retention import Retention
+from .side_writes import SideWrites
 from .writer import StoreWriter
 
 T = TypeVar("T")
@@ -80,11 +81,11 @@ class PresenceService:
         self._clock_shift = ClockShift()
         self._clocks = clocks or ClockReadings(now_ms)
         self._pending = PendingWrites()
-        self._marks = PendingMarks()
+        self._side = SideWrites(now_ms)
         self._callbacks = Callbacks()
         self.writer = StoreWriter(
             self._pending,
-            self._marks,
+            self._side,
             store,
             self._calls,
             self._callbacks,
@@ -92,6 +93,9 @@ class PresenceService:
             counters=self.counters,
             prepare=prepare,
             clocks=self._clocks,
+        )
+        self.documents = DocumentStore(
+            self._side, self.writer.changed, store.documents, self._read, now_ms
         )
         self.publisher = CachePublisher(
             cache, bridge, ttl_s=cache_ttl_s, timing=self._timing, counters=self.counters
@@ -155,8 +159,8 @@ class PresenceService:
 
     @property
     def waiting_writes(self) -> int:
-        """Sessions whose newest state is not in the store yet."""
-        return len(self._pending)
+        """Sessions and documents whose newest state is not in the store yet."""
+        return len(self._pending) + len(self._side.documents)
 
     def join(
         self, record: PresenceRecord, profile: UserProfile, on_committed: Callable[[], None]
@@ -203,7 +207,7 @@ class PresenceService:
 
     def mark_queue(self, board_id: str, user_id: str, at_ms: int) -> None:
         """Store a time of a board's queue with the next flush (:class:`.QueueMark`)."""
-        self._marks.add(QueueMark(board_id, user_id, at_ms))
+        self._side.marks.add(QueueMark(board_id, user_id, at_ms))
         self.writer.changed()
 
     def publish(self, board_id: str, users_json: bytes | None) -> None:

@@ -7,18 +7,20 @@ from typing import NoReturn, TypeVar, TypeVarTuple
 
 import structlog
 import trio
+from msgspec.structs import replace
 
 from ..storage.errors import OwnershipLost, StorageDataError, StorageError, StorageUnavailable
-from ..storage.write_batch import ClockReading, QueueMark, WriteBatch
+from ..storage.write_batch import ClockReading, WriteBatch
 from ..waiting import Doorbell
 from .bounded_calls import BoundedCalls
 from .callbacks import Callbacks
 from .clock_readings import ClockReadings
 from .health import Backoff, Health
 from .pending import PendingWrites
-from .pending_marks import PendingMarks
+from .pending_documents import MAX_BATCH_BYTES
 from .ports import Counters, Store, Timing
 from .session_writes import Key, SessionWrites, to_batch
+from .side_writes import NOTHING, SideWrites, is_empty
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -38,7 +40,7 @@ class StoreWriter:
 
     Args:
         pending: what waits to be written.
-        marks: the times of queues that wait to be written.
+        side: what is written beside them: times of queues, and documents.
         store: where it is written.
         calls: how the store is called.
         callbacks: calls the rooms back after their commits.
@@ -52,7 +54,7 @@ class StoreWriter:
     def __init__(
         self,
         pending: PendingWrites,
-        marks: PendingMarks,
+        side: SideWrites,
         store: Store,
         calls: BoundedCalls,
         callbacks: Callbacks,
@@ -68,7 +70,7 @@ class StoreWriter:
             waiting=lambda: len(pending),
         )
         self._pending = pending
-        self._marks = marks
+        self._side = side
         self._store = store
         self._calls = calls
         self._callbacks = callbacks
@@ -116,7 +118,7 @@ class StoreWriter:
 
     async def flush(self) -> None:
         """Wait until everything noted so far is written; this may be as long as an outage."""
-        while len(self._pending) or len(self._marks):
+        while len(self._pending) or len(self._side):
             self._flushing = True
             self._doorbell.ring()
             await self._tried.wait()
@@ -141,33 +143,27 @@ class StoreWriter:
 
     def _is_due(self) -> bool:
         now = trio.current_time()
-        if self._pending.joins or (self._flushing and (len(self._pending) or len(self._marks))):
+        if self._pending.joins or (self._flushing and (len(self._pending) or len(self._side))):
             return True
         return now >= (self._changes_due if self._changes else self._next_probe)
 
     @property
     def _changes(self) -> int:
-        return self._pending.changes + len(self._marks)
+        return self._pending.changes + self._side.changes
 
     async def _write_once(self) -> None:
         now = trio.current_time()
         changes = self._flushing or self.health.is_down or now >= self._changes_due
         batch = self._pending.take(self._limit, changes=changes)
         # The end of a place never precedes the row of the session that got a seat.
-        marks = self._marks.take() if changes and not self._pending.joins else []
+        side = NOTHING
+        if changes and not self._pending.joins:
+            side = self._side.take(MAX_BATCH_BYTES * self._limit // self._timing.max_batch)
         dropped: set[Key] = set()
         done = False
         try:
             await self._ready()
-            if batch:
-                clock = self._clocks.due()
-                await self._write(batch, dropped, clock)
-                if clock is not None:
-                    self._clocks.written(clock)
-            if marks:
-                await self._write_marks(marks)
-            elif not batch:
-                await self._attempt(self._store.ping)
+            await self._write_taken(batch, side, dropped)
             done = True
         except OwnershipLost as error:
             # The next try claims the store again, or another server owns it for good.
@@ -184,11 +180,25 @@ class StoreWriter:
         finally:
             if done:
                 self._pending.written()
+                self._callbacks.add(self._side.written())
             else:
                 self._pending.failed(w for w in batch if w.key not in dropped)
-                self._marks.keep(marks)
+                self._side.failed()
         if done:
             self._succeeded(batch, len(dropped), changes=changes)
+
+    async def _write_taken(
+        self, batch: list[SessionWrites], side: WriteBatch, dropped: set[Key]
+    ) -> None:
+        clock = self._clocks.due() if batch else None
+        if not is_empty(side):
+            await self._write_all(batch, side, dropped, clock)
+        elif batch:
+            await self._write(batch, dropped, clock)
+        else:
+            await self._attempt(self._store.ping)
+        if clock is not None:
+            self._clocks.written(clock)
 
     async def _ready(self) -> None:
         """Prepare the store; after a ping, since preparing takes long to fail."""
@@ -202,10 +212,7 @@ class StoreWriter:
     ) -> None:
         """Write a batch, except for the rows that the store refuses, found by halving."""
         try:
-            missing = await self._attempt(self._store.write, to_batch(batch, clock))
-            if missing and trio.current_time() >= self._next_rewrite:
-                log.warning("rows of live sessions are missing in the database", rows=missing)
-                self._rewrite_due = True
+            self._note_missing(await self._attempt(self._store.write, to_batch(batch, clock)))
         except StorageDataError as error:
             if len(batch) > 1:
                 middle = len(batch) // 2
@@ -219,12 +226,40 @@ class StoreWriter:
             batch[0].on_committed = []
             log.warning("the database refuses a row", board=batch[0].key[0], error=str(error))
 
-    async def _write_marks(self, marks: list[QueueMark]) -> None:
+    def _note_missing(self, rows: int) -> None:
+        if rows and trio.current_time() >= self._next_rewrite:
+            log.warning("rows of live sessions are missing in the database", rows=rows)
+            self._rewrite_due = True
+
+    async def _write_all(
+        self,
+        batch: list[SessionWrites],
+        side: WriteBatch,
+        dropped: set[Key],
+        clock: ClockReading | None,
+    ) -> None:
+        """Write sessions and what is beside them in one transaction, unless one is refused."""
+        whole = replace(to_batch(batch, clock), marks=side.marks, documents=side.documents)
         try:
-            await self._attempt(self._store.write, WriteBatch(marks=marks))
-        except StorageDataError as error:
-            # Without them an old ticket may give its place once more, and nothing worse.
-            log.warning("the database refuses places of queues", error=str(error))
+            self._note_missing(await self._attempt(self._store.write, whole))
+        except StorageDataError:
+            if batch:
+                await self._write(batch, dropped, clock)
+            for board_id, piece in self._side.pieces():
+                try:
+                    await self._attempt(self._store.write, piece)
+                except StorageDataError as error:
+                    self._counters.rows_dropped += 1
+                    if board_id is None:
+                        # An old ticket may give its place once more, and nothing worse.
+                        log.warning("the database refuses places of queues", error=str(error))
+                    else:
+                        self._side.documents.give_up(board_id)
+                        log.error(  # noqa: TRY400 - the driver's traceback says no more
+                            "the database refuses a part of a document",
+                            board=board_id,
+                            error=str(error),
+                        )
 
     async def _attempt(
         self, function: Callable[[*Ts], Coroutine[object, object, T]], *args: *Ts
@@ -265,10 +300,10 @@ class StoreWriter:
             self._rewrite_due = False
             self._next_rewrite = now + self._timing.rewrite_again_s
             self.on_rows_lost()
-        if changes and len(batch) < self._limit:
+        if changes and len(batch) < self._limit and not self._side.has_more:
             self._changes_due = now + self._timing.flush_interval_s
         self._limit = self._timing.max_batch
-        if not len(self._pending) and not len(self._marks):
+        if not len(self._pending) and not len(self._side):
             self._flushing = False
         if batch:
             self._counters.flushes += 1

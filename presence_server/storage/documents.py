@@ -29,25 +29,36 @@ _IS_SNAPSHOT = sa.literal_column("0", sa.Integer)
 _IS_UPDATE = sa.literal_column("1", sa.Integer)
 
 
+class StoredRow(Struct, frozen=True):
+    """The changes of one row, and the number of the last of them."""
+
+    seq: int
+    updates: list[bytes]
+
+
 class StoredDocument(Struct, frozen=True):
     """A document as the store has it.
 
     Attributes:
         seq: the number of its last change; 0 if it has none.
         snapshot: one update that holds the document up to some number; None before the first.
-        updates: the changes after the snapshot, in their order.
-        rows: how many rows hold these changes.
+        rows: the changes after the snapshot, in their order.
     """
 
     seq: int = 0
     snapshot: bytes | None = None
-    updates: list[bytes] = []
-    rows: int = 0
+    rows: list[StoredRow] = []
 
     @property
     def exists(self) -> bool:
         """Whether anything is stored."""
-        return self.snapshot is not None or self.rows > 0
+        return self.snapshot is not None or bool(self.rows)
+
+    @property
+    def updates(self) -> list[bytes]:
+        """The snapshot and the changes after it, in the order in which they are applied."""
+        first = [] if self.snapshot is None else [self.snapshot]
+        return first + [update for row in self.rows for update in row.updates]
 
 
 def join_updates(updates: Iterable[bytes]) -> bytes:
@@ -158,18 +169,17 @@ class DocumentReads:
         return await self._run(work, write=False)
 
 
-def _to_document(rows: Sequence[tuple[int, int, bytes]]) -> StoredDocument:
+def _to_document(found: Sequence[tuple[int, int, bytes]]) -> StoredDocument:
     snapshot: bytes | None = None
-    seq = compacted = count = 0
-    updates: list[bytes] = []
-    for is_update, number, data in rows:
+    seq = compacted = 0
+    rows: list[StoredRow] = []
+    for is_update, number, data in found:
         seq = max(seq, number)
         if not is_update:
             snapshot, compacted = data, number
         elif number > compacted:
-            updates += split_updates(data)
-            count += 1
-    return StoredDocument(seq, snapshot, updates, count)
+            rows.append(StoredRow(number, split_updates(data)))
+    return StoredDocument(seq, snapshot, rows)
 
 
 def _insert(

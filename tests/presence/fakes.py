@@ -11,9 +11,16 @@ from msgspec.structs import replace
 from presence_server.cache.base import CacheUnavailable
 from presence_server.protocol.model import HistoryEntry, PresenceRecord, PresenceStatus
 from presence_server.protocol.profile import UserProfile
+from presence_server.storage.documents import StoredDocument, StoredRow, split_updates
 from presence_server.storage.errors import StorageDataError, StorageUnavailable
 from presence_server.storage.store_clock import StoredClock
-from presence_server.storage.write_batch import OpenSession, QueueMark, WriteBatch
+from presence_server.storage.write_batch import (
+    DocumentBatch,
+    DocumentRow,
+    OpenSession,
+    QueueMark,
+    WriteBatch,
+)
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -47,6 +54,52 @@ class DirectBridge:
         return await function(*args)
 
 
+class FakeDocuments:
+    """Documents in a dict; they fail and hang with their store."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.stored: dict[str, StoredDocument] = {}
+        self.used_ms: dict[str, int] = {}
+        self._store = store
+
+    def apply(self, batch: DocumentBatch) -> None:
+        for board_id in batch.deleted:
+            self.stored.pop(board_id, None)
+        for row in batch.updates:
+            old = self.stored.get(row.board_id, StoredDocument())
+            rows = {stored.seq: stored for stored in old.rows}
+            rows.setdefault(row.seq, StoredRow(row.seq, split_updates(row.data)))
+            self._put(row, replace(old, rows=[rows[seq] for seq in sorted(rows)]))
+        for row in batch.snapshots:
+            old = self.stored.get(row.board_id, StoredDocument())
+            rest = [stored for stored in old.rows if stored.seq > row.seq]
+            self._put(row, replace(old, snapshot=row.data, rows=rest))
+        for opened in batch.opened:
+            if opened.board_id in self.stored:
+                self.used_ms[opened.board_id] = opened.at_ms
+
+    def _put(self, row: DocumentRow, document: StoredDocument) -> None:
+        self.stored[row.board_id] = replace(document, seq=max(document.seq, row.seq))
+        self.used_ms[row.board_id] = row.at_ms
+
+    async def load(self, board_id: str) -> StoredDocument:
+        found = self.stored.get(board_id, StoredDocument())
+        await self._store.answer()
+        return found
+
+    async def exists(self, board_id: str) -> bool:
+        await self._store.answer()
+        return board_id in self.stored
+
+    async def total_bytes(self) -> int:
+        await self._store.answer()
+        return sum(len(update) for found in self.stored.values() for update in found.updates)
+
+    async def unused_since(self, before_ms: int, limit: int) -> list[str]:
+        await self._store.answer()
+        return sorted(b for b in self.stored if self.used_ms[b] < before_ms)[:limit]
+
+
 class FakeStore:
     """Keeps rows in a dict. Each call takes ``delay_s``; told to, it fails or hangs."""
 
@@ -55,6 +108,8 @@ class FakeStore:
         self.is_down = False
         self.is_frozen = False
         self.bad_sessions: set[str] = set()
+        self.bad_documents: set[str] = set()
+        self.documents = FakeDocuments(self)
         self.bad_users: set[str] = set()
         self.rows: dict[tuple[str, str], PresenceRecord] = {}
         self.profiles: dict[str, UserProfile] = {}
@@ -72,10 +127,13 @@ class FakeStore:
         self.lose_next_reply = False
 
     async def write(self, batch: WriteBatch) -> int:
-        await self._answer()
+        await self.answer()
         for row in (*batch.inserts, *batch.updates):
             if row.session_id in self.bad_sessions:
                 raise StorageDataError(f"value refused: {row.session_id}")
+        for part in (*batch.documents.updates, *batch.documents.snapshots):
+            if part.board_id in self.bad_documents:
+                raise StorageDataError(f"value refused: {part.board_id}")
         missing = sum((b.board_id, b.session_id) not in self.rows for b in batch.heartbeats)
         self._apply(batch)
         self.batches.append(batch)
@@ -84,9 +142,15 @@ class FakeStore:
             raise StorageUnavailable("connection lost after the commit")
         return missing
 
+    @property
+    def documents_of(self) -> dict[str, StoredDocument]:
+        """The stored document of each board."""
+        return self.documents.stored
+
     def _apply(self, batch: WriteBatch) -> None:
         if batch.clock is not None:
             self.stored_clock = StoredClock(batch.clock, None)
+        self.documents.apply(batch.documents)
         for mark in batch.marks:
             if mark.user_id in self.bad_users:
                 raise StorageDataError(f"value refused: {mark.user_id}")
@@ -117,11 +181,11 @@ class FakeStore:
 
     async def ping(self) -> None:
         self.pings += 1
-        await self._answer()
+        await self.answer()
 
     async def open_boards(self, after: str, limit: int) -> list[tuple[str, int]]:
         rows = [row.board_id for row in self.rows.values() if row.disconnected_at is None]
-        await self._answer()
+        await self.answer()
         return [(b, rows.count(b)) for b in sorted(set(rows)) if b > after][:limit]
 
     async def list_active_presence(
@@ -132,50 +196,50 @@ class FakeStore:
             for row in self.rows.values()
             if row.disconnected_at is None and (board_ids is None or row.board_id in board_ids)
         ]
-        await self._answer()
+        await self.answer()
         return found
 
     async def history(self, board_id: str, since_ms: int | None, limit: int) -> list[HistoryEntry]:
-        await self._answer()
+        await self.answer()
         return []
 
     async def delete_closed_before(self, before_ms: int, limit: int) -> int:
-        await self._answer()
+        await self.answer()
         self.deletes.append((before_ms, limit))
         deleted = min(limit, self.to_delete)
         self.to_delete -= deleted
         return deleted
 
     async def delete_profiles_before(self, before_ms: int, limit: int) -> int:
-        await self._answer()
+        await self.answer()
         deleted = min(limit, self.profiles_to_delete)
         self.profiles_to_delete -= deleted
         return deleted
 
     async def queue_marks(self, age_ms: int, limit: int) -> list[QueueMark]:
-        await self._answer()
+        await self.answer()
         newest = sorted(self.marks.items(), key=lambda item: -item[1])
         return [QueueMark(*key, at_ms) for key, at_ms in newest[:limit]]
 
     async def delete_queue_marks(self, age_ms: int, limit: int) -> int:
-        await self._answer()
+        await self.answer()
         deleted = min(limit, self.marks_to_delete)
         self.marks_to_delete -= deleted
         return deleted
 
     async def clock(self) -> StoredClock | None:
-        await self._answer()
+        await self.answer()
         return self.stored_clock
 
     async def newest_ms(self) -> int | None:
-        await self._answer()
+        await self.answer()
         return self.newest
 
     async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes:
-        await self._answer()
+        await self.answer()
         return fresh
 
-    async def _answer(self) -> None:
+    async def answer(self) -> None:
         if self.is_frozen:
             await trio.sleep_forever()
         await trio.sleep(self.delay_s)
@@ -199,28 +263,28 @@ class FakeCache:
         self.run += 1
 
     async def set_many(self, boards: Mapping[str, bytes]) -> None:
-        await self._answer()
+        await self.answer()
         self.boards.update(boards)
         self.sets += len(boards)
 
     async def delete_many(self, board_ids: Sequence[str]) -> None:
-        await self._answer()
+        await self.answer()
         for board_id in board_ids:
             self.boards.pop(board_id, None)
 
     async def get(self, board_id: str) -> bytes | None:
         self.gets += 1
-        await self._answer()
+        await self.answer()
         return self.boards.get(board_id)
 
     async def identity(self) -> str:
-        await self._answer()
+        await self.answer()
         return str(self.run)
 
     async def aclose(self) -> None:
-        await self._answer()
+        await self.answer()
 
-    async def _answer(self) -> None:
+    async def answer(self) -> None:
         if self.is_frozen:
             await trio.sleep_forever()
         await trio.sleep(0.001)

@@ -10,9 +10,10 @@ from trio.testing import MockClock
 from presence_server.presence.bounded_calls import BoundedCalls
 from presence_server.presence.callbacks import Callbacks
 from presence_server.presence.pending import PendingWrites
-from presence_server.presence.pending_marks import PendingMarks
 from presence_server.presence.ports import Counters, Timing
+from presence_server.presence.side_writes import SideWrites
 from presence_server.presence.writer import StoreWriter
+from presence_server.storage.documents import StoredDocument, StoredRow
 from presence_server.storage.errors import StorageError, StorageUnavailable
 from presence_server.storage.write_batch import QueueMark
 from tests.presence.fakes import T0, DirectBridge, FakeStore, profile, record
@@ -29,14 +30,14 @@ class World:
     def __init__(self, store: FakeStore | None = None) -> None:
         self.store = store or FakeStore()
         self.pending = PendingWrites()
-        self.marks = PendingMarks()
+        self.side = SideWrites(lambda: T0)
         self.callbacks = Callbacks()
         self.counters = Counters()
         self.prepares = 0
         self.prepare_error: StorageError | None = None
         self.writer = StoreWriter(
             self.pending,
-            self.marks,
+            self.side,
             self.store,
             BoundedCalls(DirectBridge(), StorageUnavailable, "late"),
             self.callbacks,
@@ -45,6 +46,8 @@ class World:
             prepare=self._prepare,
         )
         self.committed: dict[int, float] = {}
+        self.stored: list[tuple[str, int]] = []
+        self.side.on_stored = lambda board_id, seq: self.stored.append((board_id, seq))
 
     async def _prepare(self) -> None:
         await trio.sleep(0.01)
@@ -67,8 +70,12 @@ class World:
         self.pending.join(record(number), profile(number), committed)
         self.writer.joined()
 
+    def change(self, update: bytes, *, board_id: str = "b", seq: int = 1) -> None:
+        self.side.documents.change(board_id, seq, update)
+        self.writer.changed()
+
     def mark(self, user_id: str, at_ms: int) -> None:
-        self.marks.add(QueueMark("b", user_id, at_ms))
+        self.side.marks.add(QueueMark("b", user_id, at_ms))
         self.writer.changed()
 
     def beat(self, number: int, at_ms: int = T0) -> None:
@@ -446,7 +453,7 @@ async def test_a_store_that_was_replaced_is_prepared_and_filled_again(
     assert (world.prepares, len(lost)) == (prepares + 1, 1)
 
 
-async def test_places_of_queues_are_written_after_the_joins_and_again_after_a_failure(
+async def test_places_of_queues_are_written_with_the_joins_and_again_after_a_failure(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     world = World()
@@ -462,7 +469,8 @@ async def test_places_of_queues_are_written_after_the_joins_and_again_after_a_fa
     world.store.is_down = False
     await world.writer.flush()
     assert world.store.marks == {("b", "ada"): 3}
-    assert [bool(batch.marks) for batch in world.store.batches] == [False, True]
+    first = world.store.batches[0]
+    assert [len(first.marks), len(first.inserts)] == [1, 1]
 
 
 async def test_places_alone_are_written_within_the_interval(
@@ -487,3 +495,87 @@ async def test_places_that_the_store_refuses_are_given_up(
         await world.writer.flush()
     assert said(logs) == ["the database refuses places of queues"]
     assert world.status() == "ok"
+
+
+def document(*changes: bytes, seq: int) -> StoredDocument:
+    return StoredDocument(seq, None, [StoredRow(seq, list(changes))])
+
+
+async def test_the_changes_of_a_flush_are_one_row_in_the_transaction_of_the_sessions(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    world.start(nursery)
+    await trio.sleep(1)
+    world.join(0)
+    await trio.sleep(0.1)
+    for seq in (1, 2):
+        world.change(b"%d" % seq, seq=seq)
+    world.beat(0)
+    assert world.stored == []
+    await trio.sleep(0.6)
+    assert world.stored == [("b", 2)]
+    assert world.store.documents_of["b"] == document(b"1", b"2", seq=2)
+    assert len(world.store.batches) == 2
+    assert world.store.batches[1].heartbeats
+
+
+async def test_documents_alone_are_written_within_the_interval_and_as_long_as_any_wait(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    world.start(nursery)
+    await trio.sleep(1)
+    for board in ("b", "c", "d"):
+        world.change(bytes(6_000_000), board_id=board)
+    await trio.sleep(0.6)
+    assert [len(batch.documents.updates) for batch in world.store.batches] == [1, 1, 1]
+    assert world.stored == [("b", 1), ("c", 1), ("d", 1)]
+
+
+async def test_documents_wait_for_a_store_that_is_down_and_are_written_once(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    world.start(nursery)
+    await trio.sleep(1)
+    world.store.is_down = True
+    world.change(b"1", seq=1)
+    await trio.sleep(5)
+    world.change(b"2", seq=2)
+    await trio.sleep(5)
+    assert world.stored == []
+    world.store.is_down = False
+    await world.writer.flush()
+    await trio.sleep(0.1)
+    assert world.stored == [("b", 2)]
+    assert world.store.documents_of["b"].updates == [b"1", b"2"]
+
+
+async def test_a_document_that_the_store_refuses_is_given_up_and_others_are_written(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    world.start(nursery)
+    await trio.sleep(1)
+    world.store.bad_documents.add("c")
+    world.join(0)
+    for board in ("b", "c", "d"):
+        world.change(b"1", board_id=board)
+    await trio.sleep(1)
+    assert set(world.store.documents_of) == {"b", "d"}
+    assert set(world.stored) == {("b", 1), ("d", 1)}
+    assert (world.status(), world.counters.rows_dropped, list(world.committed)) == ("ok", 1, [0])
+
+
+async def test_a_lost_reply_does_not_double_a_row(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World()
+    world.start(nursery)
+    await trio.sleep(1)
+    world.store.lose_next_reply = True
+    world.change(b"1")
+    await trio.sleep(2)
+    assert world.store.documents_of["b"] == document(b"1", seq=1)
+    assert world.stored == [("b", 1)]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presence_server.presence.bridge import Bridge
-from presence_server.storage.documents import StoredDocument, join_updates, split_updates
+from presence_server.storage.documents import StoredDocument, StoredRow, join_updates, split_updates
 from presence_server.storage.repository import Repository
 from presence_server.storage.write_batch import (
     DocumentBatch,
@@ -76,7 +76,10 @@ async def test_a_board_without_a_document_has_an_empty_one(documents: Documents)
 async def test_rows_come_back_in_the_order_of_their_numbers(documents: Documents) -> None:
     await documents.write(DocumentBatch(updates=[row(12, b"c"), row(3, b"a", b"", b"b\0\xff")]))
     await documents.write(DocumentBatch(updates=[row(4, b"other", board_id="c")]))
-    assert await documents.load() == StoredDocument(12, None, [b"a", b"", b"b\0\xff", b"c"], 2)
+    assert await documents.load() == StoredDocument(
+        12, None, [StoredRow(3, [b"a", b"", b"b\0\xff"]), StoredRow(12, [b"c"])]
+    )
+    assert (await documents.load()).updates == [b"a", b"", b"b\0\xff", b"c"]
     assert await documents.bridge.call(documents.repository.documents.exists, "b")
 
 
@@ -84,17 +87,17 @@ async def test_a_snapshot_replaces_the_rows_up_to_its_number(documents: Document
     rows = [row(n, b"%d" % n) for n in (1, 5, 9)]
     await documents.write(DocumentBatch(updates=[*rows, row(5, b"other", board_id="c")]))
     await documents.write(DocumentBatch(snapshots=[snapshot(5, b"all")]))
-    assert await documents.load() == StoredDocument(9, b"all", [b"9"], 1)
-    assert await documents.load("c") == StoredDocument(5, None, [b"other"], 1)
+    assert await documents.load() == StoredDocument(9, b"all", [StoredRow(9, [b"9"])])
+    assert await documents.load("c") == StoredDocument(5, None, [StoredRow(5, [b"other"])])
     await documents.write(DocumentBatch(snapshots=[snapshot(9, b"more")]))
-    assert await documents.load() == StoredDocument(9, b"more", [], 0)
+    assert await documents.load() == StoredDocument(9, b"more")
 
 
 async def test_rows_and_snapshots_written_twice_change_nothing(documents: Documents) -> None:
     batch = DocumentBatch(updates=[row(2, b"b")], snapshots=[snapshot(1, b"a")])
     for _ in range(2):
         await documents.write(batch)
-    assert await documents.load() == StoredDocument(2, b"a", [b"b"], 1)
+    assert await documents.load() == StoredDocument(2, b"a", [StoredRow(2, [b"b"])])
 
 
 async def test_an_older_snapshot_does_not_replace_a_newer_one(documents: Documents) -> None:
@@ -102,7 +105,7 @@ async def test_an_older_snapshot_does_not_replace_a_newer_one(documents: Documen
     await documents.write(older)
     await documents.write(DocumentBatch(updates=[row(2, b"b")], snapshots=[snapshot(2, b"new")]))
     await documents.write(older)
-    assert await documents.load() == StoredDocument(2, b"new", [], 0)
+    assert await documents.load() == StoredDocument(2, b"new")
 
 
 async def test_a_deleted_document_is_gone_and_what_follows_in_the_batch_is_not(
@@ -115,7 +118,7 @@ async def test_a_deleted_document_is_gone_and_what_follows_in_the_batch_is_not(
         )
     )
     await documents.write(DocumentBatch(deleted=["b"], updates=[row(1, b"new")]))
-    assert await documents.load() == StoredDocument(1, None, [b"new"], 1)
+    assert await documents.load() == StoredDocument(1, None, [StoredRow(1, [b"new"])])
     assert (await documents.load("c")).seq == 7
     await documents.write(DocumentBatch(deleted=["b", "c"]))
     assert await documents.total_bytes() == 0

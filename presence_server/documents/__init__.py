@@ -1,0 +1,1 @@
+"""Yjs documents: what lasts of them, and the helper process that merges their changes."""

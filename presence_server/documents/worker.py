@@ -1,0 +1,211 @@
+"""The documents of the helper process. No other module imports pycrdt.
+
+A panic of Yrs is no ``Exception``, an overrun stack ends the process, and a claimed length may take
+all memory. So this runs in a process of its own, and nothing gets to Yrs without the check.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pycrdt
+
+from ..core.document_events import MergeOutcome
+from ..core.yjs.parts import split
+from ..core.yjs.update import Shape, check
+from ..core.yjs.varint import DamagedBytes
+from ..core.yjs.vector import StateVector
+from .channel import (
+    Diff,
+    Done,
+    Encode,
+    Encoded,
+    Failed,
+    Forget,
+    Load,
+    Loaded,
+    Merge,
+    Merged,
+    MergeResult,
+    Parts,
+    Reply,
+    Request,
+)
+
+
+class Worker:
+    """Answers requests. A panic, or a lack of memory, passes through :meth:`answer`.
+
+    Args:
+        max_bytes: the size of a document that no update may exceed.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._documents: dict[int, Document] = {}
+
+    def answer(self, request: Request) -> Reply:
+        """Do what a request asks for.
+
+        Raises:
+            MemoryError: there is not enough memory.
+            BaseException: Yrs has panicked.
+        """
+        match request:
+            case Load():
+                # The old one goes first, or both would be in memory.
+                self._documents.pop(request.document, None)
+                document = self._documents[request.document] = Document(
+                    request.snapshot, request.updates, self._max_bytes
+                )
+                return Loaded(document.vector.encode(), document.size, document.is_whole)
+            case Forget():
+                self._documents.pop(request.document, None)
+                return Done()
+        known = self._documents.get(request.document)
+        if known is None:
+            return Failed("no such document")
+        try:
+            match request:
+                case Merge():
+                    results = [
+                        known.merge(update, wants_change=request.wants_changes)
+                        for update in request.updates
+                    ]
+                    return Merged(results, known.vector.encode(), known.size)
+                case Diff():
+                    return Parts(known.diff(request.vector))
+                case Encode():
+                    return Encoded(known.encode())
+        except MemoryError:
+            raise
+        except Exception as error:
+            return Failed(f"{type(error).__name__}: {error}")
+
+
+class Document:
+    """One document.
+
+    Args:
+        snapshot: the whole document up to some time; None if there is none.
+        updates: what is stored of it since then.
+        max_bytes: the size that no update may exceed.
+
+    Attributes:
+        vector: its state vector.
+        size: its length as one update in bytes, or more.
+        is_whole: whether every stored update could be merged.
+    """
+
+    def __init__(self, snapshot: bytes | None, updates: list[bytes], max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._doc = pycrdt.Doc[Any]()
+        self.is_whole = self._load(snapshot, updates)
+        self.vector = StateVector.read(self._doc.get_state())
+        self.size = len(self._doc.get_update())
+        self._change: bytes | None = None
+        self._doc.observe(self._changed)
+
+    def _load(self, snapshot: bytes | None, updates: list[bytes]) -> bool:
+        is_whole = True
+        expected = StateVector()
+        if snapshot is not None:
+            # Checked when it was made; a walk over all of it would take longer than this.
+            is_whole = self._apply(snapshot) is None
+            expected = StateVector.read(self._doc.get_state())
+        for update in updates:
+            try:
+                shape = check(update)
+            except DamagedBytes:
+                is_whole = False
+                continue
+            is_whole = self._apply(update) is None and is_whole
+            expected.add(shape)
+        reached = StateVector.read(self._doc.get_state()).clocks
+        return is_whole and expected.clocks == reached
+
+    def _apply(self, update: bytes) -> str | None:
+        """Apply an update; why Yrs refuses it, if it does."""
+        try:
+            self._doc.apply_update(update)
+        except MemoryError:
+            raise
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    def _changed(self, event: pycrdt.TransactionEvent) -> None:
+        # Nothing may keep the event: it belongs to this thread and transaction.
+        self._change = event.update
+
+    def merge(self, update: bytes, *, wants_change: bool) -> MergeResult:
+        """Merge an update if it is valid, and follows on the document, and is not too large.
+
+        Args:
+            update: the update as a client sent it.
+            wants_change: whether the result has what it changed.
+
+        Raises:
+            MemoryError: there is not enough memory.
+            BaseException: Yrs has panicked.
+        """
+        try:
+            shape = check(update)
+        except DamagedBytes as error:
+            return MergeResult(MergeOutcome.DAMAGED, error=str(error))
+        if not self.vector.fits(shape):
+            return MergeResult(MergeOutcome.GAP)
+        if not self._has_room(update, shape):
+            return MergeResult(MergeOutcome.TOO_LARGE)
+        refusal = self._apply(update)
+        change = self._take_change()
+        if refusal is not None:
+            return MergeResult(MergeOutcome.DAMAGED, error=refusal)
+        self.vector.add(shape)
+        if change is not None:
+            self.size += len(change)
+        return MergeResult(MergeOutcome.MERGED, change if wants_change else None)
+
+    def _take_change(self) -> bytes | None:
+        change, self._change = self._change, None
+        return change
+
+    def _has_room(self, update: bytes, shape: Shape) -> bool:
+        """Whether the document stays small enough; the size is measured if that is not certain."""
+        if self.size + len(update) <= self._max_bytes:
+            return True
+        self.size = len(self._doc.get_update())
+        if self.size + len(update) <= self._max_bytes:
+            return True
+        if self.vector.covers(shape):
+            # It only deletes, and what it deletes is taken from the document.
+            return self.size <= self._max_bytes
+        # Without what the document has already.
+        missing = pycrdt.get_update(update, self._doc.get_state())
+        return self.size + len(missing) <= self._max_bytes
+
+    def diff(self, vector: bytes) -> list[bytes]:
+        """What a client with this state vector lacks, in parts.
+
+        Raises:
+            DamagedBytes: the vector is not valid.
+        """
+        StateVector.read(vector)
+        update = self._doc.get_update(vector)
+        try:
+            return list(split(update))
+        except DamagedBytes:
+            return [update]
+
+    def encode(self) -> bytes | None:
+        """The document as one update; None if it does not come back as it was, or is not whole."""
+        if not self.is_whole:
+            return None
+        update = self._doc.get_update()
+        copy = pycrdt.Doc[Any]()
+        copy.apply_update(update)
+        same_vector = StateVector.read(copy.get_state()).clocks == self.vector.clocks
+        if not same_vector or len(copy.get_update()) != len(update):
+            return None
+        self.size = len(update)
+        return update

@@ -1,0 +1,208 @@
+"""What the helper process does with updates, good and bad."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from presence_server.core.document_events import MergeOutcome
+from presence_server.documents.channel import (
+    Diff,
+    Done,
+    Encode,
+    Encoded,
+    Failed,
+    Forget,
+    Load,
+    Loaded,
+    Merge,
+    Merged,
+    MergeResult,
+    Parts,
+)
+from presence_server.documents.worker import Worker
+from tests.documents.yjs import (
+    CLAIMS_EVERYTHING,
+    EMPTY_GARBAGE,
+    Editor,
+    deeply_nested,
+    text_of,
+)
+
+
+def worker_with(*updates: bytes, max_bytes: int = 2**24) -> Worker:
+    worker = Worker(max_bytes)
+    loaded = worker.answer(Load(1, None, list(updates)))
+    assert isinstance(loaded, Loaded)
+    assert loaded.is_whole
+    return worker
+
+
+def merge(worker: Worker, *updates: bytes) -> list[MergeResult]:
+    merged = worker.answer(Merge(1, list(updates), wants_changes=True))
+    assert isinstance(merged, Merged)
+    return merged.results
+
+
+def outcomes(worker: Worker, *updates: bytes) -> list[MergeOutcome]:
+    return [result.outcome for result in merge(worker, *updates)]
+
+
+def encoded(worker: Worker) -> bytes:
+    reply = worker.answer(Encode(1))
+    assert isinstance(reply, Encoded)
+    assert reply.update is not None
+    return reply.update
+
+
+def test_a_document_is_what_was_merged_into_it() -> None:
+    ada, bob = Editor(1), Editor(2)
+    worker = worker_with(ada.type("hello "))
+    bob.doc.apply_update(ada.state)
+    reply = worker.answer(Merge(1, [bob.type("world"), ada.delete(1)], wants_changes=False))
+    assert isinstance(reply, Merged)
+    assert [result.change for result in reply.results] == [None, None]
+    assert text_of(encoded(worker)) == "ello world"
+    assert reply.size >= len(encoded(worker))
+
+
+def test_the_change_of_an_update_is_what_the_document_did_not_have() -> None:
+    ada = Editor()
+    first = ada.type("hello ")
+    worker = worker_with(first)
+    second = ada.type("world")
+    (whole, again) = merge(worker, ada.state, ada.state)
+    assert whole == MergeResult(MergeOutcome.MERGED, second)
+    assert again == MergeResult(MergeOutcome.MERGED, None)
+
+
+def test_an_update_that_follows_on_nothing_is_a_gap_and_leaves_nothing_behind() -> None:
+    ada = Editor()
+    first, second = ada.type("hello "), ada.type("world")
+    worker = worker_with()
+    assert outcomes(worker, second) == [MergeOutcome.GAP]
+    assert encoded(worker) == b"\0\0"
+    assert outcomes(worker, first) == [MergeOutcome.MERGED]
+    assert text_of(encoded(worker)) == "hello "
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"", b"\xff", CLAIMS_EVERYTHING, EMPTY_GARBAGE, deeply_nested(), b"\0\0\0"],
+    ids=["nothing", "cut", "claim", "garbage", "nested", "trailing"],
+)
+def test_a_damaged_update_is_named_and_changes_nothing(damaged: bytes) -> None:
+    ada = Editor()
+    worker = worker_with(ada.type("a"))
+    (result, good) = merge(worker, damaged, ada.type("b"))
+    assert result.outcome is MergeOutcome.DAMAGED
+    assert result.error
+    assert good.outcome is MergeOutcome.MERGED
+    assert text_of(encoded(worker)) == "ab"
+
+
+@given(st.data())
+def test_mutated_updates_neither_panic_nor_leave_anything_pending(data: st.DataObject) -> None:
+    ada = Editor()
+    worker = worker_with(ada.type("hello"))
+    mutant = bytearray(ada.type(" world") if data.draw(st.booleans()) else ada.delete(2))
+    for _ in range(data.draw(st.integers(1, 4))):
+        mutant[data.draw(st.integers(0, len(mutant) - 1))] = data.draw(st.integers(0, 255))
+    merge(worker, bytes(mutant))
+    snapshot = encoded(worker)
+    assert encoded(worker_with(snapshot)) == snapshot
+
+
+def test_what_a_client_lacks_follows_on_its_vector() -> None:
+    ada = Editor()
+    first = ada.type("hello ")
+    behind = ada.vector
+    ada.type("world")
+    worker = worker_with(ada.state)
+    everything, rest = worker.answer(Diff(1, b"\0")), worker.answer(Diff(1, behind))
+    assert isinstance(everything, Parts)
+    assert isinstance(rest, Parts)
+    assert text_of(*everything.parts) == "hello world"
+    assert text_of(first, *rest.parts) == "hello world"
+    assert len(rest.parts[0]) < len(everything.parts[0])
+
+
+def test_a_large_document_is_sent_in_parts_that_follow_on_each_other() -> None:
+    ada = Editor()
+    for _ in range(40):
+        ada.type("x" * 20_000)
+        ada.text.insert(0, "y")
+    worker = worker_with(ada.state)
+    reply = worker.answer(Diff(1, b"\0"))
+    assert isinstance(reply, Parts)
+    assert len(reply.parts) > 2
+    assert all(len(part) <= 256 * 1024 for part in reply.parts)
+    reader = worker_with()
+    assert set(outcomes(reader, *reply.parts)) == {MergeOutcome.MERGED}
+    assert encoded(reader) == encoded(worker)
+
+
+def test_a_vector_that_is_damaged_is_refused() -> None:
+    worker = worker_with()
+    assert isinstance(worker.answer(Diff(1, CLAIMS_EVERYTHING)), Failed)
+
+
+def test_an_update_that_makes_a_document_too_large_is_refused_and_smaller_ones_are_not() -> None:
+    ada = Editor()
+    worker = worker_with(ada.type("a" * 500), max_bytes=1000)
+    large = Editor(2).type("b" * 600)
+    assert outcomes(worker, large) == [MergeOutcome.TOO_LARGE]
+    assert outcomes(worker, ada.type("c" * 300)) == [MergeOutcome.MERGED]
+    assert len(encoded(worker)) <= 1000
+
+
+def test_the_size_of_a_nearly_full_document_is_measured() -> None:
+    ada = Editor()
+    worker = worker_with(ada.type("a" * 700), max_bytes=1000)
+    # Each of them adds to the estimate; the document only shrinks.
+    for _ in range(60):
+        assert outcomes(worker, ada.delete(10)) == [MergeOutcome.MERGED]
+    assert outcomes(worker, ada.type("b" * 600)) == [MergeOutcome.MERGED]
+    # The client's whole document is larger than what is left, and adds nothing.
+    assert outcomes(worker, ada.state) == [MergeOutcome.MERGED]
+
+
+def test_stored_changes_that_do_not_fit_keep_a_document_from_being_compacted() -> None:
+    ada = Editor()
+    first, second = ada.type("hello "), ada.type("world")
+    worker = Worker(2**24)
+    loaded = worker.answer(Load(1, None, [second]))
+    assert isinstance(loaded, Loaded)
+    assert not loaded.is_whole
+    assert worker.answer(Encode(1)) == Encoded(None)
+    loaded = worker.answer(Load(1, None, [second, first]))
+    assert isinstance(loaded, Loaded)
+    assert loaded.is_whole
+
+
+def test_a_snapshot_and_what_follows_on_it_are_the_document() -> None:
+    ada = Editor()
+    ada.type("hello ")
+    snapshot = ada.state
+    worker = Worker(2**24)
+    loaded = worker.answer(Load(1, snapshot, [ada.type("world"), ada.delete(1)]))
+    assert loaded == Loaded(ada.vector, len(ada.state), is_whole=True)
+    assert encoded(worker) == ada.state
+
+
+def test_a_stored_change_that_is_damaged_is_passed_over_and_keeps_the_rows() -> None:
+    worker = Worker(2**24)
+    loaded = worker.answer(Load(1, None, [b"\xff", Editor().type("a")]))
+    assert isinstance(loaded, Loaded)
+    assert not loaded.is_whole
+    parts = worker.answer(Diff(1, b"\0"))
+    assert isinstance(parts, Parts)
+    assert text_of(*parts.parts) == "a"
+
+
+def test_a_document_that_was_let_go_is_unknown() -> None:
+    worker = worker_with()
+    assert worker.answer(Forget(1)) == Done()
+    assert worker.answer(Forget(1)) == Done()
+    assert isinstance(worker.answer(Encode(1)), Failed)
