@@ -121,9 +121,15 @@ class Parts(Struct, frozen=True, tag=True):
 
 
 class Encoded(Struct, frozen=True, tag=True):
-    """The document as one update; None if it does not come back as it was, or is not whole."""
+    """The document as one update.
 
-    update: bytes | None
+    Attributes:
+        update: the document.
+        is_exact: whether it was read back and is all that was stored. If not, the rows stay.
+    """
+
+    update: bytes
+    is_exact: bool
 
 
 class Done(Struct, frozen=True, tag=True):

@@ -76,7 +76,7 @@ class Worker:
                 case Diff():
                     return Parts(known.diff(request.vector))
                 case Encode():
-                    return Encoded(known.encode())
+                    return known.encode()
         except MemoryError:
             raise
         except Exception as error:
@@ -197,15 +197,12 @@ class Document:
         except DamagedBytes:
             return [update]
 
-    def encode(self) -> bytes | None:
-        """The document as one update; None if it does not come back as it was, or is not whole."""
-        if not self.is_whole:
-            return None
+    def encode(self) -> Encoded:
+        """Encode the document as one update, and read it back."""
         update = self._doc.get_update()
+        self.size = len(update)
         copy = pycrdt.Doc[Any]()
         copy.apply_update(update)
-        same_vector = StateVector.read(copy.get_state()).clocks == self.vector.clocks
-        if not same_vector or len(copy.get_update()) != len(update):
-            return None
-        self.size = len(update)
-        return update
+        is_same = StateVector.read(copy.get_state()).clocks == self.vector.clocks
+        is_exact = self.is_whole and is_same and len(copy.get_update()) == len(update)
+        return Encoded(update, is_exact)

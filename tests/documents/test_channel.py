@@ -49,7 +49,7 @@ replies = st.one_of(
     st.builds(Loaded, values, numbers, st.booleans()),
     st.builds(Merged, st.lists(results, max_size=5), values, numbers),
     st.builds(Parts, updates),
-    st.builds(Encoded, st.none() | values),
+    st.builds(Encoded, values, st.booleans()),
     st.builds(Failed, st.text(max_size=20)),
     st.builds(Ending, st.text(max_size=20)),
 )

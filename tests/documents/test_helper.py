@@ -6,14 +6,13 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 import structlog
 import trio
-from trio.testing import MockClock, memory_stream_pair
+from trio.testing import MockClock
 
 from presence_server.documents.channel import (
     Done,
@@ -22,7 +21,6 @@ from presence_server.documents.channel import (
     Ending,
     Failed,
     Forget,
-    FrameReader,
     Load,
     Loaded,
     Merge,
@@ -30,7 +28,6 @@ from presence_server.documents.channel import (
     Ready,
     Reply,
     Request,
-    read_request,
     to_frame,
 )
 from presence_server.documents.helper import (
@@ -43,48 +40,8 @@ from presence_server.documents.helper import (
 )
 from presence_server.frozen import own_command
 from tests.documents import faulty_helper
+from tests.documents.kit import FakeProcess
 from tests.documents.yjs import Editor
-
-Behaviour = Callable[[Request], Awaitable[Reply | None]]
-
-
-class FakeProcess(HelperProcess):
-    """A helper in this process. ``behaviour`` answers; None ends it."""
-
-    def __init__(self, nursery: trio.Nursery, behaviour: Behaviour, first: bytes | None) -> None:
-        self.stream, self._theirs = memory_stream_pair()
-        self._behaviour = behaviour
-        self._first = first
-        self._scope = trio.CancelScope()
-        self.ended = trio.Event()
-        nursery.start_soon(self._run)
-
-    async def _run(self) -> None:
-        frames = FrameReader()
-        with self._scope:
-            try:
-                if self._first is None:
-                    await trio.sleep_forever()
-                await self._theirs.send_all(self._first or b"")
-                while data := await self._theirs.receive_some(4096):
-                    frames.feed(data)
-                    while (payload := frames.next_payload()) is not None:
-                        reply = await self._behaviour(read_request(payload))
-                        if reply is None:
-                            return
-                        await self._theirs.send_all(to_frame(reply))
-            except trio.BrokenResourceError:
-                pass
-            finally:
-                self.ended.set()
-                await trio.aclose_forcefully(self._theirs)
-
-    def kill(self) -> None:
-        self._scope.cancel()
-
-    async def wait(self) -> int:
-        await self.ended.wait()
-        return -9 if self._scope.cancel_called else 0
 
 
 class World:
@@ -261,7 +218,7 @@ async def test_a_real_helper_merges_and_ends_with_its_channel() -> None:
     )
     merged = await helper.call(Merge(7, [ada.type(" world")], wants_changes=False), 0)
     assert isinstance(merged, Merged)
-    assert await helper.call(Encode(7), 0) == Encoded(ada.state)
+    assert await helper.call(Encode(7), 0) == Encoded(ada.state, is_exact=True)
     process = helper._process
     assert process is not None
     await process.stream.aclose()
