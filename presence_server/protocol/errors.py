@@ -14,6 +14,9 @@ All errors that this package raises on purpose, and the package each of them liv
     ├── AccessDenied                transport   a user who may not join the board
     ├── Unavailable                 web         the store cannot answer a request
     ├── BridgeRestarted             presence    a call was lost with the asyncio loop
+    ├── ChannelError                documents   bytes that are not from the helper process
+    ├── HelperEnded                 documents   the helper process ended during a request
+    ├── RequestFailed               documents   the helper process refused a request
     ├── RuntimeFolderUnusable       cluster     no place for the folder of several processes
     ├── SlotTaken                   cluster     another process owns this slot still
     ├── StorageError                storage     any failure of the database
