@@ -7,11 +7,13 @@ from collections.abc import Sized
 import msgspec
 import trio
 
+from ...refusals import RefusalReason
 from ..http.head import BadRequest, RequestHead, parse_head
 from ..http.refusal import Refusal, bad_request, draining, full
 from ..sessions.handshake import Accepted
 from ..wire.ports import TransportMetrics
 from .addresses import AddressCounter, CountedConnection
+from .refused_origins import RefusedOrigins
 from .upgrade import Plain, accept, is_plain, plain, read_handshake
 
 
@@ -87,6 +89,7 @@ class RequestDecider:
         self._addresses = addresses
         self._connections = connections
         self._metrics = metrics
+        self._refused_origins = RefusedOrigins()
         self.is_draining = False
         """Whether the server is going down; upgrades are refused then."""
 
@@ -131,7 +134,7 @@ class RequestDecider:
             return bad_request(error)
         except Refusal as refusal:
             return refusal
-        return decide(
+        outcome = decide(
             self._limits,
             head,
             head_bytes,
@@ -139,6 +142,9 @@ class RequestDecider:
             connections=len(self._connections),
             is_draining=self.is_draining,
         )
+        if isinstance(outcome, Refusal) and outcome.reason is RefusalReason.ORIGIN:
+            self._refused_origins.note(head)
+        return outcome
 
     def note_refusal(self, refusal: Refusal) -> None:
         """Count a request, or a connection, that is refused.
