@@ -15,7 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, WebSocket, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    WebSocket,
+    expect,
+)
 
 from tests import programs
 from tests.command import server_command
@@ -163,8 +171,10 @@ class Person:
         self.page: Page = context.new_page()
         self.events: list[dict[str, Any]] = []
         self.complaints: list[str] = []
+        self.warnings: list[str] = []
         self.page.add_init_script(_REMEMBER_SOCKETS)
         self.page.on("websocket", self._listen)
+        self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(address)
 
@@ -177,6 +187,10 @@ class Person:
 
     def _listen(self, websocket: WebSocket) -> None:
         websocket.on("framereceived", self._record)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "warning":
+            self.warnings.append(message.text)
 
     def _record(self, frame: bytes | str) -> None:
         if isinstance(frame, str):

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, Request, expect
 
-from tests.e2e.browser_kit import MortalBrowser, Person, ServerProcess, launch, serving
+from tests.e2e.browser_kit import MortalBrowser, Person, ServerProcess, serving
 from tests.e2e.relay import PrefixRelay, Relay
 from tests.keys import SECRET, token
 
@@ -18,19 +18,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 Serve = Callable[..., ServerProcess]
 Shoot = Callable[[Person, str], None]
 ABOUT_SOMEBODY = ("user:joined", "user:left", "presence:update")
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    started = launch(playwright)
-    yield started
-    started.close()
 
 
 @pytest.fixture
@@ -122,7 +109,7 @@ def test_a_clean_leave_shows_at_once_and_one_can_rejoin(
     bob.expect_people("ada", "bob")
     ada.leave()
     ada.expect_screen("left")
-    ada.expect_state("offline")
+    ada.expect_state("left")
     bob.expect_people("bob")
     assert [left["reason"] for left in bob.told("user:left")] == ["disconnect"]
     shoot(ada, "left")

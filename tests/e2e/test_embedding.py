@@ -2,125 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.e2e.browser_kit import SHOWN_WITHIN_MS, Person, ServerProcess, launch, serving
-from tests.e2e.relay import PageRelay
+from tests.e2e.browser_kit import Person, serving
+from tests.e2e.embedding_kit import Scene, crowd
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
-
-ABOUT_SOMEBODY = ("user:joined", "user:left", "presence:update")
-PAGE = """<!doctype html><meta charset="utf-8"><title>Embedded</title>
-<script type="module" src="/static/presence-bar.js"></script>
-<body style="margin: 0; font: 16px sans-serif">{body}</body>"""
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    started = launch(playwright)
-    yield started
-    started.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """One server for all: each test has boards of its own."""
-    with serving(tmp_path_factory.mktemp("server"), board__leave_grace_s=8) as started:
-        yield started
-
-
-_numbers = itertools.count(1)
-
-
-class Embedder(Person):
-    """Somebody at a page with bars of its own."""
-
-    def __init__(self, context: BrowserContext, relay: PageRelay) -> None:
-        super().__init__(context, f"{relay.url}/embed")
-        self.page.set_default_timeout(SHOWN_WITHIN_MS)
-
-    def run(self, script: str) -> Any:
-        """Run a function in the page, which gets its first bar."""
-        return self.page.evaluate(f"({script})(document.querySelector('presence-bar'))")
-
-    def until(self, condition: str) -> None:
-        """Wait for an expression about ``bar``, the page's first one."""
-        self.page.wait_for_function(
-            f"() => {{ const bar = document.querySelector('presence-bar'); return {condition}; }}"
-        )
-
-    def expect_joined(self, people: int) -> None:
-        self.until(f"bar.client?.state === 'joined' && bar.client.users.size === {people}")
-
-    def sockets(self) -> int:
-        return int(self.page.evaluate("window.sockets.length"))
-
-
-class Scene:
-    """A server with an observer on its board ``demo``, and pages that embed bars."""
-
-    def __init__(self, browser: Browser, server: ServerProcess, stack: ExitStack) -> None:
-        self.server = server
-        self.browser = browser
-        self._stack = stack
-        self.board = f"board-{next(_numbers)}"
-        self._seen = 0
-
-    @cached_property
-    def bob(self) -> Person:
-        """The observer."""
-        bob = Person.at(self.browser, self.server, "Bob", self.board)
-        bob.expect_state("live")
-        return bob
-
-    def embed(self, body: str, *headers: str, width: int = 900) -> Embedder:
-        """Open a page with this in its body; the board "demo" is one of this test alone."""
-        page = PAGE.format(body=body.replace("demo", self.board))
-        relay = self._stack.enter_context(PageRelay(self.server.url, page, *headers))
-        context = self.browser.new_context(viewport={"width": width, "height": 400})
-        self._stack.callback(context.close)
-        return Embedder(context, relay)
-
-    def news(self) -> list[dict[str, Any]]:
-        """What the observer was told of others since the last time."""
-        told = self.bob.told(*ABOUT_SOMEBODY)
-        news, self._seen = told[self._seen :], len(told)
-        return news
-
-    def expect_no_news(self, embedder: Embedder) -> None:
-        """Nothing of what the page has just done shows, not even a second and a half later."""
-        embedder.page.wait_for_timeout(1500)
-        assert self.news() == []
-
-
-@pytest.fixture
-def scene(browser: Browser, server: ServerProcess) -> Iterator[Scene]:
-    with ExitStack() as stack:
-        scene = Scene(browser, server, stack)
-        yield scene
-        if "bob" in scene.__dict__:
-            scene.bob.context.close()
-
-
-@pytest.fixture
-def observed(scene: Scene) -> Scene:
-    """A scene whose observer is there already."""
-    scene.bob.expect_people("bob")
-    return scene
 
 
 def test_a_guest_resumes_after_a_drop_and_over_a_reload(observed: Scene) -> None:
@@ -259,26 +150,6 @@ def test_trusted_types_may_be_required(scene: Scene) -> None:
 SHOWN = "bar => bar.shadowRoot.querySelectorAll('[data-testid=presence-user]').length"
 HEADER = """<header style="display: flex; justify-content: space-between; align-items: center">
     <h1>My board</h1><presence-bar {attributes}></presence-bar></header>"""
-
-
-def crowd(embedder: Embedder, count: int) -> None:
-    """Give the bar a client that shows this many people."""
-    embedder.page.wait_for_function("() => customElements.get('presence-bar')")
-    embedder.page.evaluate(
-        """count => {
-        const bar = document.querySelector('presence-bar');
-        const users = new Map();
-        for (let n = 0; n < count; n += 1) users.set(`u${n}`, {
-            user_id: `u${n}`, display_name: `Person ${n}`, avatar_url: null, color: '#1d4ed8',
-            status: ['online', 'idle', 'away'][n % 3], connected: true, cursor: null,
-            metadata: null, joined_at: n,
-        });
-        const client = new EventTarget();
-        bar.client = Object.assign(client, { users, state: 'joined', userId: 'u0' });
-        return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-    }""",
-        count,
-    )
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 /** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
 /** @typedef {import('./presence-types.js').Status} Status */
 
+const CLEAN_LEAVE = 1000;
+
 /** @type {Map<number, string>} */
 const SCREEN_OF_CODE = new Map([
-  [1000, 'left'],
+  [CLEAN_LEAVE, 'left'],
   [4401, 'unauthorized'],
   [4403, 'forbidden'],
   [4409, 'elsewhere'],
@@ -14,7 +16,7 @@ const SCREEN_OF_CODE = new Map([
 
 const PILL_WORDS = {
   connecting: 'Connecting', queued: 'In the queue', live: 'Live',
-  reconnecting: 'Reconnecting', full: 'Board full', offline: 'Offline',
+  reconnecting: 'Reconnecting', full: 'Board full', offline: 'Offline', left: 'Left',
 };
 
 /**
@@ -62,9 +64,10 @@ export class Screens {
   }
 
   /** @param {Status} status */
-  #showPill({ state }) {
+  #showPill({ state, code, offline }) {
     let word = state === 'joined' ? 'live' : state;
-    if (state === 'closed' || (state === 'reconnecting' && !navigator.onLine)) word = 'offline';
+    if (offline || (state === 'reconnecting' && !navigator.onLine)) word = 'offline';
+    if (state === 'closed') word = code === CLEAN_LEAVE ? 'left' : 'offline';
     const text = PILL_WORDS[/** @type {keyof typeof PILL_WORDS} */ (word)] ?? 'Connecting';
     this.#pill.dataset.state = word;
     if (this.#pill.textContent !== text) this.#pill.textContent = text;
@@ -79,7 +82,7 @@ export class Screens {
     this.#enteredAt = Math.max(this.#enteredAt, position);
     this.#position.textContent = `You are number ${position} of ${queueLength} in the queue`;
     const progress = /** @type {HTMLProgressElement} */ (document.querySelector('#queue-progress'));
-    progress.value = (this.#enteredAt - position + 0.5) / this.#enteredAt;
+    progress.value = (this.#enteredAt - position) / this.#enteredAt;
     const note = /** @type {HTMLElement} */ (document.querySelector('#queue-note'));
     const seats = capacity === 1 ? 'The one seat is taken' : `All ${capacity} seats are taken`;
     note.textContent = `${seats}. You come in by yourself when it is your turn; keep this tab open.`;

@@ -69,7 +69,10 @@ function update() {
   find('#alone').hidden = !(joined && client.users.size === 1);
   find('#leave').disabled = client.state === 'closed';
   find('#status').disabled = client.state === 'closed';
-  find('#you-name').textContent = self?.display_name ?? identity.display_name;
+  const name = self?.display_name ?? identity.display_name;
+  find('#you-name').textContent = name;
+  // Where there is no room for the name, the button has one all the same.
+  find('#you').setAttribute('aria-label', `${name}, your name and colour`);
   if (self) find('#you').style.setProperty('--mine', self.color);
 }
 

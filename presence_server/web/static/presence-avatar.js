@@ -1,24 +1,39 @@
 // A person as the bar and its list show them: face, colour, dot, words.
 
-import { initials, safeColor, safeImageUrl, statusWord, textOn } from './presence-people.js';
+import { edgeOf, initials, safeColor, safeImageUrl, textOn } from './presence-people.js';
 
 /** @typedef {import('./presence-replica.js').User} User */
 
 /**
- * Bring an item of the bar up to date.
+ * Bring a person's item up to date: `.name` has the name, `.avatar` the face.
  *
  * @param {HTMLLIElement} item
  * @param {User} user
  * @param {boolean} isSelf
  */
 export function describe(item, user, isSelf) {
-  item.dataset.status = user.status;
-  item.dataset.connected = String(user.connected);
-  const label = /** @type {HTMLElement} */ (item.querySelector('.quiet'));
-  const text = `${user.display_name}${isSelf ? ' (you)' : ''}, ${statusWord(user)}`;
-  if (label.textContent !== text) label.textContent = text;
+  set(item, { 'data-status': user.status, 'data-connected': String(user.connected) });
+  const name = /** @type {HTMLElement} */ (item.querySelector('.name'));
+  const look = lookOf(user);
+  if (name.dataset.name !== user.display_name || name.dataset.self !== String(isSelf)) {
+    set(name, { 'data-name': user.display_name, 'data-self': String(isSelf) });
+    name.replaceChildren(...nameOf(user, isSelf));
+  }
   const avatar = /** @type {HTMLElement} */ (item.querySelector('.avatar'));
-  if (avatar.dataset.look !== lookOf(user)) avatar.replaceWith(avatarOf(user));
+  if (avatar.dataset.look !== look) avatar.replaceWith(avatarOf(user));
+}
+
+/**
+ * A name as it is shown: it may run in another direction than the page.
+ *
+ * @param {User} user
+ * @param {boolean} isSelf
+ * @returns {HTMLElement[]}
+ */
+export function nameOf(user, isSelf) {
+  const name = [element('bdi', '', user.display_name)];
+  if (isSelf) name.push(element('small', '', ' (you)'));
+  return name;
 }
 
 /** @param {User} user  @returns {string} changes when the avatar has to be drawn anew */
@@ -34,9 +49,9 @@ function lookOf(user) {
  */
 export function avatarOf(user) {
   const avatar = element('div', 'avatar', '');
-  avatar.setAttribute('aria-hidden', 'true');
-  avatar.dataset.look = lookOf(user);
   const color = safeColor(user.color);
+  set(avatar, { part: 'avatar', 'aria-hidden': 'true', 'data-edge': edgeOf(color) });
+  avatar.dataset.look = lookOf(user);
   avatar.style.setProperty('--color', color);
   avatar.style.setProperty('--on-color', textOn(color));
   const face = element('div', 'face', initials(user.display_name));
@@ -50,7 +65,9 @@ export function avatarOf(user) {
     image.addEventListener('load', () => face.replaceChildren(image));
     image.src = url;
   }
-  avatar.append(face, element('span', 'dot', ''));
+  const dot = element('span', 'dot', '');
+  set(dot, { part: 'dot' });
+  avatar.append(face, dot);
   return avatar;
 }
 
@@ -66,6 +83,26 @@ export function element(tag, className, text) {
   if (className) made.className = className;
   made.textContent = text;
   return made;
+}
+
+/**
+ * Set attributes; those that stay the same are not touched.
+ *
+ * @param {Element} target
+ * @param {Record<string, string>} attributes
+ */
+export function set(target, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (target.getAttribute(name) !== value) target.setAttribute(name, value);
+  }
+}
+
+/**
+ * @param {HTMLElement} target
+ * @param {string} text
+ */
+export function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
 }
 
 /** Draw the icon of two people. */

@@ -1,9 +1,8 @@
 // The presence bar's style sheet, as text for an adopted style sheet: a page
 // under a strict Content-Security-Policy may not have inline styles.
 //
-// A page restyles the bar through these custom properties on the element:
-// --presence-surface, --presence-text, --presence-muted, --presence-line,
-// --presence-size; and by the attributes that presence-bar.js names.
+// docs/browser.md lists the custom properties, parts and attributes by which a page
+// restyles the bar. Light or dark follows the page's own `color-scheme`.
 
 export const PRESENCE_BAR_CSS = /* css */ `
 :host {
@@ -11,25 +10,31 @@ export const PRESENCE_BAR_CSS = /* css */ `
   --text: var(--presence-text, #1c1f26);
   --muted: var(--presence-muted, #5a6170);
   --line: var(--presence-line, #d9dde5);
-  --size: var(--presence-size, 36px);
-  --online: #16a34a;
-  --idle: #d97706;
-  --away: #6b7280;
+  --focus: var(--presence-focus, #2563eb);
+  --size: var(--presence-size, 2.25rem);
+  --online: var(--presence-online, #16a34a);
+  --idle: var(--presence-idle, #d97706);
+  --away: var(--presence-away, #6b7280);
+  --edge-pale: #8b919c;
+  --edge-dark: transparent;
   display: block;
   min-width: 0;
   color: var(--text);
-  font: 14px/1.35 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;
+  font: 0.875rem/1.35 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;
 }
 :host([hidden]) { display: none; }
-@media (prefers-color-scheme: dark) {
+@supports (color: light-dark(red, red)) {
   :host {
-    --surface: var(--presence-surface, #191c22);
-    --text: var(--presence-text, #eceef2);
-    --muted: var(--presence-muted, #a3abba);
-    --line: var(--presence-line, #363c48);
-    --online: #34d399;
-    --idle: #fbbf24;
-    --away: #9aa3b2;
+    --surface: var(--presence-surface, light-dark(#ffffff, #191c22));
+    --text: var(--presence-text, light-dark(#1c1f26, #eceef2));
+    --muted: var(--presence-muted, light-dark(#5a6170, #a3abba));
+    --line: var(--presence-line, light-dark(#d9dde5, #363c48));
+    --focus: var(--presence-focus, light-dark(#2563eb, #7aa2ff));
+    --online: var(--presence-online, light-dark(#16a34a, #34d399));
+    --idle: var(--presence-idle, light-dark(#d97706, #fbbf24));
+    --away: var(--presence-away, light-dark(#6b7280, #9aa3b2));
+    --edge-pale: light-dark(#8b919c, transparent);
+    --edge-dark: light-dark(transparent, #7d8594);
   }
 }
 * { box-sizing: border-box; }
@@ -69,6 +74,11 @@ export const PRESENCE_BAR_CSS = /* css */ `
   background: var(--surface);
   box-shadow: 0 0 0 2px var(--surface);
 }
+/* A colour like that of the page would not be seen. */
+[data-edge='pale'] { outline: 1px solid var(--edge-pale); }
+[data-edge='pale'] .face { box-shadow: inset 0 0 0 1px var(--edge-pale); }
+[data-edge='dark'] { outline: 1px solid var(--edge-dark); }
+[data-edge='dark'] .face { box-shadow: inset 0 0 0 1px var(--edge-dark); }
 .face {
   display: grid;
   place-items: center;
@@ -89,7 +99,7 @@ export const PRESENCE_BAR_CSS = /* css */ `
 /* The shape says it as well as the colour: disc, crescent, ring, dashes. */
 .dot {
   position: absolute;
-  right: -4px;
+  inset-inline-end: -4px;
   bottom: -4px;
   width: max(10px, calc(var(--size) * 0.42));
   height: max(10px, calc(var(--size) * 0.42));
@@ -124,6 +134,7 @@ export const PRESENCE_BAR_CSS = /* css */ `
   border-radius: calc(var(--size) / 2);
   background: var(--surface);
   color: var(--text);
+  anchor-name: --presence-more;
   font: inherit;
   font-weight: 600;
   font-variant-numeric: tabular-nums;
@@ -131,12 +142,12 @@ export const PRESENCE_BAR_CSS = /* css */ `
 }
 .more:hover, .more[aria-expanded='true'] { background: color-mix(in srgb, var(--text) 7%, var(--surface)); }
 .more:focus-visible { outline: 2px solid #2563eb; outline-offset: 2px; }
-.more svg { width: 16px; height: 16px; color: var(--muted); }
+.more svg { width: 1rem; height: 1rem; color: var(--muted); }
 .more[hidden] { display: none; }
 
 .tip {
   position: fixed;
-  z-index: 10;
+  inset: auto;
   max-width: min(260px, calc(100vw - 16px));
   margin: 0;
   padding: 6px 10px;
@@ -144,26 +155,37 @@ export const PRESENCE_BAR_CSS = /* css */ `
   border-radius: 8px;
   background: #14171d;
   color: #f4f5f7;
-  font-size: 13px;
+  font-size: 0.8125rem;
   pointer-events: none;
   overflow-wrap: anywhere;
   box-shadow: 0 0 0 1px rgb(255 255 255 / 12%), 0 6px 20px rgb(0 0 0 / 25%);
 }
-.tip span { display: block; color: #b9c0cc; font-size: 12px; }
+.tip span { display: block; color: #b9c0cc; font-size: 0.75rem; }
 
 .list {
   position: fixed;
   inset: auto;
-  width: min(300px, calc(100vw - 16px));
-  max-height: min(440px, calc(100vh - 96px));
+  width: min(18.75rem, calc(100vw - 16px));
+  max-height: min(27.5rem, var(--room, 100vh - 16px));
   margin: 0;
   padding: 0;
   overflow: auto;
+  overscroll-behavior: contain;
   border: 1px solid var(--line);
   border-radius: 14px;
   background: var(--surface);
   color: var(--text);
   box-shadow: 0 12px 40px rgb(0 0 0 / 18%);
+}
+/* presence-placement.js does the same for browsers without anchors. */
+@supports (position-area: block-end) {
+  .list {
+    position-anchor: --presence-more;
+    position-area: block-end span-inline-start;
+    position-try: most-block-size flip-block, flip-inline, flip-block flip-inline;
+    max-height: min(27.5rem, 100% - 16px);
+    margin-block: 8px;
+  }
 }
 .list h2 {
   position: sticky;
@@ -173,15 +195,16 @@ export const PRESENCE_BAR_CSS = /* css */ `
   padding: 12px 16px 8px;
   background: var(--surface);
   color: var(--muted);
-  font-size: 13px;
+  font-size: 0.8125rem;
   font-weight: 600;
 }
 .list ul { margin: 0; padding: 0 8px 8px; list-style: none; }
-.list li { --size: 32px; display: flex; align-items: center; gap: 12px; padding: 6px 8px; border-radius: 8px; }
+.list li { --size: 2rem; display: flex; align-items: center; gap: 12px; padding: 6px 8px; border-radius: 8px; }
+.list li:focus-visible { outline: 2px solid var(--focus); outline-offset: -2px; }
 .list li > .avatar { flex: none; box-shadow: none; }
 .list .name { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .list .name small { color: var(--muted); font-size: inherit; }
-.list .word { flex: none; color: var(--muted); font-size: 13px; }
+.list .word { flex: none; color: var(--muted); font-size: 0.8125rem; }
 
 .quiet {
   position: absolute;

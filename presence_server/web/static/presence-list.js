@@ -1,36 +1,49 @@
-// What opens beside the bar: the list of everyone, and the name under the pointer.
+// The list of everyone, in a popover that opens where there is room.
 
-import { avatarOf, element } from './presence-avatar.js';
+import { avatarOf, describe, element, setText } from './presence-avatar.js';
+import { Placement } from './presence-placement.js';
 import { statusWord } from './presence-people.js';
 
 /** @typedef {import('./presence-replica.js').User} User */
 
-const MARGIN_PX = 8;
-const LIST_WIDTH_PX = 300;
+/** How far a key goes, in rows. @type {Record<string, number>} */
+const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, End: Infinity, Home: -Infinity };
 
-/** The list of everyone, in a popover. */
+/** Draws people into a popover; a row stays the same element while its person is there. */
 export class PeopleList {
   #panel;
+  #button;
+  #placement;
   #title = element('h2', '', '');
   #items = element('ul', '', '');
+  /** @type {Map<string, HTMLLIElement>} */
+  #rows = new Map();
+  /** The row that the keyboard is at. @type {HTMLElement | null} */
+  #current = null;
+  /** Whether the keyboard was in the list when it closed. */
+  #hadFocus = false;
 
-  /** @param {HTMLElement} panel  the popover */
-  constructor(panel) {
+  /**
+   * @param {HTMLElement} panel  the popover
+   * @param {HTMLElement} button  opens it
+   */
+  constructor(panel, button) {
     this.#panel = panel;
+    this.#button = button;
+    this.#placement = new Placement(panel, button);
     this.#items.setAttribute('role', 'list');
+    const title = element('bdi', '', '');
+    this.#title.append(title);
     panel.append(this.#title, this.#items);
+    panel.addEventListener('beforetoggle', (event) => {
+      if (/** @type {ToggleEvent} */ (event).newState === 'closed') this.#hadFocus = panel.matches(':focus-within');
+    });
+    panel.addEventListener('toggle', (event) => this.#toggled(/** @type {ToggleEvent} */ (event).newState === 'open'));
+    panel.addEventListener('keydown', (event) => this.#key(event));
   }
 
   get isOpen() {
     return this.#panel.matches(':popover-open');
-  }
-
-  /** @param {DOMRect} anchor  what it opens below */
-  place(anchor) {
-    const width = Math.min(LIST_WIDTH_PX, innerWidth - 2 * MARGIN_PX);
-    const left = Math.max(MARGIN_PX, Math.min(anchor.right - width, innerWidth - width - MARGIN_PX));
-    this.#panel.style.left = `${left}px`;
-    this.#panel.style.top = `${anchor.bottom + MARGIN_PX}px`;
   }
 
   /**
@@ -38,52 +51,81 @@ export class PeopleList {
    * @param {string | null} selfId
    */
   draw(users, selfId) {
-    this.#title.textContent = users.length === 1 ? '1 person here' : `${users.length} people here`;
-    const items = users.map((user) => {
-      const item = document.createElement('li');
-      item.dataset.testid = 'presence-list-user';
-      item.dataset.listUserId = user.user_id;
-      item.dataset.status = user.status;
-      item.dataset.connected = String(user.connected);
-      const name = element('span', 'name', user.display_name);
-      if (user.user_id === selfId) name.append(element('small', '', ' (you)'));
-      item.append(avatarOf(user), name, element('span', 'word', statusWord(user)));
-      return item;
+    const title = /** @type {HTMLElement} */ (this.#title.firstElementChild);
+    setText(title, users.length === 1 ? '1 person here' : `${users.length} people here`);
+    // First, so that the rows that stay are not moved.
+    const here = new Set(users.map((user) => user.user_id));
+    for (const userId of [...this.#rows.keys()]) if (!here.has(userId)) this.#remove(userId);
+    users.forEach((user, index) => {
+      const row = this.#rowOf(user);
+      describe(row, user, user.user_id === selfId);
+      setText(/** @type {HTMLElement} */ (row.lastElementChild), statusWord(user));
+      if (this.#items.children[index] !== row) this.#items.insertBefore(row, this.#items.children[index] ?? null);
     });
-    this.#items.replaceChildren(...items);
+    if (!this.#current) this.#moveTo(this.#items.firstElementChild, false);
   }
-}
 
-/** The name of the person under the pointer. */
-export class Tip {
-  #panel;
-  #name = element('b', '', '');
-  #word = element('span', '', '');
+  /** @param {User} user */
+  #rowOf(user) {
+    let row = this.#rows.get(user.user_id);
+    if (!row) {
+      row = document.createElement('li');
+      row.tabIndex = -1;
+      row.setAttribute('part', 'item');
+      row.dataset.testid = 'presence-list-user';
+      row.dataset.listUserId = user.user_id;
+      row.append(avatarOf(user), element('span', 'name', ''), element('span', 'word', ''));
+      this.#rows.set(user.user_id, row);
+    }
+    return row;
+  }
 
-  /** @param {HTMLElement} panel  a popover */
-  constructor(panel) {
-    this.#panel = panel;
-    panel.append(this.#name, this.#word);
+  /** @param {string} userId */
+  #remove(userId) {
+    const row = /** @type {HTMLLIElement} */ (this.#rows.get(userId));
+    this.#rows.delete(userId);
+    const next = row.nextElementSibling ?? row.previousElementSibling;
+    const hadFocus = row === this.#current && row.matches(':focus');
+    row.remove();
+    if (row === this.#current) this.#moveTo(next, hadFocus);
+  }
+
+  /** @param {boolean} isOpen */
+  #toggled(isOpen) {
+    this.#button.setAttribute('aria-expanded', String(isOpen));
+    if (isOpen) {
+      this.#placement.start();
+      this.#current?.focus();
+    } else {
+      this.#placement.stop();
+      if (this.#hadFocus) this.#button.focus();
+      // Drawn anew when it opens again; meanwhile it costs nothing.
+      this.#items.replaceChildren();
+      this.#rows.clear();
+      this.#current = null;
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const step = STEPS[event.key];
+    if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const rows = [...this.#items.children];
+    const at = rows.indexOf(/** @type {Element} */ (this.#current));
+    this.#moveTo(rows[Math.min(Math.max(at + step, 0), rows.length - 1)], true);
   }
 
   /**
-   * @param {User} user
-   * @param {boolean} isSelf
-   * @param {Element} item  of the bar
+   * @param {Element | null | undefined} row
+   * @param {boolean} focus
    */
-  show(user, isSelf, item) {
-    this.#name.textContent = user.display_name + (isSelf ? ' (you)' : '');
-    this.#word.textContent = statusWord(user);
-    this.#panel.showPopover();
-    const at = item.getBoundingClientRect();
-    const width = this.#panel.offsetWidth;
-    const left = at.left + at.width / 2 - width / 2;
-    this.#panel.style.inset = 'auto';
-    this.#panel.style.left = `${Math.max(MARGIN_PX, Math.min(left, innerWidth - width - MARGIN_PX))}px`;
-    this.#panel.style.top = `${at.bottom + MARGIN_PX}px`;
-  }
-
-  hide() {
-    this.#panel.hidePopover();
+  #moveTo(row, focus) {
+    if (this.#current) this.#current.tabIndex = -1;
+    this.#current = /** @type {HTMLElement | null} */ (row ?? null);
+    if (!this.#current) return;
+    this.#current.tabIndex = 0;
+    if (focus) this.#current.focus();
   }
 }
+

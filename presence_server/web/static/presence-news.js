@@ -12,15 +12,20 @@ const speakers = new WeakMap();
 /** Gathers news for a moment, then writes them into a live region. */
 export class News {
   #region;
+  #mode;
   #timer = 0;
   /** @type {Map<string, {name: string, change: 'joined' | 'left'}>} */
   #items = new Map();
   /** @type {Set<News>} */
   #others = new Set();
 
-  /** @param {HTMLElement} region */
-  constructor(region) {
+  /**
+   * @param {HTMLElement} region
+   * @param {() => string | null} mode  `off`: nothing; `brief`: no names
+   */
+  constructor(region, mode) {
     this.#region = region;
+    this.#mode = mode;
   }
 
   /** @param {object} client  whose news they will be */
@@ -48,10 +53,11 @@ export class News {
     this.#timer = 0;
     const items = [...this.#items.values()];
     this.#items.clear();
-    if (this.#others.values().next().value !== this) return;
+    const mode = this.#mode();
+    if (mode === 'off' || this.#others.values().next().value !== this) return;
     const names = (/** @type {string} */ change) =>
       items.filter((item) => item.change === change).map((item) => item.name);
-    const text = announcement(names('joined'), names('left'));
+    const text = announcement(names('joined'), names('left'), mode === 'brief');
     if (text) this.#region.textContent = text;
   }
 }

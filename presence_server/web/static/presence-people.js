@@ -10,6 +10,9 @@ const LIGHT_TEXT = '#ffffff';
 /** @type {Record<string, string>} */
 const STATUS_WORDS = { online: 'Online', idle: 'Idle', away: 'Away' };
 
+/** Letters of these scripts would join to a word. */
+const JOINS = /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Nko}\p{Script=Mongolian}]/u;
+
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /**
@@ -22,13 +25,21 @@ export function statusWord(user) {
 
 /**
  * @param {string} name
- * @returns {string} one or two letters
+ * @returns {string} one or two graphemes
  */
 export function initials(name) {
   const words = name.split(/[\s._\-]+/u).filter((word) => /[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(word));
   if (words.length === 0) return firstGrapheme(name.trim()) || '?';
   const picked = words.length === 1 ? [words[0]] : [words[0], words[words.length - 1]];
-  return picked.map((word) => firstGrapheme(word.replace(/^[^\p{L}\p{N}\p{Extended_Pictographic}]+/u, '')).toLocaleUpperCase()).join('');
+  const letters = picked.map(initial);
+  return letters.join(JOINS.test(letters[0]) ? '\u200c' : '');
+}
+
+/** @param {string} word */
+function initial(word) {
+  const first = firstGrapheme(word.replace(/^[^\p{L}\p{N}\p{Extended_Pictographic}]+/u, ''));
+  const upper = first.toLocaleUpperCase();
+  return firstGrapheme(upper) === upper ? upper : first; // two letters for one: "SS" for "ß"
 }
 
 /** @param {string} text */
@@ -56,6 +67,31 @@ export function textOn(color) {
   const onLight = 1.05 / (luminance + 0.05);
   const onDark = (luminance + 0.05) / (luminanceOf(DARK_TEXT) + 0.05);
   return onLight >= onDark || onLight >= 4.5 ? LIGHT_TEXT : DARK_TEXT;
+}
+
+/** The surfaces of the style sheet, which a page may replace by similar ones. */
+const PALE_SURFACE = '#ffffff';
+const DARK_SURFACE = '#191c22';
+const LEAST_CONTRAST = 1.25;
+
+/**
+ * Whether a colour needs an outline to be seen.
+ *
+ * @param {string} color  `#rrggbb`
+ * @returns {'pale' | 'dark' | ''} `pale`: on a light page; `dark`: on a dark one
+ */
+export function edgeOf(color) {
+  if (contrast(color, PALE_SURFACE) < LEAST_CONTRAST) return 'pale';
+  return contrast(color, DARK_SURFACE) < LEAST_CONTRAST ? 'dark' : '';
+}
+
+/**
+ * @param {string} one
+ * @param {string} other
+ */
+function contrast(one, other) {
+  const [low, high] = [luminanceOf(one), luminanceOf(other)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
 }
 
 /** @param {string} color */
@@ -98,18 +134,21 @@ export function inOrder(users, selfId) {
  *
  * @param {string[]} joined  names
  * @param {string[]} left  names
+ * @param {boolean} [brief]  how many, and no names
  * @returns {string} empty when nothing happened
  */
-export function announcement(joined, left) {
-  return [say(joined, 'joined'), say(left, 'left')].filter(Boolean).join('. ');
+export function announcement(joined, left, brief = false) {
+  return [say(joined, 'joined', brief), say(left, 'left', brief)].filter(Boolean).join('. ');
 }
 
 /**
  * @param {string[]} names
  * @param {string} verb
+ * @param {boolean} brief
  */
-function say(names, verb) {
+function say(names, verb, brief) {
   if (names.length === 0) return '';
-  if (names.length > 2) return `${names.length} people ${verb}`;
+  if (brief && names.length === 1) return `1 person ${verb}`;
+  if (brief || names.length > 2) return `${names.length} people ${verb}`;
   return `${names.join(' and ')} ${verb}`;
 }

@@ -12,7 +12,12 @@ import { claimsOf } from './presence-token.js';
  * @property {PresenceClient} client
  * @property {number} holders  elements that show it
  * @property {number} leaving  the timer of a leave that is put off
+ * @property {Options['getToken']} getToken  the newest that an element has: a framework makes
+ *   a new function each time that it draws
  */
+
+/** A client that was closed for these lets in a user with another token. */
+const TOKEN_CODES = [4401, 4403];
 
 /**
  * An element that is moved, mounted twice, or replaced by another one of the same
@@ -29,10 +34,10 @@ const clients = (/** @type {any} */ (globalThis)[KEY] ??= new Map());
  * @param {Options} options
  * @returns {string} the same for elements that share a client
  */
-export function keyOf({ board, server, user_id, token }) {
+export function keyOf({ board, server, user_id, token, getToken }) {
   const base = globalThis.location?.href ?? 'http://localhost/';
   const user = user_id ?? (token ? claimsOf(token).sub : undefined) ?? null;
-  return JSON.stringify([serverOf({ server }, base).href, board, user]);
+  return JSON.stringify([serverOf({ server }, base).href, board, user, Boolean(getToken)]);
 }
 
 /**
@@ -46,13 +51,42 @@ export function hold(options) {
   const key = keyOf(options);
   let shared = clients.get(key);
   if (!shared) {
-    shared = { client: new PresenceClient(options), holders: 0, leaving: 0 };
+    shared = make(options);
     clients.set(key, shared);
   }
   shared.holders += 1;
   clearTimeout(shared.leaving);
   shared.client.connect();
   return shared.client;
+}
+
+/**
+ * @param {Options} options
+ * @returns {Shared}
+ */
+function make(options) {
+  const { getToken } = options;
+  /** @type {Shared} */
+  const shared = { client: /** @type {any} */ (null), holders: 0, leaving: 0, getToken };
+  const ask = () => /** @type {NonNullable<Options['getToken']>} */ (shared.getToken)();
+  shared.client = new PresenceClient(getToken ? { ...options, getToken: ask } : options);
+  return shared;
+}
+
+/**
+ * The options have changed, but not the board, the server or the user.
+ *
+ * @param {string} key
+ * @param {Options} options
+ */
+export function refresh(key, options) {
+  const shared = clients.get(key);
+  if (!shared) return;
+  const { client } = shared;
+  shared.getToken = options.getToken;
+  client.setProfile(options);
+  if (options.token) client.setToken(options.token);
+  if (client.state === 'closed' && TOKEN_CODES.includes(client.status.code ?? 0)) client.connect();
 }
 
 /**

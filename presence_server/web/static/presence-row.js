@@ -1,6 +1,7 @@
 // The row of avatars, as many as there is room for, and the button with the rest.
 
-import { avatarOf, describe, element, peopleIcon } from './presence-avatar.js';
+import { avatarOf, describe, element, peopleIcon, set, setText } from './presence-avatar.js';
+import { statusWord } from './presence-people.js';
 
 /** @typedef {import('./presence-replica.js').User} User */
 
@@ -26,6 +27,10 @@ export class PeopleRow {
   /** Is as wide as the row would like to be, and is not seen. */
   sizer = element('div', 'sizer', '');
   #total = element('span', 'more', '');
+  /** What the measured size depends on. */
+  #shape = '';
+  /** How many avatars there is room for. */
+  #room = 0;
   /** @type {Map<string, HTMLLIElement>} */
   #shown = new Map();
 
@@ -36,6 +41,11 @@ export class PeopleRow {
     this.#total.hidden = true;
   }
 
+  /** The room has another size, or the font has. */
+  measureAgain() {
+    this.#shape = '';
+  }
+
   /**
    * @param {User[]} users  in the order to show them
    * @param {string | null} selfId
@@ -43,9 +53,15 @@ export class PeopleRow {
    * @param {() => number} width  of the room, measured once the sizer is right
    */
   draw(users, selfId, layout, width) {
-    const natural = Number.isFinite(layout.max) ? layout.max : NATURAL;
-    this.#style(Math.min(users.length, natural), users.length, layout);
-    const visible = users.slice(0, this.#fitting(Math.min(users.length, layout.max), layout.overlap, width()));
+    const natural = Math.min(users.length, Number.isFinite(layout.max) ? layout.max : NATURAL);
+    const shape = [natural, users.length, layout.size, layout.overlap].join();
+    // A forced layout is dear, so it is done for a new shape only.
+    if (shape !== this.#shape) {
+      this.#style(natural, users.length, layout);
+      this.#room = this.#fitting(layout.overlap, width());
+      this.#shape = shape;
+    }
+    const visible = users.slice(0, Math.min(this.#room, layout.max));
     this.#drawMore(users.length, users.length - visible.length);
     this.#drawPeople(visible, selfId, layout.overlap > 0);
   }
@@ -62,21 +78,20 @@ export class PeopleRow {
     }
     this.sizer.style.setProperty('--natural', String(natural));
     this.#total.hidden = total === 0;
-    if (this.#total.textContent !== String(total)) this.#total.textContent = String(total);
+    setText(this.#total, String(total));
   }
 
   /**
-   * @param {number} most
    * @param {number} overlap
    * @param {number} width
    * @returns {number} how many avatars there is room for
    */
-  #fitting(most, overlap, width) {
+  #fitting(overlap, width) {
     // With its icon the total is wider than "+97".
     const room = width - this.#total.offsetWidth - GAP_PX - PADDING_PX;
     const size = this.#total.offsetHeight || DEFAULT_SIZE_PX;
     const step = Math.max(1, size + BETWEEN_PX - overlap);
-    return Math.min(most, Math.max(1, Math.floor((room - size) / step) + 1));
+    return Math.max(1, Math.floor((room - size) / step) + 1);
   }
 
   /**
@@ -85,20 +100,25 @@ export class PeopleRow {
    * @param {boolean} overlap  then each lies on the next one, which leaves its dot free
    */
   #drawPeople(visible, selfId, overlap) {
-    const gone = new Set(this.#shown.keys());
+    // First, so that the others are not moved.
+    const here = new Set(visible.map((user) => user.user_id));
+    for (const userId of [...this.#shown.keys()]) if (!here.has(userId)) this.#remove(userId);
     visible.forEach((user, index) => {
-      gone.delete(user.user_id);
       const item = this.#itemOf(user);
       describe(item, user, user.user_id === selfId);
-      item.style.zIndex = overlap ? String(visible.length - index) : '';
+      setText(/** @type {HTMLElement} */ (item.lastElementChild), `, ${statusWord(user)}`);
+      const above = overlap ? String(visible.length - index) : '';
+      if (item.style.zIndex !== above) item.style.zIndex = above;
       if (this.people.children[index] !== item) {
         this.people.insertBefore(item, this.people.children[index] ?? null);
       }
     });
-    for (const userId of gone) {
-      this.#shown.get(userId)?.remove();
-      this.#shown.delete(userId);
-    }
+  }
+
+  /** @param {string} userId */
+  #remove(userId) {
+    this.#shown.get(userId)?.remove();
+    this.#shown.delete(userId);
   }
 
   /** @param {User} user */
@@ -109,7 +129,8 @@ export class PeopleRow {
       item.className = 'person arrived';
       item.dataset.testid = 'presence-user';
       item.dataset.userId = user.user_id;
-      item.append(avatarOf(user), element('span', 'quiet', ''));
+      set(item, { part: 'person' });
+      item.append(avatarOf(user), element('span', 'quiet name', ''), element('span', 'quiet', ''));
       this.#shown.set(user.user_id, item);
     }
     return item;
@@ -120,13 +141,17 @@ export class PeopleRow {
    * @param {number} hidden
    */
   #drawMore(total, hidden) {
-    this.more.hidden = total === 0;
-    const text = hidden > 0 ? `+${hidden}` : String(total);
+    if (this.more.hidden !== (total === 0)) this.more.hidden = total === 0;
     const people = total === 1 ? '1 person' : `${total} people`;
-    const label = `Show all ${people} on this board`;
-    if (this.more.getAttribute('aria-label') !== label) this.more.setAttribute('aria-label', label);
+    const text = hidden > 0 ? `+${hidden}` : String(total);
+    // What is seen is a part of what is heard: people who steer by voice say what they see.
+    set(this.more, {
+      'aria-label': hidden > 0 ? `+${hidden} more, show all ${people} on this board` : `${people} on this board, show all`,
+    });
     if (this.more.dataset.text === text) return;
     this.more.dataset.text = text;
-    this.more.replaceChildren(...(hidden > 0 ? [] : [peopleIcon()]), text);
+    const number = element('bdi', '', text);
+    number.dir = 'ltr'; // "+85", and not "85+", on a page from right to left
+    this.more.replaceChildren(...(hidden > 0 ? [] : [peopleIcon()]), number);
   }
 }

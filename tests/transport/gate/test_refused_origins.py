@@ -30,9 +30,7 @@ def test_each_origin_is_named_once_as_the_setting_wants_it() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "origin", ["", "*", "x", "https://a b", "https://" + "a" * 300, "a://<b>"]
-)
+@pytest.mark.parametrize("origin", ["", "*", "x", "https://a b", "https://" + "a" * 300, "a://<b>"])
 def test_what_is_no_origin_is_not_named(origin: str) -> None:
     assert logged(origin) == []
 

@@ -25,6 +25,14 @@ class FakeElement extends EventTarget {
     for (const node of nodes) this.insertBefore(node, null);
   }
 
+  get firstElementChild() {
+    return this.children[0] ?? null;
+  }
+
+  get lastElementChild() {
+    return this.children.at(-1) ?? null;
+  }
+
   insertBefore(node, before) {
     if (!(node instanceof FakeElement)) return; // Text, which the tests do not look at.
     node.remove();
@@ -49,7 +57,7 @@ class FakeElement extends EventTarget {
 
   /** By class, of what was put there; what a template would have brought is made up. */
   querySelector(selector) {
-    const found = this.all().find((each) => `.${each.className}` === selector);
+    const found = this.all().find((each) => each.className.split(' ').includes(selector.slice(1)));
     if (found) return found;
     if (!this.#made.has(selector)) this.#made.set(selector, new FakeElement());
     return this.#made.get(selector);

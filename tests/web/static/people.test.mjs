@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
-  announcement, initials, inOrder, safeColor, safeImageUrl, statusWord, textOn,
+  announcement, edgeOf, initials, inOrder, safeColor, safeImageUrl, statusWord, textOn,
 } from '../../../presence_server/web/static/presence-people.js';
 import { user } from './fakes.mjs';
 
@@ -12,6 +12,7 @@ test('initials', () => {
   const cases = {
     'Ada Lovelace': 'AL', ada: 'A', 'Tim Berners-Lee': 'TL', 'grace.hopper': 'GH', '  ': '?', '': '?',
     'Jean Luc Picard': 'JP', 李小龙: '李', 'ünal öz': 'ÜÖ', '(Bob) Smith': 'BS', '👩‍🚀 Sally': '👩‍🚀S', '!?': '!',
+    'مريم أحمد': 'م\u200cأ', 'ßeta ﬁlter': 'ßﬁ', 'ǆ ﬁ': 'Ǆﬁ',
   };
   for (const [name, expected] of Object.entries(cases)) assert.equal(initials(name), expected, name);
 });
@@ -38,6 +39,14 @@ test('only http(s) addresses become images', () => {
   }
 });
 
+test('a colour like that of the page has an edge', () => {
+  assert.equal(edgeOf('#ffffff'), 'pale');
+  assert.equal(edgeOf('#faf8f0'), 'pale');
+  assert.equal(edgeOf('#191c22'), 'dark');
+  assert.equal(edgeOf('#000000'), 'dark');
+  for (const color of ['#1d4ed8', '#57534e', '#c2410c', '#ffd84d']) assert.equal(edgeOf(color), '');
+});
+
 test('only #rrggbb becomes a colour', () => {
   assert.equal(safeColor('#A1b2c3'), '#A1b2c3');
   for (const color of [null, 'red', '#fff', '#1234567', 'url(x)']) assert.equal(safeColor(color), '#57534e');
@@ -58,4 +67,5 @@ test('announcements name two, and count more', () => {
   assert.equal(announcement(['Ada'], []), 'Ada joined');
   assert.equal(announcement(['Ada', 'Bob'], ['Cyd']), 'Ada and Bob joined. Cyd left');
   assert.equal(announcement([], ['a', 'b', 'c']), '3 people left');
+  assert.equal(announcement(['Ada'], ['a', 'b'], true), '1 person joined. 2 people left');
 });

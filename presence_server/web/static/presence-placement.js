@@ -1,0 +1,57 @@
+// Keeps a popover beside its button and inside the window, while the page scrolls
+// and changes its size. Browsers with CSS anchor positioning do it by the style
+// sheet; for the others it is done here.
+
+const MARGIN_PX = 8;
+
+/** Places a popover between start() and stop(). */
+export class Placement {
+  #panel;
+  #button;
+  #frame = 0;
+  /** @type {AbortController | null} */
+  #listening = null;
+
+  /**
+   * @param {HTMLElement} panel  of which the style sheet says the highest height
+   * @param {HTMLElement} button
+   */
+  constructor(panel, button) {
+    this.#panel = panel;
+    this.#button = button;
+  }
+
+  start() {
+    if (CSS.supports('position-area: block-end')) return;
+    this.stop();
+    this.#listening = new AbortController();
+    const options = { capture: true, passive: true, signal: this.#listening.signal };
+    const later = () => (this.#frame ||= requestAnimationFrame(() => this.#place()));
+    window.addEventListener('scroll', later, options);
+    window.addEventListener('resize', later, options);
+    this.#place();
+  }
+
+  stop() {
+    this.#listening?.abort();
+    this.#listening = null;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+  }
+
+  #place() {
+    this.#frame = 0;
+    const { style } = this.#panel;
+    const { top, bottom, left, right } = this.#button.getBoundingClientRect();
+    const above = top - 2 * MARGIN_PX;
+    const below = innerHeight - bottom - 2 * MARGIN_PX;
+    const isBelow = below >= above;
+    style.setProperty('--room', `${Math.max(0, isBelow ? below : above)}px`);
+    const width = this.#panel.offsetWidth;
+    const isRtl = getComputedStyle(this.#panel).direction === 'rtl';
+    const wanted = isRtl ? left : right - width;
+    style.left = `${Math.max(MARGIN_PX, Math.min(wanted, innerWidth - width - MARGIN_PX))}px`;
+    style.top = isBelow ? `${bottom + MARGIN_PX}px` : 'auto';
+    style.bottom = isBelow ? 'auto' : `${innerHeight - top + MARGIN_PX}px`;
+  }
+}

@@ -1,0 +1,43 @@
+// The name of the person under the pointer.
+
+import { element, nameOf } from './presence-avatar.js';
+import { statusWord } from './presence-people.js';
+
+/** @typedef {import('./presence-replica.js').User} User */
+
+const MARGIN_PX = 8;
+
+/** A popover beside an avatar. */
+export class Tip {
+  #panel;
+  #name = element('b', '', '');
+  #word = element('span', '', '');
+
+  /** @param {HTMLElement} panel  a popover */
+  constructor(panel) {
+    this.#panel = panel;
+    panel.append(this.#name, this.#word);
+  }
+
+  /**
+   * @param {User} user
+   * @param {boolean} isSelf
+   * @param {Element} item  of the bar
+   */
+  show(user, isSelf, item) {
+    this.#name.replaceChildren(...nameOf(user, isSelf));
+    this.#word.textContent = statusWord(user);
+    this.#panel.showPopover();
+    const at = item.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = this.#panel;
+    const left = Math.min(at.left + at.width / 2 - width / 2, innerWidth - width - MARGIN_PX);
+    const below = at.bottom + MARGIN_PX;
+    const top = below + height <= innerHeight ? below : at.top - height - MARGIN_PX;
+    this.#panel.style.left = `${Math.max(MARGIN_PX, left)}px`;
+    this.#panel.style.top = `${Math.max(MARGIN_PX, top)}px`;
+  }
+
+  hide() {
+    this.#panel.hidePopover();
+  }
+}
