@@ -7,7 +7,6 @@ PostgreSQL the owner is a row with an epoch and a lease (:mod:`..storage.ownersh
 
 from __future__ import annotations
 
-import fcntl
 import os
 import uuid
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing_extensions import override
 
 from ..storage.diagnose import diagnose
 from ..storage.errors import StorageError
+from ..storage.lock_file import LockFile
 from ..storage.ownership import LEASE_S, Claimant
 from ..storage.repository import Repository
 from ..storage.url import StoreUrl
@@ -28,6 +28,9 @@ from .liveness import SignOfLife
 
 RENEW_S = 2.0
 """How often the owner extends its lease, in seconds."""
+
+LOOK_S = 1.0
+"""How often the owner looks whether its lock file is still there, in seconds."""
 
 _CALL_S = 6.0
 
@@ -87,33 +90,35 @@ class FileOwnership(Ownership):
     def __init__(self, url: StoreUrl, opened: int | None = None) -> None:
         self.lost = trio.Event()
         self._url = url
-        self._opened = opened
-        self._descriptor: int | None = None
+        path = url.lock_path
+        assert path is not None
+        self._file = LockFile(path)
 
     @override
     async def claim(self) -> bool:
-        if self._descriptor is not None:
-            return True
-        descriptor = open_lock_file(self._url) if self._opened is None else self._opened
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            if self._opened is None:
-                os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
+            self._file.path.parent.mkdir(parents=True, exist_ok=True)
+            return self._file.acquire()
+        except OSError as error:
+            raise diagnose(error, self._url) from error
 
     @override
     async def keep(self) -> NoReturn:
-        await trio.sleep_forever()
+        while True:
+            await trio.sleep(LOOK_S)
+            if self._file.is_held():
+                continue
+            log.error("the lock file of the database was deleted or replaced")
+            try:
+                if not await self.claim():
+                    self.lost.set()
+                    await trio.sleep_forever()
+            except StorageError as error:
+                log.warning("the lock file cannot be made", error=str(error))
 
     @override
     async def release(self) -> None:
-        # The file stays: without it, a server that waits and one that starts could both lock it.
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+        self._file.release()
 
 
 class LeaseOwnership(Ownership):

@@ -147,6 +147,14 @@ class PresenceService:
         """
         self.writer.on_rows_lost = callback
 
+    def on_writes_refused(self, suspend: Callable[[], None], resume: Callable[[], None]) -> None:
+        """Have functions called when the store refuses writes, and when it accepts them again.
+
+        It refuses them once another server owns it. Until it is known whether this server still
+        is the owner, nobody may be let in.
+        """
+        self.writer.fence.on_refused, self.writer.fence.on_accepted = suspend, resume
+
     @property
     def database_status(self) -> Status:
         """Whether the store answered the last call."""

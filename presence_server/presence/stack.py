@@ -89,6 +89,7 @@ class PresenceStack:
             prepare=self._prepare,
             deletes_old=share is None or share.deletes_old,
         )
+        self.service.writer.fence.on_lost = self.ownership.lost.set
         self.repository.on_replaced(self.service.writer.replaced)
 
     async def run(

@@ -21,6 +21,7 @@ from .pending_documents import MAX_BATCH_BYTES
 from .ports import Counters, Store, Timing
 from .session_writes import Key, SessionWrites, to_batch
 from .side_writes import NOTHING, SideWrites, is_empty
+from .write_fence import WriteFence
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -83,8 +84,7 @@ class StoreWriter:
         self._doorbell = Doorbell()
         self._tried = trio.Event()
         self._flushing = False
-        self._is_fenced = False
-        """Whether the last write was refused because another server may own the store."""
+        self.fence = WriteFence()
         self._limit = timing.max_batch
         self._changes_due = -float("inf")
         self._next_probe = -float("inf")
@@ -132,7 +132,7 @@ class StoreWriter:
             tried.set()
 
     async def _wait_for_work(self) -> None:
-        if self.health.is_down or self._is_fenced:
+        if self.health.is_down or self.fence.is_up:
             await trio.sleep(self._backoff.next())
             return
         while not self._is_due():
@@ -168,8 +168,8 @@ class StoreWriter:
         except OwnershipLost as error:
             # The next try claims the store again, or another server owns it for good.
             log.debug("the write is refused", error=str(error))
-            self._is_fenced = True
             self._prepared = self._prepare is None
+            self.fence.refused()
         except StorageError as error:
             self._failed(error)
         except Exception as error:
@@ -280,6 +280,7 @@ class StoreWriter:
 
     def _failed(self, error: StorageError) -> None:
         self._counters.store_failures += 1
+        self.fence.failed()
         self._prepared = self._prepare is None
         # The batch may have been too large for its deadline.
         self._limit = max(_SMALLEST_BATCH, self._limit // 2)
@@ -290,8 +291,7 @@ class StoreWriter:
     def _succeeded(self, batch: list[SessionWrites], dropped: int, *, changes: bool) -> None:
         now = trio.current_time()
         self._next_probe = now + self._timing.probe_interval_s
-        if self._is_fenced:
-            self._is_fenced = False
+        if self.fence.accepted():
             self._backoff.reset()
         if self.health.up():
             # It may be an older copy of the store: a backup, or a replica.

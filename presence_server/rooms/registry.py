@@ -62,6 +62,7 @@ class Registry:
         self.batch = Batch(self._stalls.check)
         self._rooms: dict[str, RoomTask] = {}
         self._waiting = 0
+        self._is_suspended = False
         self._nursery: trio.Nursery | None = None
         self.on_crash: Callable[[str], None] | None = None
         self.must_wait: Callable[[str], bool] = lambda _board_id: False
@@ -114,8 +115,22 @@ class Registry:
             self._rooms[board_id] = room
             if self.must_wait(board_id):
                 room.hold()
+            if self._is_suspended:
+                room.hold()
             self._nursery.start_soon(room.run, name=f"board {board_id}")
         return room
+
+    def suspend(self) -> None:
+        """Have every room keep its events until :meth:`resume`: nobody is let in meanwhile."""
+        self._is_suspended = True
+        for room in self:
+            room.hold()
+
+    def resume(self) -> None:
+        """Have every room apply the events that it kept since :meth:`suspend`."""
+        self._is_suspended = False
+        for room in self:
+            room.release()
 
     def rewrite(self) -> None:
         """Store every session of every room again, in the background, a room at a time."""

@@ -96,8 +96,7 @@ class RoomTask:
         self._document = DocumentLink(board_id, documents, self.apply)
         self._backlog: deque[Event] = deque()
         self._applying = False
-        self.is_held = False
-        """Whether events are kept until :meth:`release`."""
+        self._holds = 0
         self._alive = True
         self.has_crashed = False
         self._ended = trio.Event()
@@ -121,16 +120,23 @@ class RoomTask:
         self._members.add(peer)
         self.apply(event)
 
-    def hold(self) -> None:
-        """Keep all events until :meth:`release`: the board's stored sessions come first."""
-        self.is_held = True
+    @property
+    def is_held(self) -> bool:
+        """Whether events are kept until :meth:`release`."""
+        return self._holds > 0
 
-    def release(self, restore: Restore | None) -> None:
-        """Apply the events that were kept, after ``restore`` if there is one to apply."""
-        self.is_held = False
+    def hold(self) -> None:
+        """Keep all events until :meth:`release` was called as often as this."""
+        self._holds += 1
+
+    def release(self, restore: Restore | None = None) -> None:
+        """End one :meth:`hold`; after the last one ``restore`` and the kept events are applied."""
+        self._holds = max(0, self._holds - 1)
         if restore is not None:
             self._backlog.appendleft(restore)
-        self._work()
+        if not self.is_held:
+            self._work()
+            self._seat_free.ring()
 
     def forget(self, connection_id: int) -> None:
         """A connection is gone: nothing more is written to it."""
@@ -238,8 +244,6 @@ class RoomTask:
         except Exception as error:
             self._crash("room crashed", error)
 
-    # --- effects --------------------------------------------------------------
-
     def _carry_out(self, effect: Effect, now: float) -> None:
         match effect:
             case SeatFree():
@@ -256,8 +260,6 @@ class RoomTask:
 
     def _on_committed(self, session_id: str) -> None:
         self.apply(RowCommitted(session_id), patient=True)
-
-    # --- waiting --------------------------------------------------------------
 
     def _set_alarms(self) -> None:
         """Set the alarms that became earlier; one that became later rings in vain."""
@@ -276,7 +278,8 @@ class RoomTask:
 
     async def _watchdog(self) -> None:
         while True:
-            self._look.set(self.room.next_deadline())
+            # A room that keeps its events would be woken for the same deadline again and again.
+            self._look.set(math.inf if self.is_held else self.room.next_deadline())
             await self._look.wait()
             self._check_stall()
             self._follow_wall_clock()
@@ -285,7 +288,7 @@ class RoomTask:
     async def _admission(self) -> None:
         while True:
             await self._seat_free.wait()
-            while self._alive and self.room.can_admit():
+            while self._alive and not self.is_held and self.room.can_admit():
                 self.apply(AdmitNext())
 
     def _follow_wall_clock(self) -> None:
@@ -297,8 +300,6 @@ class RoomTask:
         if waiting != self._waiting:
             self._on_waiting(waiting - self._waiting)
             self._waiting = waiting
-
-    # --- the end --------------------------------------------------------------
 
     def _end(self) -> None:
         self._alive = False

@@ -49,6 +49,7 @@ def wire_parts(settings: Settings, service: PresenceService, tickets: QueueTicke
     stalls = StallWatch()
     registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms, stalls)
     service.on_rows_lost(registry.rewrite)
+    service.on_writes_refused(registry.suspend, registry.resume)
     deadlines = Deadlines(registry.batch, stalls)
     pump = Pump(registry.batch) if pump_is_available() else None
     verifier = token_verifier(settings)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from .errors import StorageError
+from .lock_file import LockFile
 from .tables import SCHEMA
 from .url import Dialect, StoreUrl
 
@@ -40,15 +39,13 @@ def file_unowned(store: StoreUrl) -> Iterator[None]:
     if path is None or not path.parent.exists():
         yield
         return
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = LockFile(path)
+    if not lock.acquire():
+        raise StoreInUse(store)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreInUse(store) from None
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 def check_row_unowned(connection: Connection, store: StoreUrl) -> None:

@@ -12,7 +12,7 @@ from presence_server.cache.base import CacheUnavailable
 from presence_server.protocol.model import HistoryEntry, PresenceRecord, PresenceStatus
 from presence_server.protocol.profile import UserProfile
 from presence_server.storage.documents import StoredDocument, StoredRow, split_updates
-from presence_server.storage.errors import StorageDataError, StorageUnavailable
+from presence_server.storage.errors import OwnershipLost, StorageDataError, StorageUnavailable
 from presence_server.storage.store_clock import StoredClock
 from presence_server.storage.write_batch import (
     DocumentBatch,
@@ -107,6 +107,8 @@ class FakeStore:
         self.delay_s = delay_s
         self.is_down = False
         self.is_frozen = False
+        self.is_foreign = False
+        """Whether another server owns it."""
         self.bad_sessions: set[str] = set()
         self.bad_documents: set[str] = set()
         self.documents = FakeDocuments(self)
@@ -128,6 +130,8 @@ class FakeStore:
 
     async def write(self, batch: WriteBatch) -> int:
         await self.answer()
+        if self.is_foreign:
+            raise OwnershipLost("another server owns the database now")
         for row in (*batch.inserts, *batch.updates):
             if row.session_id in self.bad_sessions:
                 raise StorageDataError(f"value refused: {row.session_id}")

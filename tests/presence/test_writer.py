@@ -579,3 +579,39 @@ async def test_a_lost_reply_does_not_double_a_row(
     await trio.sleep(2)
     assert world.store.documents_of["b"] == document(b"1", seq=1)
     assert world.stored == [("b", 1)]
+
+
+async def test_nobody_is_let_in_between_a_refused_write_and_the_next_that_is_accepted(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world, calls = World(), list[str]()
+    world.writer.fence.on_refused = lambda: calls.append("refused")
+    world.writer.fence.on_accepted = lambda: calls.append("accepted")
+    world.writer.fence.on_lost = lambda: calls.append("lost")
+    world.start(nursery)
+    await trio.sleep(1)
+    world.store.is_foreign = True
+    world.join(0)
+    await trio.sleep(1)
+    assert (calls, world.committed) == (["refused"], {})
+    world.store.is_foreign = False
+    await trio.sleep(2)
+    assert calls == ["refused", "accepted"]
+    assert list(world.committed) == [0]
+
+
+async def test_a_store_that_refused_a_write_and_tells_no_owner_in_time_is_lost(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world, lost = World(), list[float]()
+    world.writer.fence.on_lost = lambda: lost.append(trio.current_time())
+    world.start(nursery)
+    await trio.sleep(1)
+    world.store.is_foreign = True
+    world.join(0)
+    await trio.sleep(0.5)
+    world.store.is_down = True
+    await trio.sleep(4)
+    assert lost == []
+    await trio.sleep(3)
+    assert lost != []

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from presence_server.core.events import Parting
+from presence_server.core.events import Parting, Restore
 from tests.limits import board_limits
 from tests.rooms.fake_board import FakeBoard, settle
 
@@ -77,3 +77,60 @@ async def test_waiting_users_are_counted_over_all_boards(nursery: trio.Nursery) 
     assert room is not None
     room._crash("room crashed", RuntimeError("a bug"))
     assert board.registry.waiting == 0
+
+
+async def test_suspended_rooms_keep_their_events_until_they_are_resumed(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    board = FakeBoard()
+    await nursery.start(board.registry.run)
+    ada = board.connect("ada")
+    ada.take()
+    board.registry.suspend()
+    bob = board.connect("bob")
+    other = board.connect("cyd", board="other")
+    await trio.sleep(5)  # Longer than a join waits for its row.
+    assert (ada.names(), bob.names(), other.names()) == ([], [], [])
+    board.registry.resume()
+    board.store.commit()
+    await settle()
+    assert (ada.names(), bob.names(), other.names()) == (
+        ["user:joined"],
+        ["board:joined"],
+        ["board:joined"],
+    )
+
+
+async def test_a_seat_that_was_free_when_the_rooms_were_suspended_is_given_afterwards(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    board = FakeBoard(board_limits(capacity=1))
+    await nursery.start(board.registry.run)
+    ada, bob = board.connect("ada"), board.connect("bob")
+    assert bob.names() == ["board:queued"]
+    board.part(ada, Parting.LEFT)
+    board.registry.suspend()
+    await trio.sleep(1)
+    assert bob.names() == []
+    board.registry.resume()
+    await settle()
+    board.store.commit()
+    assert bob.names() == ["board:joined"]
+
+
+async def test_a_board_that_is_restored_while_rooms_are_suspended_waits_for_both(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    board = FakeBoard()
+    await nursery.start(board.registry.run)
+    board.registry.must_wait = lambda _board_id: True
+    board.registry.suspend()
+    ada = board.connect("ada")
+    room = board.registry.get("b")
+    assert room is not None
+    room.release(Restore(()))
+    assert room.is_held
+    board.registry.resume()
+    board.store.commit()
+    await settle()
+    assert ada.names() == ["board:joined"]

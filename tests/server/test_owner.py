@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
 from contextlib import suppress
 from functools import partial
@@ -210,3 +212,36 @@ async def test_the_same_server_starts_again_on_its_own_store(tmp_path: Path) -> 
     for _ in range(2):
         async with running_server(tmp_path) as address:
             assert await status_of(address) == "ready"
+
+
+async def test_a_lock_file_that_is_deleted_is_made_again_and_the_owner_stays(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    url = f"sqlite:///{tmp_path}/presence.db"
+    lock = tmp_path / "presence.db.lock"
+    first = await start(nursery, url, trio.Event())
+    async with visiting(first) as visitors:
+        ada = await visitors.join("ada")
+        lock.unlink()
+        with trio.fail_after(PATIENCE_S):
+            while not lock.exists():  # noqa: ASYNC110 - nobody tells the test
+                await trio.sleep(0.05)
+        second = await start(nursery, url, trio.Event())
+        assert await status_of(second) == "waiting"
+        assert await ada.silence() == []
+
+
+async def test_an_owner_whose_lock_file_is_another_servers_closes_its_members_and_waits(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    lock = tmp_path / "presence.db.lock"
+    first = await start(nursery, f"sqlite:///{tmp_path}/presence.db", trio.Event())
+    async with visiting(first) as visitors:
+        ada = await visitors.join("ada")
+        new = os.open(tmp_path / "new", os.O_RDWR | os.O_CREAT)
+        fcntl.flock(new, fcntl.LOCK_EX)
+        (tmp_path / "new").rename(lock)
+        assert (await ada.close_code())[0] == 1012
+    await wait_until(first, "waiting")
+    os.close(new)
+    await wait_until(first, "ready")
