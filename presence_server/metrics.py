@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -56,6 +57,22 @@ class Histogram:
             seen += count
             buckets.append((name, seen))
         return buckets
+
+
+class Numbers(Struct):
+    """The numbers of a server at one moment.
+
+    Attributes:
+        counters: by name.
+        refusals: clients that were turned away, by reason.
+        histograms: by name, how often each bucket was met, and the sum of what was observed.
+        gauges: by name.
+    """
+
+    counters: dict[str, float] = {}
+    refusals: dict[str, float] = {}
+    histograms: dict[str, tuple[list[int], float]] = {}
+    gauges: dict[str, float] = {}
 
 
 class Metrics:
@@ -110,33 +127,37 @@ class Metrics:
         """All numbers in the Prometheus text format."""
         return generate_latest(self._registry)
 
-    def collect(self) -> Iterable[Metric]:
-        """All numbers as Prometheus' metric families."""
-        for name, read in self._gauges.items():
-            yield GaugeMetricFamily(f"presence_{name}", _GAUGES[name], value=read())
-        for name, help_text in _COUNTERS.items():
-            yield CounterMetricFamily(f"presence_{name}", help_text, value=getattr(self, name))
-        refused = CounterMetricFamily(
-            "presence_refusals", "Clients that were turned away, by reason.", labels=["reason"]
+    def numbers(self) -> Numbers:
+        """All numbers of this moment."""
+        histograms = {name: getattr(self, name) for name in _HISTOGRAMS}
+        return Numbers(
+            {name: getattr(self, name) for name in _COUNTERS},
+            {reason.value: count for reason, count in self.refusals.counts.items()},
+            {name: (list(found.counts), found.total) for name, found in histograms.items()},
+            {name: read() for name, read in self._gauges.items()},
         )
-        for reason, count in self.refusals.counts.items():
-            refused.add_metric([reason.value], count)
-        yield refused
-        for name, help_text, histogram in (
-            ("flush_frames", "Frames written to each member in one flush.", self.flush_frames),
-            (
-                "join_seconds",
-                "From the request, or the end of the queue, to board:joined.",
-                self.join_seconds,
-            ),
-            ("queue_seconds", "From board:queued to a free seat.", self.queue_seconds),
-        ):
-            yield HistogramMetricFamily(
-                f"presence_{name}",
-                help_text,
-                buckets=histogram.buckets(),
-                sum_value=histogram.total,
-            )
+
+
+def families(numbers: Numbers) -> Iterable[Metric]:
+    """All numbers as Prometheus' metric families."""
+    for name, value in numbers.gauges.items():
+        yield GaugeMetricFamily(f"presence_{name}", _GAUGES[name], value=value)
+    for name, value in numbers.counters.items():
+        help_text = _COUNTERS.get(name) or _COUNTERS_OF_SEVERAL[name]
+        yield CounterMetricFamily(f"presence_{name}", help_text, value=value)
+    refused = CounterMetricFamily(
+        "presence_refusals", "Clients that were turned away, by reason.", labels=["reason"]
+    )
+    for reason, count in numbers.refusals.items():
+        refused.add_metric([reason], count)
+    yield refused
+    for name, (counts, total) in numbers.histograms.items():
+        help_text, bounds = _HISTOGRAMS[name]
+        histogram = Histogram(bounds)
+        histogram.counts, histogram.total = counts, total
+        yield HistogramMetricFamily(
+            f"presence_{name}", help_text, buckets=histogram.buckets(), sum_value=total
+        )
 
 
 class _MetricsCollector(Collector):
@@ -145,7 +166,7 @@ class _MetricsCollector(Collector):
 
     @override
     def collect(self) -> Iterable[Metric]:
-        return self._metrics.collect()
+        return families(self._metrics.numbers())
 
 
 _GAUGES = {
@@ -159,6 +180,16 @@ _GAUGES = {
     "tasks": "Trio tasks of the process.",
     "timers": "Alarms that connections and boards have set.",
 }
+_HISTOGRAMS = {
+    "flush_frames": ("Frames written to each member in one flush.", FLUSH_FRAMES),
+    "join_seconds": ("From the request, or the end of the queue, to board:joined.", JOIN_SECONDS),
+    "queue_seconds": ("From board:queued to a free seat.", QUEUE_SECONDS),
+}
+_COUNTERS_OF_SEVERAL = {
+    "handovers": "Requests that the process that accepted them handed to the board's process.",
+    "process_restarts": "Processes of this server that died and were replaced.",
+}
+"""Only a server of several processes has these."""
 _COUNTERS = {
     "connections_accepted": "WebSocket connections accepted.",
     "connections_refused": "Connections refused: over a limit, draining, wrong origin.",

@@ -17,12 +17,16 @@ LAST_LINES_S = 0.5
 @click.option("--port", type=int, metavar="PORT", help="Port to listen on; 0 takes a free one.")
 @database_option
 @click.option("--redis", metavar="URL", help="redis://…; without it, a cache in the process.")
+@click.option(
+    "--processes", metavar="NUMBER", help='Processes that share the boards, or "auto": all cores.'
+)
 @config_option
 def serve(
     host: str | None,
     port: int | None,
     database: str | None,
     redis: str | None,
+    processes: str | None,
     config_path: Path | None,
 ) -> None:
     """Serve boards until SIGTERM or SIGINT, then drain and exit."""
@@ -32,11 +36,23 @@ def serve(
         server__port=port,
         database__url=database,
         redis__url=redis,
+        server__processes=processes,
     )
+    from ..logs import configure_logging
+    from ..server.cores import process_count
+
+    count = process_count(settings)
+    if count > 1:
+        from ..server.processes import supervise
+        from ..server.steady_stream import SteadyStream
+
+        stream_of_lines = SteadyStream.of_stderr()
+        configure_logging(settings.logging.level, settings.logging.format, stream_of_lines)
+        supervise(settings, count)
+        return
     import trio
 
     from ..log_stream import LogStream, log_uncaught_exceptions
-    from ..logs import configure_logging
     from ..server import main
 
     stream = LogStream.of_stderr()

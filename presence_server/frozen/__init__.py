@@ -8,9 +8,10 @@ Nothing here imports another part of the server, and ``start`` runs before all o
 """
 
 from .form import Form, launcher_pid, own_command, program_path, running_form, unpacked_folder
-from .signals import end_at_next_signal, without_echoes
+from .signals import EchoFilter, end_at_next_signal, without_echoes
 
 __all__ = [
+    "EchoFilter",
     "Form",
     "end_at_next_signal",
     "launcher_pid",

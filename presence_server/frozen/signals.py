@@ -7,6 +7,7 @@ child ignores the second copy: the user did not send a second signal.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -22,6 +23,26 @@ ECHO_WINDOW_S = 1.0
 launcher sends it within milliseconds; the rest is for a machine that is very busy."""
 
 
+class EchoFilter:
+    """Tells the echoes from the signals; without a launcher there are none."""
+
+    def __init__(self) -> None:
+        self._has_launcher = running_form() is Form.FILE
+        self._counted_at: dict[int, float] = {}
+
+    def is_echo(self, number: int, now: float) -> bool:
+        """Whether a signal that came now is an echo.
+
+        Args:
+            number: of the signal.
+            now: seconds of a clock that nobody sets.
+        """
+        if self._has_launcher and now - self._counted_at.get(number, -math.inf) < ECHO_WINDOW_S:
+            return True
+        self._counted_at[number] = now
+        return False
+
+
 async def without_echoes(signals: AsyncIterator[int]) -> AsyncIterator[int]:
     """The numbers of the signals, without the echoes if this process has a launcher.
 
@@ -31,14 +52,10 @@ async def without_echoes(signals: AsyncIterator[int]) -> AsyncIterator[int]:
     Yields:
         The number of each signal that is not an echo.
     """
-    has_launcher = running_form() is Form.FILE
-    counted_at: dict[int, float] = {}
+    echoes = EchoFilter()
     async for number in signals:
-        now = trio.current_time()
-        if has_launcher and now - counted_at.get(number, -ECHO_WINDOW_S) < ECHO_WINDOW_S:
-            continue
-        counted_at[number] = now
-        yield number
+        if not echoes.is_echo(number, trio.current_time()):
+            yield number
 
 
 def end_at_next_signal(*numbers: int) -> None:

@@ -98,7 +98,9 @@ def ownership_of(
         return LeaseOwnership(repository, calls)
     title = share.title
     if share.role is Role.WORKER:
-        return HeldFile() if title.life is None else SharedLease(repository, calls, title.life)
+        if title.life is None:
+            return HeldFile()
+        return SharedLease(repository, calls, title.life, title.epoch)
     if title.life is None:
         return FileOwnership(url, title.descriptor)
     return LeaseOwnership(repository, calls, title.life, title.epoch)
@@ -132,13 +134,16 @@ class SharedLease(Ownership):
         repository: the store.
         calls: how it is called.
         life: names the server.
+        epoch: of the keeper's last claim, as far as it is known; 0 if it is not.
     """
 
-    def __init__(self, repository: Repository, calls: BoundedCalls, life: SignOfLife) -> None:
+    def __init__(
+        self, repository: Repository, calls: BoundedCalls, life: SignOfLife, epoch: int
+    ) -> None:
         self.lost = trio.Event()
         self._repository = repository
         self._calls = calls
-        self._me = Claimant(life.owner_id, life.host)
+        self._me = Claimant(life.owner_id, life.host, epoch)
         repository.write_as(self._me)
 
     @override

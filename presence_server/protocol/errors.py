@@ -29,6 +29,7 @@ All errors that this package raises on purpose, and the package each of them liv
     │   ├── CacheUnavailable        cache       ... that may pass by itself
     │   └── CacheRefused            cache       ... that somebody mends outside the settings
     ├── SettingsError               settings    a setting that is wrong
+    ├── ChildFailed                 server      one of several processes cannot start for now
     ├── PortUnavailable             server      the port cannot be opened for now
     │   └── PortInUse               server      ... since another process has it
     ├── TokenUnavailable            client      no token to connect with for now

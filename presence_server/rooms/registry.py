@@ -39,6 +39,7 @@ class Registry:
     Attributes:
         batch: flushes the rooms.
         on_crash: called, synchronously, with the board of a room that crashed.
+        owns: tells whether a board belongs to this process; all do, if there is only one.
         must_wait: tells whether the room of a board keeps its events until the board's stored
             sessions are restored.
     """
@@ -65,6 +66,7 @@ class Registry:
         self._is_suspended = False
         self._nursery: trio.Nursery | None = None
         self.on_crash: Callable[[str], None] | None = None
+        self.owns: Callable[[str], bool] = lambda _board_id: True
         self.must_wait: Callable[[str], bool] = lambda _board_id: False
 
     def __len__(self) -> int:
@@ -94,12 +96,14 @@ class Registry:
         Apply an event to it before the next ``await``: an empty room may end.
 
         Raises:
-            RuntimeError: :meth:`run` is not running.
+            RuntimeError: :meth:`run` is not running, or the board belongs to another process.
         """
         room = self._rooms.get(board_id)
         if room is None:
             if self._nursery is None:
                 raise RuntimeError("the registry is not running")
+            if not self.owns(board_id):
+                raise RuntimeError("the board belongs to another process")
             room = RoomTask(
                 board_id,
                 self._limits,

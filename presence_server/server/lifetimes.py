@@ -11,12 +11,14 @@ from contextlib import contextmanager
 
 import structlog
 import trio
+from typing_extensions import override
 
+from ..presence.sharing import StoreShare
 from ..presence.stack import PresenceStack, open_presence
 from ..protocol.errors import PresenceError
 from ..settings import Settings
 from .listening import ListeningAddress, Port, address_of, open_listeners, tls_context
-from .serving import flush, serve_boards
+from .serving import ServingStatus, serve_store
 from .standby import Standby
 
 log = structlog.get_logger(__name__)
@@ -52,7 +54,8 @@ async def serve(
     try:
         with one_error():
             while True:
-                await _serve_as_owner(settings, stack, port, stop, status)
+                standby = Standby(port, settings.limits.handshake_timeout_s)
+                await serve_store(settings, stack, port, stop, status, standby)
                 if stop.is_set():
                     return
                 stack = open_stack(settings)
@@ -60,8 +63,12 @@ async def serve(
         port.close()
 
 
-def open_stack(settings: Settings) -> PresenceStack:
+def open_stack(settings: Settings, share: StoreShare | None = None) -> PresenceStack:
     """Make the store and the cache of the settings.
+
+    Args:
+        settings: all of them.
+        share: the part of this process, if several processes share the store.
 
     Raises:
         PresenceError: a URL cannot be one.
@@ -72,10 +79,11 @@ def open_stack(settings: Settings) -> PresenceStack:
         cache_ttl_s=settings.cache.ttl_s,
         retention_days=settings.database.retention_days,
         database_required=settings.database.required,
+        share=share,
     )
 
 
-class _Status:
+class _Status(ServingStatus):
     """Tells the log, the service manager and the caller what the server does.
 
     Args:
@@ -95,13 +103,13 @@ class _Status:
         self._task_status = task_status
         self._has_started = False
 
+    @override
     def waits(self) -> None:
-        """Another server owns the database."""
         log.info("waiting for the owner of the database", url=self._address.url)
         self._tell("waiting for the owner")
 
+    @override
     def serves(self) -> None:
-        """Boards are served from now on."""
         log.info("listening", url=self._address.url)
         self._tell(f"Serving {self._address.url}")
 
@@ -110,66 +118,6 @@ class _Status:
         if not self._has_started:
             self._has_started = True
             self._task_status.started(self._address)
-
-
-async def _serve_as_owner(
-    settings: Settings, stack: PresenceStack, port: Port, stop: trio.Event, status: _Status
-) -> None:
-    """Wait until this server owns the database, and serve until it stops or loses it."""
-    async with trio.open_nursery() as services:
-        scope = trio.CancelScope()
-        if not await _start(settings, services, scope, stack, port, stop, status):
-            return
-        # The last writes are made after everything else was cancelled.
-        scope.shield = True
-        lost = stack.ownership.lost
-        try:
-            await serve_boards(settings, stack, scope, port, stop, status.serves)
-        finally:
-            if not lost.is_set():
-                await flush(stack.service)
-            scope.cancel()
-
-
-async def _start(
-    settings: Settings,
-    services: trio.Nursery,
-    scope: trio.CancelScope,
-    stack: PresenceStack,
-    port: Port,
-    stop: trio.Event,
-    status: _Status,
-) -> bool:
-    """Start store and cache, and answer at the port meanwhile; False if ``stop`` was set."""
-    standby = Standby(port, settings.limits.handshake_timeout_s)
-    has_started = False
-
-    def on_waiting() -> None:
-        standby.status = "waiting"
-        status.waits()
-
-    async def until_stopped() -> None:
-        await stop.wait()
-        starting.cancel_scope.cancel()
-
-    async with trio.open_nursery() as starting:
-        starting.start_soon(standby.run)
-        starting.start_soon(until_stopped)
-        await services.start(_run_in, scope, stack, on_waiting)
-        has_started = True
-        starting.cancel_scope.cancel()
-    return has_started
-
-
-async def _run_in(
-    scope: trio.CancelScope,
-    stack: PresenceStack,
-    on_waiting: Callable[[], None],
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    with scope:
-        await stack.run(on_waiting=on_waiting, task_status=task_status)
 
 
 @contextmanager

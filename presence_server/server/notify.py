@@ -44,6 +44,11 @@ class ServiceManager:
         """The service manager that the environment names."""
         return cls(environ.get("NOTIFY_SOCKET") or None, _watchdog_s(environ))
 
+    @property
+    def life_interval_s(self) -> float | None:
+        """Seconds between two signs of life; None if nobody waits for them."""
+        return None if self._watchdog_s is None else self._watchdog_s / PINGS_PER_TIMEOUT
+
     def tell(self, **state: str) -> None:
         """Send ``KEY=value`` lines without waiting. A missing listener is logged, never raised."""
         if self._address is None:
@@ -65,6 +70,20 @@ class ServiceManager:
         if self._is_ready:
             self.tell(STATUS=line)
 
+    def report_ready(self) -> None:
+        """Report that the server is ready, with its status."""
+        self._is_ready = True
+        self.tell(READY="1", STATUS=self._status)
+
+    def report_stopping(self) -> None:
+        """Report that the server drains."""
+        self._is_ready = False
+        self.tell(STOPPING="1", STATUS="Draining")
+
+    def show_life(self) -> None:
+        """Report that the process is alive."""
+        self.tell(WATCHDOG="1")
+
     async def keep_informed(self, stop: trio.Event) -> None:
         """Report ready, then signs of life, then stopping once ``stop`` is set.
 
@@ -75,17 +94,15 @@ class ServiceManager:
             stop: set when the drain begins.
         """
         async with trio.open_nursery() as nursery:
-            self._is_ready = True
-            self.tell(READY="1", STATUS=self._status)
-            if self._watchdog_s is not None:
-                nursery.start_soon(self._show_life, self._watchdog_s / PINGS_PER_TIMEOUT)
+            self.report_ready()
+            if self.life_interval_s is not None:
+                nursery.start_soon(self._keep_showing_life, self.life_interval_s)
             await stop.wait()
-            self._is_ready = False
-            self.tell(STOPPING="1", STATUS="Draining")
+            self.report_stopping()
 
-    async def _show_life(self, interval_s: float) -> None:
+    async def _keep_showing_life(self, interval_s: float) -> None:
         while True:
-            self.tell(WATCHDOG="1")
+            self.show_life()
             await trio.sleep(interval_s)
 
 

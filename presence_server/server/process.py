@@ -112,13 +112,13 @@ async def _stop_on_signal(
         log.info("signal", name=signal.Signals(number).name)
         if stop.is_set():
             scope.cancel()
-            _exit_after(AT_ONCE_S)
+            exit_after(AT_ONCE_S)
         else:
             stop.set()
-            _exit_after(drain_s + LAST_RESORT_S)
+            exit_after(drain_s + LAST_RESORT_S)
 
 
-def _exit_after(seconds: float) -> None:
+def exit_after(seconds: float) -> None:
     """End the process after so many seconds if it still runs.
 
     Everything that can be written has been written by then. A thread does it, since closing

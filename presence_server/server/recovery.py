@@ -90,7 +90,8 @@ class Recovery:
             except StorageError as error:
                 self._give_up(error)
                 return False
-            for boards in _slices(page):
+            own = [board for board in page if self._registry.owns(board[0])]
+            for boards in _slices(own):
                 if not await self._restore_wanted() or not await self._restore(boards):
                     return False
             if len(page) < PAGE_BOARDS:

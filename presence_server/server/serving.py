@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 import trio
@@ -12,6 +13,8 @@ from ..presence.service import PresenceService
 from ..presence.stack import PresenceStack
 from ..settings import Settings
 from .listening import Port
+from .place import Place
+from .standby import Standby
 from .stored_queues import queue_tickets
 from .wiring import Parts, wire_parts
 
@@ -34,27 +37,103 @@ FLUSH_DEADLINE_S = 1.5
 """Seconds for the last writes; the process ends within 2 s after the drain."""
 
 
-async def serve_boards(
+class ServingStatus(Protocol):
+    """Hears what the server does."""
+
+    def waits(self) -> None:
+        """Another server owns the store."""
+
+    def serves(self) -> None:
+        """Boards are served from now on."""
+
+
+async def serve_store(
+    settings: Settings,
+    stack: PresenceStack,
+    port: Port,
+    stop: trio.Event,
+    status: ServingStatus,
+    standby: Standby | None = None,
+    place: Place | None = None,
+) -> None:
+    """Wait until this server owns the store, and serve until it stops or loses it.
+
+    Args:
+        settings: all of them.
+        stack: the store and the cache.
+        port: where clients connect.
+        stop: begins the drain.
+        status: hears what the server does.
+        standby: answers at the port until boards are served; None lets clients wait.
+        place: of this process among several; None: it is the only one.
+    """
+    async with trio.open_nursery() as services:
+        scope = trio.CancelScope()
+        if not await _start(services, scope, stack, stop, status, standby):
+            return
+        # The last writes are made after everything else was cancelled.
+        scope.shield = True
+        lost = stack.ownership.lost
+        try:
+            await _serve_boards(settings, stack, scope, port, stop, status, place)
+        finally:
+            if not lost.is_set():
+                await _flush(stack.service)
+            scope.cancel()
+
+
+async def _start(
+    services: trio.Nursery,
+    scope: trio.CancelScope,
+    stack: PresenceStack,
+    stop: trio.Event,
+    status: ServingStatus,
+    standby: Standby | None,
+) -> bool:
+    """Start store and cache, and answer at the port meanwhile; False if ``stop`` was set."""
+    has_started = False
+
+    def on_waiting() -> None:
+        if standby is not None:
+            standby.status = "waiting"
+        status.waits()
+
+    async def until_stopped() -> None:
+        await stop.wait()
+        starting.cancel_scope.cancel()
+
+    async with trio.open_nursery() as starting:
+        if standby is not None:
+            starting.start_soon(standby.run)
+        starting.start_soon(until_stopped)
+        await services.start(_run_in, scope, stack, on_waiting)
+        has_started = True
+        starting.cancel_scope.cancel()
+    return has_started
+
+
+async def _run_in(
+    scope: trio.CancelScope,
+    stack: PresenceStack,
+    on_waiting: Callable[[], None],
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    with scope:
+        await stack.run(on_waiting=on_waiting, task_status=task_status)
+
+
+async def _serve_boards(
     settings: Settings,
     stack: PresenceStack,
     scope: trio.CancelScope,
     port: Port,
     stop: trio.Event,
-    on_serving: Callable[[], None],
+    status: ServingStatus,
+    place: Place | None,
 ) -> None:
-    """Serve until ``stop`` is set, then drain; or until the store is lost, then close all.
-
-    Args:
-        settings: all of them.
-        stack: the store and the cache, which run.
-        scope: of the stack; it is cancelled when the store is lost, so nothing more is written.
-        port: where clients connect.
-        stop: begins the drain.
-        on_serving: called when boards are served.
-    """
-    parts = wire_parts(
-        settings, stack.service, await queue_tickets(stack.service, settings.queue.grace_s)
-    )
+    tickets = await queue_tickets(stack.service, settings.queue.grace_s)
+    parts = wire_parts(settings, stack.service, tickets, place)
     lost = stack.ownership.lost
     try:
         async with trio.open_nursery() as rooms:
@@ -65,8 +144,10 @@ async def serve_boards(
                 connections.start_soon(parts.deadlines.run)
                 if parts.pump is not None:
                     connections.start_soon(parts.pump.run)
+                if parts.siblings is not None and place is not None:
+                    await connections.start(parts.siblings.run, place.links)
                 await connections.start(parts.gateway.serve, port.duplicates(), port.tls)
-                on_serving()
+                status.serves()
                 await _first_of(stop, lost)
                 if lost.is_set():
                     # First of all nothing is written any more, to the cache in particular.
@@ -121,8 +202,7 @@ async def _drain(parts: Parts, timeout_s: float) -> None:
             await parts.gateway.wait_until_answered()
 
 
-async def flush(service: PresenceService) -> None:
-    """Make the last writes, for :data:`FLUSH_DEADLINE_S` at most."""
+async def _flush(service: PresenceService) -> None:
     with trio.move_on_after(FLUSH_DEADLINE_S, shield=True) as patience:
         await service.flush()
     # Lists that Redis does not get expire; only rows are lost.

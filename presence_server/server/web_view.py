@@ -99,7 +99,11 @@ class WebView(WebPorts):
         return PresenceView(encode_users(users), len(users), self._capacity, task.room.queue_length)
 
     @override
-    def boards(self) -> Sequence[BoardSummary]:
+    async def boards(self) -> Sequence[BoardSummary]:
+        return self.own_boards()
+
+    def own_boards(self) -> list[BoardSummary]:
+        """The boards that are live in this process."""
         return [
             BoardSummary(
                 task.board_id,
@@ -132,7 +136,11 @@ class WebView(WebPorts):
         self._metrics.refusals.note(reason)
 
     @override
-    def ready(self) -> Readiness:
+    async def ready(self) -> Readiness:
+        return self.own_readiness()
+
+    def own_readiness(self) -> Readiness:
+        """The readiness of this process."""
         # The port opens when the server is ready, so nobody can see "starting".
         database, cache = self._service.database_status, self._service.cache_status
         status: Literal["ready", "degraded", "draining"] = "ready"
@@ -143,13 +151,17 @@ class WebView(WebPorts):
         return Readiness(status, database, cache)
 
     @override
-    def metrics_text(self) -> bytes:
+    async def metrics_text(self) -> bytes:
+        self.gather_counters()
+        return self._metrics.text()
+
+    def gather_counters(self) -> None:
+        """Give the metrics what others count."""
         counters = self._service.counters
         self._metrics.store_flushes = counters.flushes
         self._metrics.store_failures = counters.store_failures
         self._metrics.store_unreadable = self._service.unreadable_rows
         self._metrics.cache_failures = counters.cache_failures
-        return self._metrics.text()
 
 
 def _count(users_json: bytes) -> int:

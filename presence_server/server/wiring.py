@@ -18,6 +18,7 @@ from ..stalls import StallWatch
 from ..transport.gate.addresses import AddressLimits
 from ..transport.gate.decision import DecisionLimits
 from ..transport.gate.gateway import Gateway, GatewayLimits
+from ..transport.gate.siblings import Siblings
 from ..transport.http.hypercorn_server import HttpServer
 from ..transport.sessions.connections import Connections, SessionLimits, YjsLimits
 from ..transport.sessions.identity import Anonymous
@@ -28,7 +29,9 @@ from ..transport.wire.connection_limits import ConnectionLimits
 from ..transport.wire.deadlines import Deadlines
 from ..transport.wire.pump import Pump, pump_is_available
 from ..web.app import create_app
+from .place import Place
 from .recovery import Recovery
+from .view_of_all import ViewOfAll
 from .web_view import WebView
 
 
@@ -41,10 +44,23 @@ class Parts(Struct, frozen=True):
     deadlines: Deadlines
     pump: Pump | None
     gateway: Gateway
+    siblings: Siblings | None
 
 
-def wire_parts(settings: Settings, service: PresenceService, tickets: QueueTickets) -> Parts:
-    """Connect rooms, transport and web to a presence service."""
+def wire_parts(
+    settings: Settings,
+    service: PresenceService,
+    tickets: QueueTickets,
+    place: Place | None = None,
+) -> Parts:
+    """Connect rooms, transport and web to a presence service.
+
+    Args:
+        settings: all of them.
+        service: the store and the cache.
+        tickets: issues and reads the places in queues.
+        place: of this process among several; None: it is the only one.
+    """
     metrics = Metrics()
     stalls = StallWatch()
     registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms, stalls)
@@ -53,7 +69,8 @@ def wire_parts(settings: Settings, service: PresenceService, tickets: QueueTicke
     deadlines = Deadlines(registry.batch, stalls)
     pump = Pump(registry.batch) if pump_is_available() else None
     verifier = token_verifier(settings)
-    ports = WebView(settings, registry, service, metrics, verifier)
+    view = WebView if place is None else ViewOfAll
+    ports = view(settings, registry, service, metrics, verifier)
     connections = Connections(
         registry,
         deadlines,
@@ -84,7 +101,23 @@ def wire_parts(settings: Settings, service: PresenceService, tickets: QueueTicke
         tasks=lambda: trio.lowlevel.current_statistics().tasks_living,
         timers=lambda: deadlines.alarms + sum(task.room.alarms for task in registry),
     )
-    return Parts(registry, Recovery(registry, service), stalls, deadlines, pump, gateway)
+    siblings = None
+    if place is not None:
+        registry.owns = place.directory.owns
+        siblings = _siblings(settings, place, registry)
+        gateway.have_siblings(siblings)
+        assert isinstance(ports, ViewOfAll)
+        ports.join(siblings, place)
+    recovery = Recovery(registry, service)
+    return Parts(registry, recovery, stalls, deadlines, pump, gateway, siblings)
+
+
+def _siblings(settings: Settings, place: Place, registry: Registry) -> Siblings:
+    """The other processes of this server."""
+    directory, folder = place.directory, place.folder
+    others = (slot for slot in range(directory.slots) if slot != directory.slot)
+    links = {slot: folder.link_path(slot) for slot in others}
+    return Siblings(directory, links, settings.limits.max_message_bytes, registry.batch)
 
 
 def token_verifier(settings: Settings) -> TokenVerifier | None:

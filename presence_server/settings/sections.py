@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from .values import Count, DatabaseUrl, Duration, Grace, Hosts, RedisUrl, Section
+from .values import Count, DatabaseUrl, Duration, Grace, Hosts, Processes, RedisUrl, Section
 
 
 class ServerSettings(Section):
@@ -30,6 +30,12 @@ class ServerSettings(Section):
     )
     drain_timeout_s: Grace = Field(
         10, description="Seconds over which the return of clients is spread after SIGTERM."
+    )
+    processes: Processes = Field(
+        1, description='Processes that share the boards, or "auto": one for each core.'
+    )
+    stall_timeout_s: Duration = Field(
+        10, description="Seconds after which one of several processes that hangs is replaced."
     )
     trusted_proxies: tuple[str, ...] = Field(
         (), description="Addresses or networks whose X-Forwarded-For counts."

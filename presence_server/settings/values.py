@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     SecretStr,
     model_validator,
 )
@@ -34,6 +35,25 @@ Hosts = Annotated[
     Field(min_length=1),
 ]
 """One address or name, or several: a list, or text with commas."""
+
+MAX_PROCESSES = 128
+
+
+def _process_count(value: object) -> object:
+    """A number of processes, or ``auto``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:
+        value = int(value)
+    if value == "auto" or (type(value) is int and 1 <= value <= MAX_PROCESSES):
+        return value
+    raise ValueError(f'must be a whole number from 1 to {MAX_PROCESSES}, or "auto"')
+
+
+Processes = Annotated[int | Literal["auto"], PlainValidator(_process_count)]
+"""How many processes serve: a number, or one for each core."""
 
 Duration = Annotated[float, Field(gt=0, le=YEAR_S)]
 Grace = Annotated[float, Field(ge=0, le=YEAR_S)]

@@ -78,7 +78,11 @@ def _add_admin_routes(api: Blueprint, ports: WebPorts, admin_token: str) -> None
     @api.get("/boards")
     async def boards() -> Response:
         require_admin()
-        return json_response(ports.boards())
+        try:
+            return json_response(await ports.boards())
+        except Unavailable:
+            message = "a process of this server does not answer"
+            raise HttpError(503, "UNAVAILABLE", message, retry_after_s=1) from None
 
     @api.get("/boards/<any_text:board_id>/history")
     async def history(board_id: str) -> Response:

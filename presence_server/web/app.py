@@ -105,13 +105,13 @@ def _add_health(app: QuartTrio, ports: WebPorts) -> None:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        readiness = ports.ready()
+        readiness = await ports.ready()
         serving = readiness.status in ("ready", "degraded")
         return json_response(readiness, 200 if serving else 503)
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        response = Response(ports.metrics_text(), content_type=METRICS_TYPE)
+        response = Response(await ports.metrics_text(), content_type=METRICS_TYPE)
         response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -108,7 +108,7 @@ WORDS = {
     "api.boards": Words(
         summary="The boards that are live now",
         answer=list[BoardSummary],
-        errors=_ADMIN,
+        errors=_ADMIN | {503: "One of several processes of the server does not answer."},
         security="admin",
     ),
     "api.history": Words(

@@ -14,7 +14,7 @@ from ..refusals import RefusalReason
 
 
 class Unavailable(PresenceError):
-    """The store does not answer now; the request gets 503."""
+    """The store, or a process of the server, does not answer now; the request gets 503."""
 
 
 class Access(enum.Enum):
@@ -68,8 +68,12 @@ class WebPorts(Protocol):
     async def presence(self, board_id: str) -> PresenceView:
         """The users of a board; none if it is not live."""
 
-    def boards(self) -> Sequence[BoardSummary]:
-        """The boards that are live now."""
+    async def boards(self) -> Sequence[BoardSummary]:
+        """The boards that are live now.
+
+        Raises:
+            Unavailable: a part of the server does not answer.
+        """
 
     async def history(
         self, board_id: str, since_ms: int | None, limit: int
@@ -86,8 +90,8 @@ class WebPorts(Protocol):
     def refused(self, reason: RefusalReason) -> None:
         """Count a request that was refused."""
 
-    def ready(self) -> Readiness:
+    async def ready(self) -> Readiness:
         """Whether the server accepts connections, and whether its stores answer."""
 
-    def metrics_text(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         """The numbers of the server in the Prometheus text format."""

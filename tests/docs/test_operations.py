@@ -18,6 +18,7 @@ from presence_server.cli import cli
 from presence_server.metrics import Metrics
 from presence_server.protocol import budget, metadata, profile
 from presence_server.server import listening
+from presence_server.server.metrics_of_all import ProcessNumbers, text_of_all
 from presence_server.server.wiring import token_verifier
 from presence_server.settings import Settings, load_settings, setting_kinds
 from presence_server.settings.sources import FROM_FILES, SHORT_NAMES
@@ -199,7 +200,9 @@ def test_every_metric_named_exists_and_every_metric_is_named() -> None:
     metrics = Metrics()
     gauges = "connections boards users queue_length store_up cache_up store_backlog tasks timers"
     metrics.observe(**dict.fromkeys(gauges.split(), lambda: 1.0))
-    text = metrics.text().decode()
+    several = ProcessNumbers(metrics.numbers(), {"process_open_fds": 1})
+    several.numbers.counters |= {"handovers": 1, "process_restarts": 1}
+    text = (metrics.text() + text_of_all({0: several})).decode()
     exported = set(re.findall(r"^([a-z_]+)", text, re.MULTILINE))
     named = set(re.findall(r"\b((?:presence|process)_[a-z_]+)\b", OPERATIONS.prose))
     assert named <= exported

@@ -41,7 +41,7 @@ class FakePorts:
             raise self.fault
         return PresenceView(b'[{"user_id":"u1"}]', 1, 100, 3)
 
-    def boards(self) -> Sequence[BoardSummary]:
+    async def boards(self) -> Sequence[BoardSummary]:
         return [BoardSummary("b1", 2, 1, 0)]
 
     async def history(
@@ -58,8 +58,8 @@ class FakePorts:
     def refused(self, reason: RefusalReason) -> None:
         self.refusals.append(reason)
 
-    def ready(self) -> Readiness:
+    async def ready(self) -> Readiness:
         return self.readiness
 
-    def metrics_text(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         return b"presence_users 3\n"
