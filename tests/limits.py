@@ -8,8 +8,10 @@ import msgspec
 
 from presence_server.protocol.model import BoardLimits
 from presence_server.server.wiring import gateway_limits, session_limits
+from presence_server.server.wiring import yjs_limits as yjs_limits_of
 from presence_server.settings import Settings
 from presence_server.transport.gate.addresses import AddressLimits
+from presence_server.transport.sessions.connections import YjsLimits
 from presence_server.transport.sessions.room_entry import RoomEntryLimits
 from presence_server.transport.wire.connection_limits import ConnectionLimits
 
@@ -35,3 +37,8 @@ def address_limits(**changes: Any) -> AddressLimits:
 def room_entry_limits(**changes: Any) -> RoomEntryLimits:
     """The limits of all boards' sessions together."""
     return msgspec.structs.replace(_SESSION.room_entry, **changes)
+
+
+def yjs_limits(**changes: Any) -> YjsLimits:
+    """The limits of the binary messages of one connection."""
+    return msgspec.structs.replace(yjs_limits_of(_DEFAULTS), **changes)

@@ -39,7 +39,7 @@ def connect(state: BoardState, event: Connect, now: float) -> None:
     elif state.free_seats() > 0 and not state.queue.attached:
         user = state.users[user_id] = User(event.profile)
         _seat(state, user, session, now)
-    elif event.may_queue and state.queue_has_room():
+    elif event.may_queue and event.speaks_text and state.queue_has_room():
         _queue(state, event, session, now)
     else:
         state.out.append(Send(event.connection, announce.board_full()))

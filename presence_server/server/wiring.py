@@ -180,7 +180,12 @@ def session_limits(settings: Settings, *, has_yjs: bool = False) -> SessionLimit
 def yjs_limits(settings: Settings) -> YjsLimits:
     """The bounds of binary messages (section ``limits``)."""
     limits = settings.limits
-    return YjsLimits(limits.max_binary_bytes, limits.binary_per_s, limits.binary_burst)
+    return YjsLimits(
+        limits.max_binary_bytes,
+        limits.binary_per_s,
+        limits.binary_burst,
+        limits.unfinished_bytes,
+    )
 
 
 def wall_epoch_ms() -> int:

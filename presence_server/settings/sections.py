@@ -184,6 +184,12 @@ class LimitsSettings(Section):
         description="Binary messages (Yjs) a second and connection; more are read more slowly.",
     )
     binary_burst: Count = Field(1000, description="Binary messages at once, per connection.")
+    unfinished_bytes: int = Field(
+        268_435_456,
+        ge=65_536,
+        le=2**40,
+        description="Bytes of unfinished messages, of all connections; beyond them reading pauses.",
+    )
     messages_per_s: float = Field(
         50, gt=0, le=1_000_000, description="Messages a second and connection, sustained."
     )

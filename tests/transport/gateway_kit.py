@@ -18,15 +18,26 @@ from presence_server.transport.gate.addresses import AddressCounter, AddressLimi
 from presence_server.transport.gate.decision import DecisionLimits
 from presence_server.transport.gate.gateway import Gateway, GatewayLimits
 from presence_server.transport.http.hypercorn_server import HttpServer
-from presence_server.transport.sessions.connections import Connections, SessionLimits
+from presence_server.transport.sessions.connections import (
+    Connections,
+    SessionLimits,
+    YjsLimits,
+)
 from presence_server.transport.sessions.identity import Anonymous, Authority
 from presence_server.transport.sessions.queue_tickets import QueueTickets
 from presence_server.transport.sessions.room_entry import RoomEntryLimits
 from presence_server.transport.wire.connection_limits import ConnectionLimits
 from presence_server.transport.wire.deadlines import Deadlines
 from presence_server.transport.wire.pump import Pump
+from tests.fake_documents import FakeDocuments
 from tests.fakes import FakeMetrics, FakeStore
-from tests.limits import address_limits, board_limits, connection_limits, room_entry_limits
+from tests.limits import (
+    address_limits,
+    board_limits,
+    connection_limits,
+    room_entry_limits,
+    yjs_limits,
+)
 from tests.transport.frames import Seen, event, frame, split_frames, upgrade_request
 
 EPOCH_MS = 1_000_000_000_000
@@ -55,6 +66,8 @@ class GatewayUnderTest:
         addresses: AddressLimits | None = None,
         room_entry: RoomEntryLimits | None = None,
         authority: Authority | None = None,
+        documents: FakeDocuments | None = None,
+        yjs: YjsLimits | None = None,
         now_ms: Callable[[], int] = lambda: EPOCH_MS,
     ) -> None:
         self.store = store or FakeStore()
@@ -62,22 +75,32 @@ class GatewayUnderTest:
         self.clients: list[RawClient] = []
         """Their ends of the connections are closed at the end."""
         self.registry = Registry(
-            board or board_limits(), self.store, self.metrics, lambda: EPOCH_MS
+            board or board_limits(),
+            self.store,
+            self.metrics,
+            lambda: EPOCH_MS,
+            documents=documents,
         )
+        has_yjs = documents is not None
+        yjs = (yjs or yjs_limits()) if has_yjs else None
         self.stalls = StallWatch()
         self.deadlines = Deadlines(self.registry.batch, self.stalls)
         self.pump = None if pump is None else pump(self.registry.batch)
         connection = connection or connection_limits()
         self.limits = GatewayLimits(
             addresses=addresses or address_limits(),
-            decision=DecisionLimits(max_connections, connection.max_message_bytes, frozenset()),
+            decision=DecisionLimits(
+                max_connections, connection.max_message_bytes, frozenset(), has_yjs
+            ),
             handshake_timeout_s=handshake_timeout_s,
         )
         self.connections = Connections(
             self.registry,
             self.deadlines,
             authority or Anonymous(),
-            SessionLimits(connection, room_entry or room_entry_limits(), messages_per_s, burst),
+            SessionLimits(
+                connection, room_entry or room_entry_limits(), messages_per_s, burst, yjs
+            ),
             self.metrics,
             QueueTickets(b"k" * 32, lambda: EPOCH_MS, 0),
             now_ms,

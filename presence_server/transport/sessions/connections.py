@@ -13,6 +13,7 @@ from ...rooms.registry import Registry
 from ..wire.connection import Connection
 from ..wire.connection_limits import BinaryLimits, ConnectionLimits
 from ..wire.ports import ConnectionAlarms, TransportMetrics, Wire
+from ..wire.unfinished import UnfinishedBytes
 from .binary_link import BinaryLink
 from .denied_link import DeniedLink
 from .handshake import Accepted, Handshake
@@ -34,11 +35,13 @@ class YjsLimits(msgspec.Struct, frozen=True):
         max_binary_bytes: the largest message.
         binary_per_s: messages a second that it may send; more are read more slowly.
         binary_burst: messages that it may send at once.
+        unfinished_bytes: bytes that may have come of unfinished messages, of all connections.
     """
 
     max_binary_bytes: int
     binary_per_s: float
     binary_burst: int
+    unfinished_bytes: int
 
 
 class SessionLimits(msgspec.Struct, frozen=True):
@@ -92,6 +95,7 @@ class Connections:
         self._context = LinkContext(
             authority, alarms, metrics, now_ms, self._budgets, self._room_entry.note_drop
         )
+        self._unfinished = UnfinishedBytes(0 if limits.yjs is None else limits.yjs.unfinished_bytes)
         self._links: dict[int, tuple[Link, Callable[[], None]]] = {}
         self._numbers = itertools.count(1)
         self._is_draining = False
@@ -175,10 +179,8 @@ class Connections:
     def _binary(self, handshake: Handshake) -> BinaryLimits | None:
         if self._limits.yjs is None:
             return None
-        size = self._limits.yjs.max_binary_bytes
-        if handshake.speaks_text:
-            return BinaryLimits(size)
-        return BinaryLimits(size, CloseCode.DOCUMENT_TOO_LARGE)
+        code = CloseCode.TOO_BIG if handshake.speaks_text else CloseCode.DOCUMENT_TOO_LARGE
+        return BinaryLimits(self._limits.yjs.max_binary_bytes, self._unfinished, code)
 
     def start(self, link: Link, accepted: Accepted) -> None:
         """Send the handshake's response, then enter the room, or say why not.

@@ -18,6 +18,7 @@ from .pinging import Pinging, Step
 from .ports import ConnectionAlarm, ConnectionAlarms, Handler, Wire
 from .receiving import Receiver, unmask
 from .stage import Stage
+from .unfinished import LEAST_BYTES_PER_S, PAUSE_S
 
 _OPEN = Stage.OPEN
 
@@ -34,7 +35,7 @@ class Connection(Closing):
         binary: the bounds of its binary messages; None if they are as those of text messages.
     """
 
-    __slots__ = ("_pinging", "_receiver")
+    __slots__ = ("_pinging", "_reads_at", "_receiver")
 
     def __init__(
         self,
@@ -47,6 +48,8 @@ class Connection(Closing):
     ) -> None:
         super().__init__(protocol, wire, handler, alarms, limits)
         self._receiver = Receiver(protocol, handler, self, binary)
+        self._reads_at = 0.0
+        """When it reads again, if it pauses."""
         self._pinging = Pinging(limits.ping_interval_s, limits.ping_timeout_s, trio.current_time())
         alarms.arm(self, ConnectionAlarm.KEEPALIVE, self._pinging.look_at)
 
@@ -82,8 +85,14 @@ class Connection(Closing):
             seconds: how long.
         """
         if self.stage is _OPEN:
+            self._reads_at = trio.current_time() + seconds
             self._wire.want_read(False)
-            self._alarms.arm(self, ConnectionAlarm.READ, trio.current_time() + seconds)
+            self._alarms.arm(self, ConnectionAlarm.READ, self._reads_at)
+
+    @override
+    def fail(self, code: CloseCode) -> None:
+        super().fail(code)
+        self._receiver.forget()
 
     def on_pong(self) -> None:
         """A pong came: the peer is there."""
@@ -101,6 +110,7 @@ class Connection(Closing):
     @override
     def on_gone(self) -> None:
         super().on_gone()
+        self._receiver.forget()
         del self._receiver  # It refers to this connection.
 
     @override
@@ -114,17 +124,28 @@ class Connection(Closing):
                 self._tell_end(None)
             case ConnectionAlarm.READ:
                 self._receiver.is_resting = False
-                self._wire.want_read(True)
+                self._read_again(now)
             case ConnectionAlarm.CLOSE:
                 self._let_go()
             case ConnectionAlarm.MESSAGE:
                 self._check_message(now)
+
+    def _read_again(self, now: float) -> None:
+        """Read again after a pause, unless it was made longer meanwhile."""
+        if now < self._reads_at:
+            self._alarms.arm(self, ConnectionAlarm.READ, self._reads_at)
+        elif self._receiver.must_wait:
+            self.pause(PAUSE_S)
+        else:
+            self._wire.want_read(True)
 
     def _check_message(self, now: float) -> None:
         """Close with 4508 if a message has been incomplete for too long."""
         since = self._receiver.partial_since
         if since is None or self.stage is not _OPEN:
             return
+        # A long message that goes on coming may take its time.
+        since += self._receiver.partial_bytes / LEAST_BYTES_PER_S
         if now >= since + self._limits.message_timeout_s:
             self.fail(CloseCode.SLOW_CONSUMER)
         else:

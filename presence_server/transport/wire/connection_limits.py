@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ...protocol.errors import CloseCode
+from .unfinished import UnfinishedBytes
 
 
 class BinaryLimits(msgspec.Struct, frozen=True):
@@ -12,10 +13,12 @@ class BinaryLimits(msgspec.Struct, frozen=True):
 
     Attributes:
         max_bytes: the largest message.
+        unfinished: counts what has arrived of unfinished messages, of all connections.
         too_big_code: the code that a connection with a larger one is closed with.
     """
 
     max_bytes: int
+    unfinished: UnfinishedBytes
     too_big_code: CloseCode = CloseCode.TOO_BIG
 
 

@@ -28,6 +28,7 @@ from ...protocol.frames import (
 from .connection_limits import BinaryLimits
 from .ports import Handler
 from .stage import Stage
+from .unfinished import PAUSE_S
 
 try:
     from websockets.speedups import apply_mask
@@ -55,6 +56,9 @@ class ReceivingConnection(Protocol):
 
     def fail(self, code: CloseCode) -> None:
         """Close after a violation."""
+
+    def pause(self, seconds: float) -> None:
+        """Read nothing more for so many seconds."""
 
     def on_pong(self) -> None:
         """A pong came."""
@@ -84,6 +88,7 @@ class Receiver:
         "_owed",
         "_protocol",
         "is_resting",
+        "partial_bytes",
         "partial_since",
     )
 
@@ -107,6 +112,8 @@ class Receiver:
         self._fragments_opcode = Opcode.TEXT
         self.partial_since: float | None = None
         """When the first byte of a message or frame came that is not complete; None without one."""
+        self.partial_bytes = 0
+        """About how much has come of it; 0 if binary messages have no bounds of their own."""
         self.is_resting = False
         """The peer sent more than it may: what was read already is skipped."""
 
@@ -124,6 +131,28 @@ class Receiver:
         elif self.partial_since is None:
             self.partial_since = trio.current_time()
             self._connection.on_partial_message(self.partial_since)
+        if self._binary is not None:
+            self._count(0 if self.partial_since is None else self.partial_bytes + len(data))
+
+    def _count(self, partial_bytes: int) -> None:
+        """Note how much has come of a message that is not complete."""
+        assert self._binary is not None
+        unfinished = self._binary.unfinished
+        unfinished.total += partial_bytes - self.partial_bytes
+        self.partial_bytes = partial_bytes
+        if partial_bytes and unfinished.is_full:
+            self._connection.pause(PAUSE_S)
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether the rest of a message may not come yet, since too much waits for its rest."""
+        binary = self._binary
+        return binary is not None and self.partial_bytes > 0 and binary.unfinished.is_full
+
+    def forget(self) -> None:
+        """The connection is gone, and with it the message that is not complete."""
+        if self._binary is not None:
+            self._count(0)
 
     def _read(self, data: bytes) -> None:
         if self._head:
@@ -195,7 +224,9 @@ class Receiver:
             size = len(self._fragments) + end - start
         if not is_binary:
             return False
-        if size > binary.max_bytes and binary.too_big_code is not CloseCode.TOO_BIG:
+        if size > binary.max_bytes:
+            if binary.too_big_code is CloseCode.TOO_BIG:
+                return False  # The library refuses it.
             self._connection.fail(binary.too_big_code)
             return True
         is_whole = first == FINAL_BINARY and self._fragments is None and end <= len(data)

@@ -69,10 +69,10 @@ class StreamWire:
         Args:
             wanted: whether to read.
         """
-        if not wanted:
-            self._may_read = trio.Event()
-        else:
+        if wanted:
             self._may_read.set()
+        elif self._may_read.is_set():  # The reader waits for the event that is not set.
+            self._may_read = trio.Event()
 
     def shut_write(self) -> None:
         """Half-close the stream once everything is written."""
