@@ -115,7 +115,7 @@ format: $(STAMP) ## Format the code and fix what can be fixed
 
 .PHONY: clean
 clean: ## Remove the environment, caches and build products; data in var/ stays
-	rm -rf $(VENV) .ci/types/node_modules build dist htmlcov .coverage .coverage.* *.egg-info
+	rm -rf $(VENV) .ci/types/node_modules .ci/yjs/node_modules build dist htmlcov .coverage .coverage.* *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find presence_server tests migrations benchmarks -type d -name __pycache__ -prune \
 		-exec rm -rf {} + 2>/dev/null || true

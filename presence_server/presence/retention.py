@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import NoReturn
 
 import structlog
@@ -51,6 +51,8 @@ class Retention:
         self._counters = counters
         self._clock = ClockTrust()
         self._was_trusted = True
+        self.also: Callable[[int], Awaitable[int]] | None = None
+        """Deletes old documents; gets the time in milliseconds, and returns their number."""
 
     async def run(self) -> NoReturn:
         """Delete now, and again after every ``retention_interval_s``, until cancelled."""
@@ -88,6 +90,8 @@ class Retention:
             async for deleted in self._batches(self._store.delete_profiles_before, before_ms):
                 profiles += deleted
                 self._counters.profiles_deleted += deleted
+            if self.also is not None and (documents := await self.also(self._now_ms())):
+                log.info("documents that nobody opened are deleted", documents=documents)
         except StorageError as error:
             # Nothing is lost by this, and the writer logs a store that does not answer.
             log.debug("old sessions are not deleted now", error=str(error))

@@ -139,6 +139,15 @@ class PresenceService:
             seconds = round(self._clock_shift.shift_ms / 1000)
             log.warning("the clock may have been set since the last write", seconds=seconds)
 
+    def on_retention(self, delete_documents: Callable[[int], Awaitable[int]]) -> None:
+        """Have a function called when old rows are deleted, at a time that can be trusted.
+
+        Args:
+            delete_documents: gets the time in milliseconds since the epoch, and returns how many
+                documents it deleted.
+        """
+        self._retention.also = delete_documents
+
     def on_rows_lost(self, callback: Callable[[], None]) -> None:
         """Have a function called that stores every live session again, with :meth:`join`.
 

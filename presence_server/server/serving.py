@@ -12,6 +12,7 @@ import trio
 from ..presence.service import PresenceService
 from ..presence.stack import PresenceStack
 from ..settings import Settings
+from .documents import finish
 from .listening import Port
 from .place import Place
 from .standby import Standby
@@ -137,6 +138,8 @@ async def _serve_boards(
     lost = stack.ownership.lost
     try:
         async with trio.open_nursery() as rooms:
+            if parts.documents is not None:
+                await rooms.start(parts.documents.run)
             await rooms.start(parts.registry.run)
             await rooms.start(parts.recovery.run)
             async with trio.open_nursery() as connections:
@@ -156,6 +159,8 @@ async def _serve_boards(
                 else:
                     await _drain(parts, settings.server.drain_timeout_s)
                 connections.cancel_scope.cancel()
+            if parts.documents is not None and not lost.is_set():
+                await finish(parts.documents)
             rooms.cancel_scope.cancel()
     finally:
         if not lost.is_set():

@@ -9,6 +9,7 @@ import msgspec
 from typing_extensions import override
 
 from ..core.events import Kick
+from ..documents.service import DocumentService
 from ..metrics import Metrics
 from ..presence.service import PresenceService
 from ..protocol.messages import encode_users
@@ -37,6 +38,7 @@ class WebView(WebPorts):
         service: the store and the cache.
         metrics: the numbers of the server.
         verifier: checks tokens; None: everybody may read every board.
+        documents: the Yjs documents; None if there are none.
 
     Attributes:
         is_draining: replaced by the gateway's answer once there is a gateway.
@@ -49,6 +51,7 @@ class WebView(WebPorts):
         service: PresenceService,
         metrics: Metrics,
         verifier: TokenVerifier | None = None,
+        documents: DocumentService | None = None,
     ) -> None:
         self._capacity = settings.board.capacity
         token = settings.auth.admin_token
@@ -58,6 +61,7 @@ class WebView(WebPorts):
         self._service = service
         self._metrics = metrics
         self._verifier = verifier
+        self._documents = documents
         self.is_draining: Callable[[], bool] = lambda: False
 
     @property
@@ -120,6 +124,24 @@ class WebView(WebPorts):
     ) -> Sequence[HistoryEntry]:
         try:
             return await self._service.history(board_id, since_ms, limit)
+        except StorageError as error:
+            raise Unavailable(str(error)) from error
+
+    @override
+    async def document(self, board_id: str) -> bytes | None:
+        if self._documents is None:
+            return None
+        try:
+            return await self._documents.state(board_id)
+        except StorageError as error:
+            raise Unavailable(str(error)) from error
+
+    @override
+    async def delete_document(self, board_id: str) -> bool:
+        if self._documents is None:
+            return False
+        try:
+            return await self._documents.delete(board_id)
         except StorageError as error:
             raise Unavailable(str(error)) from error
 

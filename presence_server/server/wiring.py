@@ -9,6 +9,7 @@ import trio
 from hypercorn.typing import ASGIFramework
 from msgspec import Struct
 
+from ..documents.service import DocumentService
 from ..metrics import Metrics
 from ..presence.clock_readings import wall_clock_ms
 from ..presence.service import PresenceService
@@ -29,6 +30,7 @@ from ..transport.wire.connection_limits import ConnectionLimits
 from ..transport.wire.deadlines import Deadlines
 from ..transport.wire.pump import Pump, pump_is_available
 from ..web.app import create_app
+from .documents import document_service
 from .place import Place
 from .recovery import Recovery
 from .view_of_all import ViewOfAll
@@ -45,6 +47,7 @@ class Parts(Struct, frozen=True):
     pump: Pump | None
     gateway: Gateway
     siblings: Siblings | None
+    documents: DocumentService | None
 
 
 def wire_parts(
@@ -63,19 +66,21 @@ def wire_parts(
     """
     metrics = Metrics()
     stalls = StallWatch()
-    registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms, stalls)
+    documents = document_service(settings, service)
+    has_yjs = documents is not None
+    registry = Registry(settings.board_limits(), service, metrics, wall_epoch_ms, stalls, documents)
     service.on_rows_lost(registry.rewrite)
     service.on_writes_refused(registry.suspend, registry.resume)
     deadlines = Deadlines(registry.batch, stalls)
     pump = Pump(registry.batch) if pump_is_available() else None
     verifier = token_verifier(settings)
     view = WebView if place is None else ViewOfAll
-    ports = view(settings, registry, service, metrics, verifier)
+    ports = view(settings, registry, service, metrics, verifier, documents)
     connections = Connections(
         registry,
         deadlines,
         Anonymous() if verifier is None else TokenAuthority(verifier, metrics.refusals),
-        session_limits(settings),
+        session_limits(settings, has_yjs=has_yjs),
         metrics,
         tickets,
         wall_clock_ms,
@@ -85,7 +90,7 @@ def wire_parts(
         deadlines,
         pump,
         HttpServer(cast("ASGIFramework", create_app(ports))),
-        gateway_limits(settings),
+        gateway_limits(settings, has_yjs=has_yjs),
         metrics,
         stalls,
     )
@@ -109,7 +114,7 @@ def wire_parts(
         assert isinstance(ports, ViewOfAll)
         ports.join(siblings, place)
     recovery = Recovery(registry, service)
-    return Parts(registry, recovery, stalls, deadlines, pump, gateway, siblings)
+    return Parts(registry, recovery, stalls, deadlines, pump, gateway, siblings, documents)
 
 
 def _siblings(settings: Settings, place: Place, registry: Registry) -> Siblings:

@@ -23,6 +23,7 @@ from .sections import (
     BoardSettings,
     CacheSettings,
     DatabaseSettings,
+    DocumentsSettings,
     LimitsSettings,
     LoggingSettings,
     QueueSettings,
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
 
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
+    documents: DocumentsSettings = DocumentsSettings()
     redis: RedisSettings = RedisSettings()
     cache: CacheSettings = CacheSettings()
     board: BoardSettings = BoardSettings()
@@ -120,6 +122,8 @@ class Settings(BaseSettings):
             queue_grace_s=queue.grace_s,
             commit_wait_s=self.database.join_wait_s,
             sessions_per_user=self.limits.sessions_per_user,
+            document_max_bytes=self.documents.max_bytes,
+            documents_are_stored=self.database.documents,
         )
 
 

@@ -94,6 +94,34 @@ class DatabaseSettings(Section):
         le=36_600,
         description="Closed sessions older than this are deleted, and profiles without one.",
     )
+    documents: bool = Field(
+        True, description="Whether Yjs documents are stored; else they live as long as their board."
+    )
+
+
+class DocumentsSettings(Section):
+    """Documents that clients edit with Yjs."""
+
+    enabled: bool = Field(True, description="Whether clients may speak Yjs.")
+    max_bytes: int = Field(16_777_216, ge=1024, le=2**28, description="Largest document, in bytes.")
+    max_total_bytes: int = Field(
+        10_737_418_240,
+        ge=0,
+        le=2**50,
+        description="Bytes of all stored documents beyond which no new document is stored.",
+    )
+    retention_days: float = Field(
+        0,
+        ge=0,
+        le=36_600,
+        description="Documents that nobody opened for so many days are deleted; 0 keeps them.",
+    )
+    helper_memory_bytes: int = Field(
+        2_147_483_648,
+        ge=2**28,
+        le=2**40,
+        description="Memory that the process which merges documents may take, in bytes.",
+    )
 
 
 class RedisSettings(Section):

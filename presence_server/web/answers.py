@@ -36,6 +36,13 @@ def json_response(value: object, status: int = 200) -> Response:
     return response
 
 
+def bytes_response(value: bytes) -> Response:
+    """Answer with bytes that no cache may keep."""
+    response = Response(value, content_type="application/octet-stream")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def error_response(error: HttpError) -> Response:
     """Answer with ``{"error": {"code", "message"}}`` and the error's status and headers."""
     response = json_response(ErrorAnswer(ErrorBody(error.code, error.message)), error.status)

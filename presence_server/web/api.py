@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import msgspec
@@ -12,7 +14,7 @@ from quart import Blueprint, Response, request
 from ..protocol.errors import HttpError
 from ..protocol.profile import is_board_id
 from ..refusals import RefusalReason
-from .answers import json_response
+from .answers import bytes_response, json_response
 from .guesses import GuessLimiter
 from .ports import Access, Unavailable, WebPorts
 
@@ -42,6 +44,12 @@ class PresenceAnswer(msgspec.Struct):
     queue_length: int
 
 
+class DeletedAnswer(msgspec.Struct):
+    """The board whose document was deleted."""
+
+    board_id: str
+
+
 class KickAnswer(msgspec.Struct):
     """The user who was removed, and the board."""
 
@@ -62,6 +70,16 @@ def create_api(ports: WebPorts) -> Blueprint:
         return json_response(
             PresenceAnswer(board_id, users, view.count, view.capacity, view.queue_length)
         )
+
+    @api.get("/boards/<any_text:board_id>/document")
+    async def document(board_id: str) -> Response:
+        _require_board_id(board_id)
+        _require_access(ports.authorize(board_id, _token()))
+        with _store_answers():
+            update = await ports.document(board_id)
+        if update is None:
+            raise HttpError(404, "NOT_FOUND", "the board has no document")
+        return bytes_response(update)
 
     if ports.admin_token:
         # Without a token these routes do not exist, so there is nothing to guess.
@@ -91,10 +109,18 @@ def _add_admin_routes(api: Blueprint, ports: WebPorts, admin_token: str) -> None
         since = _whole_number("since", None, 0, MAX_SINCE_MS)
         limit = _whole_number("limit", DEFAULT_HISTORY, 1, MAX_HISTORY)
         assert limit is not None
-        try:
+        with _store_answers():
             return json_response(await ports.history(board_id, since, limit))
-        except Unavailable:
-            raise HttpError(503, "UNAVAILABLE", "the store does not answer") from None
+
+    @api.delete("/boards/<any_text:board_id>/document")
+    async def delete_document(board_id: str) -> Response:
+        require_admin()
+        _require_board_id(board_id)
+        with _store_answers():
+            is_deleted = await ports.delete_document(board_id)
+        if not is_deleted:
+            raise HttpError(404, "NOT_FOUND", "the board has no document")
+        return json_response(DeletedAnswer(board_id))
 
     @api.delete("/boards/<any_text:board_id>/users/<any_text:user_id>")
     async def kick(board_id: str, user_id: str) -> Response:
@@ -103,6 +129,19 @@ def _add_admin_routes(api: Blueprint, ports: WebPorts, admin_token: str) -> None
         if not ports.kick(board_id, user_id):
             raise HttpError(404, "NOT_FOUND", "the user is not on the board")
         return json_response(KickAnswer(board_id, user_id))
+
+
+@contextmanager
+def _store_answers() -> Iterator[None]:
+    """Answer 503 if the store does not answer inside.
+
+    Raises:
+        HttpError: it does not.
+    """
+    try:
+        yield
+    except Unavailable:
+        raise HttpError(503, "UNAVAILABLE", "the store does not answer") from None
 
 
 def _token() -> str | None:

@@ -16,7 +16,14 @@ from .. import __version__
 from ..protocol.messages import UserObject
 from ..protocol.model import HistoryEntry
 from .answers import ErrorAnswer, HealthAnswer
-from .api import DEFAULT_HISTORY, MAX_HISTORY, MAX_SINCE_MS, KickAnswer, PresenceAnswer
+from .api import (
+    DEFAULT_HISTORY,
+    MAX_HISTORY,
+    MAX_SINCE_MS,
+    DeletedAnswer,
+    KickAnswer,
+    PresenceAnswer,
+)
 from .ports import BoardSummary, Readiness
 
 JSON = "application/json"
@@ -104,6 +111,24 @@ WORDS = {
         errors=_BAD_REQUEST
         | {401: "The token is missing or not valid.", 403: "The token is for other boards."},
         security="token",
+    ),
+    "api.document": Words(
+        summary="The Yjs document of a board, as one update (format V1)",
+        media_type="application/octet-stream",
+        errors=_BAD_REQUEST
+        | {
+            401: "The token is missing or not valid.",
+            403: "The token is for other boards.",
+            404: "The board has no document.",
+            503: "The store does not answer.",
+        },
+        security="token",
+    ),
+    "api.delete_document": Words(
+        summary="Delete the Yjs document of a board; its members are closed with 1012",
+        answer=DeletedAnswer,
+        errors=_BAD_REQUEST | _ADMIN | {503: "The store does not answer."},
+        security="admin",
     ),
     "api.boards": Words(
         summary="The boards that are live now",

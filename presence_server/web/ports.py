@@ -84,6 +84,20 @@ class WebPorts(Protocol):
             Unavailable: the store does not answer.
         """
 
+    async def document(self, board_id: str) -> bytes | None:
+        """The Yjs document of a board as one update; None if it has none.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+
+    async def delete_document(self, board_id: str) -> bool:
+        """Delete the Yjs document of a board; False if it has none.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+
     def kick(self, board_id: str, user_id: str) -> bool:
         """Remove a user from a board; False if the user is not there."""
 

@@ -30,6 +30,7 @@ class FakePorts:
     present: set[tuple[str, str]] = field(default_factory=set)
     asked: list[tuple[object, ...]] = field(default_factory=list)
     fault: Exception | None = None
+    documents: dict[str, bytes] = field(default_factory=dict)
     refusals: list[RefusalReason] = field(default_factory=list)
 
     def authorize(self, board_id: str, token: str | None) -> Access:
@@ -51,6 +52,16 @@ class FakePorts:
         if not self.store_is_up:
             raise Unavailable
         return [ITEM]
+
+    async def document(self, board_id: str) -> bytes | None:
+        if not self.store_is_up:
+            raise Unavailable
+        return self.documents.get(board_id)
+
+    async def delete_document(self, board_id: str) -> bool:
+        if not self.store_is_up:
+            raise Unavailable
+        return self.documents.pop(board_id, None) is not None
 
     def kick(self, board_id: str, user_id: str) -> bool:
         return (board_id, user_id) in self.present

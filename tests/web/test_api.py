@@ -210,3 +210,41 @@ class TestGuessesOfTheAdminToken:
         for _ in range(4 * GUESSES_AT_ONCE):
             assert (await client.get("/api/boards")).status_code == 401
             assert (await client.get("/api/boards", headers=ADMIN)).status_code == 200
+
+
+class TestDocument:
+    async def test_is_one_update_for_those_who_may_see_the_board(self) -> None:
+        ports = FakePorts(documents={"b1": b"\0\xff\1"})
+        response = await client_of(ports).get("/api/boards/b1/document?token=abc")
+        assert response.status_code == 200
+        assert response.content_type == "application/octet-stream"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert await response.get_data() == b"\0\xff\1"
+        assert ports.asked == [("authorize", "b1", "abc")]
+        ports.access = Access.FORBIDDEN
+        assert (await client_of(ports).get("/api/boards/b1/document")).status_code == 403
+
+    async def test_of_a_board_without_one_is_not_found(self) -> None:
+        client = client_of(FakePorts(admin_token="s3cret"))
+        assert (await client.get("/api/boards/b1/document")).status_code == 404
+        response = await client.delete("/api/boards/b1/document", headers=ADMIN)
+        assert response.status_code == 404
+
+    async def test_is_unavailable_while_the_store_is_down(self) -> None:
+        client = client_of(FakePorts(admin_token="s3cret", store_is_up=False))
+        assert (await client.get("/api/boards/b1/document")).status_code == 503
+        response = await client.delete("/api/boards/b1/document", headers=ADMIN)
+        assert response.status_code == 503
+
+    async def test_is_deleted_by_the_bearer_of_the_admin_token(self) -> None:
+        ports = FakePorts(admin_token="s3cret", documents={"b1": b"x"})
+        response = await client_of(ports).delete("/api/boards/b1/document", headers=ADMIN)
+        assert await response.get_json() == {"board_id": "b1"}
+        assert ports.documents == {}
+
+    async def test_is_not_deleted_without_the_admin_token(self) -> None:
+        ports = FakePorts(admin_token="s3cret", documents={"b1": b"x"})
+        assert (await client_of(ports).delete("/api/boards/b1/document")).status_code == 401
+        ports.admin_token = None
+        assert (await client_of(ports).delete("/api/boards/b1/document")).status_code == 405
+        assert ports.documents == {"b1": b"x"}
