@@ -140,12 +140,7 @@ class PresenceService:
             log.warning("the clock may have been set since the last write", seconds=seconds)
 
     def on_retention(self, delete_documents: Callable[[int], Awaitable[int]]) -> None:
-        """Have a function called when old rows are deleted, at a time that can be trusted.
-
-        Args:
-            delete_documents: gets the time in milliseconds since the epoch, and returns how many
-                documents it deleted.
-        """
+        """Have documents deleted with old sessions (:attr:`.Retention.also`)."""
         self._retention.also = delete_documents
 
     def on_rows_lost(self, callback: Callable[[], None]) -> None:
