@@ -7,7 +7,6 @@ PostgreSQL the owner is a row with an epoch and a lease (:mod:`..storage.ownersh
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable
 from typing import NoReturn, Protocol
@@ -63,31 +62,14 @@ class Ownership(Protocol):
         ...
 
 
-def open_lock_file(url: StoreUrl) -> int:
-    """Open the file that the owner of a SQLite store locks; returns its descriptor.
-
-    Raises:
-        StorageError: it cannot be opened.
-    """
-    path = url.lock_path
-    assert path is not None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise diagnose(error, url) from error
-
-
 class FileOwnership(Ownership):
     """Owns a SQLite store: holds a lock on ``<database>.lock``.
 
     Args:
         url: the store.
-        opened: the file, opened by another process that holds the lock after this one has taken
-            it; None: this process opens the file.
     """
 
-    def __init__(self, url: StoreUrl, opened: int | None = None) -> None:
+    def __init__(self, url: StoreUrl) -> None:
         self.lost = trio.Event()
         self._url = url
         path = url.lock_path

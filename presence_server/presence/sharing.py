@@ -1,15 +1,14 @@
 """Several processes of one server share its store, which the server as a whole owns.
 
-The supervisor of these processes holds the :class:`StoreTitle`, and they inherit it. One child,
-the keeper, takes the store into possession; with PostgreSQL it also extends the lease. The others,
-the workers, write in the name of the server. With PostgreSQL each of their writes checks the
-owner and the epoch, as in a server of one process.
+The supervisor of these processes holds the :class:`StoreTitle`, and they inherit it. With SQLite
+the title is the lock itself. With PostgreSQL it is a name, in which one child, the keeper, owns the
+row and extends its lease. The others, the workers, write in the name of the server, and each of
+their writes checks the owner and the epoch, as in a server of one process.
 """
 
 from __future__ import annotations
 
 import enum
-import os
 import uuid
 from typing import NoReturn
 
@@ -17,13 +16,15 @@ import trio
 from msgspec import Struct
 from typing_extensions import override
 
+from ..storage.diagnose import diagnose
 from ..storage.errors import StorageUnavailable
+from ..storage.lock_file import LockFile
 from ..storage.ownership import Claimant
 from ..storage.repository import Repository
 from ..storage.url import Dialect, StoreUrl
 from .bounded_calls import BoundedCalls
 from .liveness import SignOfLife
-from .ownership import FileOwnership, LeaseOwnership, Ownership, open_lock_file
+from .ownership import FileOwnership, LeaseOwnership, Ownership
 
 _CALL_S = 6.0
 
@@ -31,31 +32,45 @@ _CALL_S = 6.0
 class StoreTitle:
     """The part of a store's ownership that lives as long as the supervisor and its children.
 
-    With SQLite it is the file that the keeper locks: the lock belongs to the opened file, which
-    all of them share. With PostgreSQL it is the server's name, and the sign that it is alive.
+    With SQLite it is the lock on the file beside the database. With PostgreSQL it is the server's
+    name, and the sign that it is alive.
 
     Args:
         url: the store.
 
     Attributes:
-        descriptor: the opened file; None with PostgreSQL.
         life: the sign of life; None with SQLite.
         epoch: of the keeper's last claim, with PostgreSQL; 0 before the first one.
-
-    Raises:
-        StorageError: the file cannot be opened.
     """
 
     def __init__(self, url: StoreUrl) -> None:
-        is_file = url.dialect is Dialect.SQLITE
-        self.descriptor = open_lock_file(url) if is_file else None
-        self.life = None if is_file else SignOfLife(str(uuid.uuid4()))
+        self._url = url
+        self._lock = None if url.lock_path is None else LockFile(url.lock_path)
+        self.life = None if self._lock is not None else SignOfLife(str(uuid.uuid4()))
         self.epoch = 0
+
+    def acquire(self) -> bool:
+        """Lock the file; False if another server has locked it. True with PostgreSQL.
+
+        Raises:
+            StorageError: the file cannot be opened.
+        """
+        if self._lock is None:
+            return True
+        try:
+            self._lock.path.parent.mkdir(parents=True, exist_ok=True)
+            return self._lock.acquire()
+        except OSError as error:
+            raise diagnose(error, self._url) from error
+
+    def is_held(self) -> bool:
+        """Whether the file is locked and still there. True with PostgreSQL."""
+        return self._lock is None or self._lock.is_held()
 
     def close(self) -> None:
         """Give it up, once no process uses it."""
-        if self.descriptor is not None:
-            os.close(self.descriptor)
+        if self._lock is not None:
+            self._lock.release()
         if self.life is not None:
             self.life.close()
 
@@ -97,12 +112,10 @@ def ownership_of(
             return FileOwnership(url)
         return LeaseOwnership(repository, calls)
     title = share.title
-    if share.role is Role.WORKER:
-        if title.life is None:
-            return HeldFile()
-        return SharedLease(repository, calls, title.life, title.epoch)
     if title.life is None:
-        return FileOwnership(url, title.descriptor)
+        return HeldFile()
+    if share.role is Role.WORKER:
+        return SharedLease(repository, calls, title.life, title.epoch)
     return LeaseOwnership(repository, calls, title.life, title.epoch)
 
 

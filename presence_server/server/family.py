@@ -66,16 +66,17 @@ class Family:
         gc.collect()
         gc.freeze()
 
-    def start_keeper(self, now: float, *, answers: bool) -> Child:
+    def start_keeper(self, now: float, *, answers: bool, waits: bool) -> Child:
         """Start the keeper.
 
         Args:
             now: seconds of the supervisor's clock.
             answers: whether it answers at the port until the workers do.
+            waits: whether another server has the store, so that it only answers.
         """
         everything = [sock for sockets in self._listeners for sock in sockets]
         port = Port(everything, self._tls) if answers else None
-        job = KeeperJob(self._settings, self.title, port)
+        job = KeeperJob(self._settings, self.title, port, waits)
         others = [*self._links, *([] if answers else everything)]
         return self._start(NAME, now, partial(_run, others, partial(run_keeper, job)))
 

@@ -1,8 +1,9 @@
 """The keeper: the child that takes the store into possession for its server.
 
-It migrates and owns the store, and answers at the port until the workers do. With SQLite its work
-is done then: the supervisor holds the lock. With PostgreSQL it extends the lease until the last
-worker has ended, and is replaced under the same name if it dies.
+It migrates the store, and answers at the port until the workers do. With SQLite its work is done
+then: the supervisor holds the lock, and while another server has it, the keeper only answers. With
+PostgreSQL the keeper owns the store, extends the lease until the last worker has ended, and is
+replaced under the same name if it dies.
 """
 
 from __future__ import annotations
@@ -36,11 +37,13 @@ class KeeperJob(Struct, frozen=True):
         settings: all of them.
         title: the server's title to the store.
         port: where clients wait, with the sockets of all workers; None if workers serve already.
+        waits: whether another server has the lock, so that this process may only answer.
     """
 
     settings: Settings
     title: StoreTitle
     port: Port | None
+    waits: bool
 
 
 def run_keeper(job: KeeperJob, end: socket.socket) -> int:
@@ -61,6 +64,11 @@ async def _keep(job: KeeperJob, channel: Channel) -> None:
     def on_order(_order: Order) -> None:
         ended.set()
 
+    if job.waits and job.port is not None:
+        standby = Standby(job.port, job.settings.limits.handshake_timeout_s)
+        _note_waiting(job, standby, channel)
+        await under_orders(job.settings, channel, on_order, standby.run)
+        return
     await under_orders(job.settings, channel, on_order, partial(_until, ended, job, stack, channel))
 
 

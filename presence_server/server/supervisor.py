@@ -7,7 +7,6 @@ listening sockets, the sockets of the slots, and the title to the store.
 
 from __future__ import annotations
 
-import enum
 import os
 import select
 import signal
@@ -18,44 +17,26 @@ import structlog
 
 from ..protocol.errors import PresenceError
 from ..settings import SettingsError
+from ..storage.errors import StorageError
 from .child import Child
 from .child_life import CONFIG_IS_WRONG
 from .control import AnyReport, Failed, Lost, Order, Owns, Prepared, Serving, Waiting
 from .family import Family
 from .notify import ServiceManager
+from .phases import (
+    AT_ONCE_S,
+    GIVE_UP_S,
+    KEEPER_S,
+    LAST_S,
+    LOOK_S,
+    TICK_S,
+    ChildFailed,
+    Phase,
+)
 from .restarts import RestartPolicy
 from .signals import received, signals_at_a_socket
 
 log = structlog.get_logger(__name__)
-
-TICK_S = 0.25
-"""The supervisor looks at its children at least so often, in seconds."""
-LAST_S = 2.0
-"""Seconds after the drain in which everything ends (section 5 of the protocol)."""
-AT_ONCE_S = 0.7
-"""Seconds after a second signal in which the children end."""
-GIVE_UP_S = 4.0
-"""Seconds in which the workers end when another server owns the store."""
-KEEPER_S = 1.0
-"""Seconds for the keeper to release the store, at least."""
-
-
-class ChildFailed(PresenceError):
-    """A child could not start, which may pass."""
-
-    may_pass = True
-
-
-class Phase(enum.Enum):
-    """What the supervisor does."""
-
-    PREPARING = enum.auto()
-    """The keeper prepares the store, or waits for its owner."""
-    SERVING = enum.auto()
-    LOSING = enum.auto()
-    """Another server owns the store: the workers end, and everything begins anew."""
-    STOPPING = enum.auto()
-    """The workers drain, then the keeper releases the store."""
 
 
 class Supervisor:
@@ -92,6 +73,9 @@ class Supervisor:
         self._has_served = False
         self._is_ready = False
         self._next_life = 0.0
+        self._waits = False
+        """Whether another server has the lock of a SQLite store."""
+        self._next_look = 0.0
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain; a second signal ends everything at once.
@@ -115,7 +99,7 @@ class Supervisor:
         poll.register(wakeup, select.POLLIN)
         for child in self._children.values():
             poll.register(child.end, select.POLLIN)
-        poll.poll(TICK_S * 1000)
+        poll.poll(1000 * min(TICK_S, self._manager.life_interval_s or TICK_S))
         now = monotonic()
         for slot, child in list(self._children.items()):
             for report in child.reports(now):
@@ -125,6 +109,7 @@ class Supervisor:
         self._reap(now)
         self._look_for_stalls(now)
         self._start_due(now)
+        self._look_at_title(now)
         self._keep_time(now)
 
     def _hear(self, slot: int | None, child: Child, report: AnyReport, now: float) -> None:
@@ -237,6 +222,9 @@ class Supervisor:
                 self._phase, self._deadline, self._has_served = Phase.PREPARING, float("inf"), False
                 self._due[None] = now
             return
+        if slot is None and code == 0 and self._phase is Phase.PREPARING:
+            self._due[None] = now  # The lock of the store is free now.
+            return
         if slot is None and code == 0 and not self._family.keeper_stays:
             return  # Its work is done.
         if code == CONFIG_IS_WRONG or (slot is None and not self._has_served and child.failure):
@@ -279,10 +267,29 @@ class Supervisor:
     def _start(self, slot: int | None) -> None:
         now = monotonic()
         if slot is None:
-            child = self._family.start_keeper(now, answers=self._phase is Phase.PREPARING)
+            is_first = self._phase is Phase.PREPARING
+            self._waits = is_first and not self._family.title.acquire()
+            child = self._family.start_keeper(now, answers=is_first, waits=self._waits)
         else:
             child = self._family.start_worker(slot, now, self._policies[slot].restarts)
         self._children[slot] = child
+
+    def _look_at_title(self, now: float) -> None:
+        """Take the lock of the store when it is free, and notice when it is lost."""
+        title = self._family.title
+        if now < self._next_look or self._phase in (Phase.LOSING, Phase.STOPPING):
+            return
+        self._next_look = now + LOOK_S
+        try:
+            if self._waits and None in self._children and title.acquire():
+                self._waits = False
+                self._children[None].order(Order.END)
+            elif self._phase is Phase.SERVING and not title.is_held():
+                log.error("the lock file of the database was deleted or replaced")
+                if not title.acquire():
+                    self._lose(now)
+        except StorageError as error:
+            log.warning("the lock file cannot be made", error=str(error))
 
     def _keep_time(self, now: float) -> None:
         interval_s = self._manager.life_interval_s

@@ -58,8 +58,10 @@ class ServerProcess:
 async def server_process(**values: object) -> AsyncIterator[ServerProcess]:
     """Start one on a free port; settings as ``section__key=value``. Killed at the end.
 
-    With ``reads_log=False`` nobody reads what it logs once it listens.
+    With ``reads_log=False`` nobody reads what it logs once it listens; with ``until=`` the server
+    is there when it logs this event instead of ``listening``.
     """
+    until = str(values.pop("until", "listening"))
     reads_log = values.pop("reads_log", True)
     # As the unit and the image start it: Python keeps what it writes until it is a helping.
     kept = ("PRESENCE_", "PYTHONUNBUFFERED")
@@ -77,7 +79,7 @@ async def server_process(**values: object) -> AsyncIterator[ServerProcess]:
         async with trio.open_nursery() as nursery:
             lines = _Lines(process.stderr)
             with trio.fail_after(PATIENCE_S):
-                server = ServerProcess(process, await lines.address())
+                server = ServerProcess(process, await lines.address(until))
             if reads_log:
                 nursery.start_soon(lines.collect, server)
             else:
@@ -106,12 +108,12 @@ class _Lines:
         line, _, self._rest = self._rest.partition(b"\n")
         return line.decode()
 
-    async def address(self) -> ListeningAddress:
-        """Read up to the line that says where the server listens."""
+    async def address(self, event: str) -> ListeningAddress:
+        """Read up to the line with this event, which says where the server listens."""
         seen = []
         while (line := await self.next()) is not None:
             seen.append(line)
-            if line.startswith("{") and (entry := json.loads(line))["event"] == "listening":
+            if line.startswith("{") and (entry := json.loads(line))["event"] == event:
                 parts = urlsplit(entry["url"])
                 return ListeningAddress(str(parts.hostname), int(parts.port or 0), parts.scheme)
         raise AssertionError("the server did not start:\n" + "\n".join(seen))

@@ -245,3 +245,32 @@ async def test_an_owner_whose_lock_file_is_another_servers_closes_its_members_an
     await wait_until(first, "waiting")
     os.close(new)
     await wait_until(first, "ready")
+
+
+async def test_a_server_of_several_processes_waits_for_the_owner_and_follows_it(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    url = f"sqlite:///{tmp_path}/presence.db"
+    stop = trio.Event()
+    first = await start(nursery, url, stop)
+    async with visiting(first) as visitors:
+        ada = await visitors.open(user_id="ada")
+        session = str((await ada.next_of("board:joined"))["session_id"])
+        event = "waiting for the owner of the database"
+        async with server_process(until=event, server__processes=2, database__url=url) as second:
+            assert await status_of(second.address) == "waiting"
+            stop.set()
+            assert (await ada.close_code())[0] == 1012
+            await wait_until(second.address, "ready")
+            async with visiting(second.address) as others:
+                back = await others.open(user_id="ada", session_id=session)
+                assert (await back.next_of("board:joined"))["resumed"] is True
+                # It goes on owning the store when the lock file is deleted.
+                lock = tmp_path / "presence.db.lock"
+                lock.unlink()
+                with trio.fail_after(PATIENCE_S):
+                    while not lock.exists():  # noqa: ASYNC110 - nobody tells the test
+                        await trio.sleep(0.05)
+                third = await start(nursery, url, trio.Event())
+                assert await status_of(third) == "waiting"
+                assert await back.silence() == []
