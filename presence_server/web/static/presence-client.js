@@ -220,8 +220,8 @@ export class PresenceClient extends BoardView {
     if (entered) this.#connection.tokens.accepted();
     this.#known.userId = payload.user_id;
     this.#clearUsers();
-    const { position, queue_length: queueLength, capacity } = payload;
-    this.#become({ state: 'queued', position, queueLength, capacity });
+    const { position, queue_length: queueLength, capacity, eta_s: etaS } = payload;
+    this.#become({ state: 'queued', position, queueLength, capacity, etaS });
   }
 
   /** @param {any} payload */

@@ -15,6 +15,8 @@
  * @property {number} [position]  queued: 1 is next
  * @property {number} [queueLength]  queued
  * @property {number} [capacity]  queued, joined
+ * @property {number} [etaS]  queued: about how many seconds it takes, by the pace of the last
+ *   admissions; undefined while that is not known
  * @property {boolean} [resumed]  joined: nobody saw this session leave
  * @property {boolean} [offline]  true from the time when the browser says that there is no network until
  *   the server is heard again; the socket is kept and tried

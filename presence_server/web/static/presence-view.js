@@ -17,14 +17,74 @@
  * @property {string | null} userId
  */
 
+/**
+ * The board at one moment, for libraries that compare values. It is frozen, and another
+ * one after each change of users or state. Cursors move too often for that: each is the
+ * one of the moment when something else changed last; the event `cursors` has the newest.
+ *
+ * @typedef {object} Snapshot
+ * @property {string} board
+ * @property {State} state
+ * @property {Status} status
+ * @property {readonly User[]} users  oneself included, in the order of joining
+ * @property {readonly User[]} others
+ * @property {User | null} self
+ * @property {{position: number, queueLength: number, capacity: number, etaS?: number} | null} queue
+ */
+
 /** The part of a client that can be read. */
 export class BoardView extends EventTarget {
   #known;
+  /** @type {Snapshot | null} */
+  #snapshot = null;
+  /** @type {Set<() => void>} */
+  #subscribers = new Set();
 
   /** @param {Known} known */
   constructor(known) {
     super();
     this.#known = known;
+    // The first listeners, so that no other one meets an old snapshot.
+    for (const type of ['users', 'state']) this.addEventListener(type, () => this.#changed());
+  }
+
+  /** The same value until something changes. @returns {Snapshot} */
+  get snapshot() {
+    this.#snapshot ??= this.#take();
+    return this.#snapshot;
+  }
+
+  /**
+   * Have a function called after each change of the snapshot.
+   *
+   * @param {() => void} subscriber
+   * @returns {() => void} ends it
+   */
+  subscribe(subscriber) {
+    const mine = () => subscriber(); // The same function may subscribe twice.
+    this.#subscribers.add(mine);
+    return () => void this.#subscribers.delete(mine);
+  }
+
+  #changed() {
+    this.#snapshot = null;
+    for (const subscriber of [...this.#subscribers]) subscriber();
+  }
+
+  /** @returns {Snapshot} */
+  #take() {
+    const { board, status, userId, replica } = this.#known;
+    const users = Object.freeze([...replica.users.values()]);
+    const { state, position = 1, queueLength = 1, capacity = 0, etaS } = status;
+    return Object.freeze({
+      board,
+      state,
+      status,
+      users,
+      others: Object.freeze(users.filter((user) => user.user_id !== userId)),
+      self: this.self,
+      queue: state === 'queued' ? Object.freeze({ position, queueLength, capacity, etaS }) : null,
+    });
   }
 
   /** @returns {Status} */
