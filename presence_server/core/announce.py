@@ -61,7 +61,12 @@ def board_joined(
 
 
 def board_queued(
-    board_id: str, session: Session, position: int, queue_length: int, limits: BoardLimits
+    board_id: str,
+    session: Session,
+    position: int,
+    queue_length: int,
+    eta_s: float | None,
+    limits: BoardLimits,
 ) -> BoardQueued:
     """The place of a session's user in the queue; 1 is next."""
     return BoardQueued(
@@ -73,6 +78,7 @@ def board_queued(
             capacity=limits.capacity,
             user_id=session.profile.user_id,
             heartbeat_interval_s=limits.heartbeat_interval_s,
+            eta_s=eta_s,
         )
     )
 

@@ -53,6 +53,7 @@ def admit_next(state: BoardState, now: float) -> None:
     """Give a free seat to the first user of the queue who is connected, with all sessions."""
     if state.free_seats() <= 0 or (place := state.queue.pop_next()) is None:
         return
+    state.pace.admitted(now)
     sessions = list(place.sessions.values())
     user = state.users[place.user_id] = User(sessions[0].profile)
     for session in sessions:

@@ -53,6 +53,8 @@ def review(state: BoardState, now: float) -> None:
         _tell_moved(state, now)
         if can_admit(state):
             state.out.append(SeatFree())
+    else:
+        state.pace.emptied()
     state.queue_changed = False
 
 
@@ -104,7 +106,8 @@ def _tell(state: BoardState, session: Session, position: int, now: float) -> Non
     session.told_position = position
     session.told_at = now
     session.id_known = True
+    eta_s = state.pace.eta_s(position, now)
     message = announce.board_queued(
-        state.board_id, session, position, len(state.queue), state.limits
+        state.board_id, session, position, len(state.queue), eta_s, state.limits
     )
     state.out.append(Send(session.connection, message))

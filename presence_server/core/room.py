@@ -188,6 +188,7 @@ class Room:
             case Save():
                 self._save(now)
             case Stalled():
+                state.pace.delay(event.seconds)
                 for session in state.sessions.values():
                     session.delay(event.seconds, now)
             case ClockSet():

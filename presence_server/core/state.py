@@ -11,6 +11,7 @@ from msgspec import UNSET
 from ..protocol.messages import UserObject
 from ..protocol.model import BoardLimits, Cursor, LeaveReason, PresenceStatus, Update
 from . import announce
+from .admission_pace import AdmissionPace
 from .cursors import CursorTray
 from .document import Document
 from .effects import Broadcast, Effect
@@ -67,6 +68,7 @@ class BoardState:
         "journal",
         "limits",
         "out",
+        "pace",
         "positions_told_at",
         "queue",
         "queue_changed",
@@ -83,6 +85,7 @@ class BoardState:
         self.users: dict[str, User] = {}
         self.sessions: dict[str, Session] = {}
         self.queue = WaitingQueue()
+        self.pace = AdmissionPace()
         self.timers: Timers[tuple[Alarm, str]] = Timers()
         self.cursors = CursorTray(limits.cursor_interval_ms)
         self.changes = ChangePacer(limits.cursor_interval_ms)

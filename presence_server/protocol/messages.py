@@ -118,8 +118,11 @@ class BoardJoined(Struct, frozen=True, tag_field="type", tag="board:joined"):
     payload: JoinedPayload
 
 
-class QueuedPayload(Struct, frozen=True):
-    """Where the session's user stands in the queue; position 1 is next."""
+class QueuedPayload(Struct, frozen=True, omit_defaults=True):
+    """Where the session's user stands in the queue; position 1 is next.
+
+    ``eta_s`` is about how many seconds it takes to get a seat; None while that is not known.
+    """
 
     board_id: str
     session_id: str
@@ -128,6 +131,7 @@ class QueuedPayload(Struct, frozen=True):
     capacity: int
     user_id: str
     heartbeat_interval_s: float
+    eta_s: float | None = None
 
 
 class BoardQueued(Struct, frozen=True, tag_field="type", tag="board:queued"):

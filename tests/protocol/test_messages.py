@@ -60,6 +60,20 @@ EVENTS: list[tuple[m.ServerMessage, str, dict[str, object]]] = [
         },
     ),
     (
+        m.BoardQueued(m.QueuedPayload("b", "s", 1, 2, 100, "u", 30.0, 12.0)),
+        "board:queued",
+        {
+            "board_id": "b",
+            "session_id": "s",
+            "position": 1,
+            "queue_length": 2,
+            "capacity": 100,
+            "user_id": "u",
+            "heartbeat_interval_s": 30.0,
+            "eta_s": 12.0,
+        },
+    ),
+    (
         m.UserJoined(m.UserJoinedPayload(ADA, 9)),
         "user:joined",
         {"user": ADA_JSON, "timestamp": 9},
