@@ -32,31 +32,18 @@ export class Screens {
   #holder = /** @type {HTMLElement} */ (document.querySelector('#screens'));
   #view = /** @type {HTMLElement} */ (document.querySelector('#view'));
   #pill = byTestId('connection-state');
-  #position = byTestId('queue-position');
-  #countdown = byTestId('retry-countdown');
+  #queue = /** @type {HTMLElement} */ (document.querySelector('#queue'));
   #shown = '';
-  #retryAt = 0;
-  #enteredAt = 0;
-  #ticking = 0;
 
-  /**
-   * @param {Status} status
-   * @param {string} board
-   */
-  show(status, board) {
+  /** @param {Status} status */
+  show(status) {
     this.#showPill(status);
-    clearInterval(this.#ticking);
-    document.title = board;
     switch (status.state) {
       case 'joined':
         return this.#open('');
       case 'queued':
-        return this.#queued(status, board);
       case 'full':
-        this.#retryAt = performance.now() + (status.retryInMs ?? 0);
-        this.#ticking = window.setInterval(() => this.#tick(), 250);
-        this.#tick();
-        return this.#open('full');
+        return this.#open('waiting');
       case 'closed':
         return this.#closed(status);
       default: // connecting or reconnecting: the last screen stays
@@ -71,29 +58,6 @@ export class Screens {
     const text = PILL_WORDS[/** @type {keyof typeof PILL_WORDS} */ (word)] ?? 'Connecting';
     this.#pill.dataset.state = word;
     if (this.#pill.textContent !== text) this.#pill.textContent = text;
-  }
-
-  /**
-   * @param {Status} status
-   * @param {string} board
-   */
-  #queued({ position = 1, queueLength = 1, capacity = 0 }, board) {
-    if (this.#shown !== 'queued') this.#enteredAt = position;
-    this.#enteredAt = Math.max(this.#enteredAt, position);
-    this.#position.textContent = `You are number ${position} of ${queueLength} in the queue`;
-    const progress = /** @type {HTMLProgressElement} */ (document.querySelector('#queue-progress'));
-    progress.value = (this.#enteredAt - position) / this.#enteredAt;
-    const note = /** @type {HTMLElement} */ (document.querySelector('#queue-note'));
-    const seats = capacity === 1 ? 'The one seat is taken' : `All ${capacity} seats are taken`;
-    note.textContent = `${seats}. You come in by yourself when it is your turn; keep this tab open.`;
-    document.title = `${position} in the queue · ${board}`;
-    this.#open('queued');
-  }
-
-  #tick() {
-    const seconds = Math.ceil((this.#retryAt - performance.now()) / 1000);
-    const text = seconds > 0 ? `Trying again in ${seconds} s` : 'Trying again…';
-    if (this.#countdown.textContent !== text) this.#countdown.textContent = text;
   }
 
   /** @param {Status} status */
@@ -113,8 +77,7 @@ export class Screens {
     }
     this.#holder.hidden = name === '';
     this.#view.inert = name !== '';
-    /** @type {HTMLElement | null} */ (
-      this.#holder.querySelector('section:not([hidden]) h2')
-    )?.focus({ preventScroll: true });
+    const heading = /** @type {HTMLElement | null} */ (this.#holder.querySelector('section:not([hidden]) h2'));
+    (name === 'waiting' ? this.#queue : heading)?.focus({ preventScroll: true });
   }
 }

@@ -7,6 +7,7 @@ import { loadIdentity, loadStatus, saveIdentity, saveStatus, takeToken } from '.
 import { Screens } from './board-screens.js';
 import { PresenceClient } from './presence-client.js';
 import './presence-bar.js';
+import './presence-queue.js';
 
 /** The palette of the server's protocol/palette.py; a test compares the two. */
 const PALETTE = [
@@ -48,7 +49,7 @@ function boardOf(path) {
 function show() {
   client = new PresenceClient({ board, ...identity, token });
   client.addEventListener('state', () => {
-    screens.show(client.status, board);
+    screens.show(client.status);
     update();
   });
   client.addEventListener('users', update);
@@ -58,7 +59,7 @@ function show() {
   });
   client.setStatus(loadStatus());
   cursors.show(client);
-  find('#bar').client = client;
+  for (const element of ['#bar', '#queue']) find(element).client = client;
   // For scripts, and for the developer tools.
   Object.assign(window, { presence: client });
 }
@@ -177,7 +178,7 @@ function start() {
   try {
     show();
   } catch (error) {
-    screens.show({ state: 'closed', code: 0, reason: String(error) }, board);
+    screens.show({ state: 'closed', code: 0, reason: String(error) });
     return;
   }
   buildProfile();
