@@ -94,6 +94,9 @@ class FakeHandler:
     def on_fragment(self) -> None:
         self.fragments += 1
 
+    def on_binary_fragment(self) -> None:
+        pass
+
     def on_passed_over(self, frames: int) -> None:
         self.passed_over += frames
 

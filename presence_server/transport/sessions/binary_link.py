@@ -33,15 +33,22 @@ class BinaryLink(SessionLink):
     def on_binary(self, data: bytes) -> None:
         now = trio.current_time()
         self._metrics.messages_received += 1
-        pause_s = self._binary_budget.spend(now, len(data))
-        if pause_s:
-            self.connection.pause(pause_s)
+        self._spend(now, len(data))
         if self._room is None or self._session_id is None or self._over:
             return
         try:
             hear(self._room, self.connection_id, self._session_id, data, now)
         except DamagedBytes as error:
             self.refuse_binary(str(error))
+
+    @override
+    def on_binary_fragment(self) -> None:
+        self._spend(trio.current_time(), 0)
+
+    def _spend(self, now: float, size: int) -> None:
+        pause_s = self._binary_budget.spend(now, size)
+        if pause_s:
+            self.connection.pause(pause_s)
 
     @property
     def may_edit(self) -> bool:

@@ -95,6 +95,10 @@ class DeniedLink(Handler):
         pass
 
     @override
+    def on_binary_fragment(self) -> None:
+        pass
+
+    @override
     def on_passed_over(self, frames: int) -> None:
         pass
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from ...protocol.messages import ServerMessage
 from ..wire.ports import Handler
 from .token_expiry import TokenHolder
@@ -19,6 +21,10 @@ class TextPeer(Handler, TokenHolder):
     def may_edit(self) -> bool:
         """Whether the client may change the Yjs document, if it had one."""
         return True
+
+    @override
+    def on_binary_fragment(self) -> None:
+        pass  # It counts as any fragment.
 
     def note_role(self) -> None:
         """Do nothing: the client has no document to change."""

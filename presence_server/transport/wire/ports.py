@@ -91,6 +91,9 @@ class Handler(Protocol):
     def on_fragment(self) -> None:
         """A fragment of a message came, and not the last one."""
 
+    def on_binary_fragment(self) -> None:
+        """The same of a binary message, where those have bounds of their own."""
+
     def on_passed_over(self, frames: int) -> None:
         """Frames were dropped unread, after a message over the limit.
 

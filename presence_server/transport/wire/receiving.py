@@ -253,7 +253,7 @@ class Receiver:
             else:
                 self._fragments = bytearray(frame.data)
                 self._fragments_opcode = opcode
-                self._handler.on_fragment()
+                self._note_fragment()
         elif opcode is Opcode.CONT:
             assert self._fragments is not None
             self._fragments += frame.data
@@ -261,11 +261,17 @@ class Receiver:
                 message, self._fragments = bytes(self._fragments), None
                 self._on_message(self._fragments_opcode, message)
             else:
-                self._handler.on_fragment()
+                self._note_fragment()
         elif opcode is Opcode.PONG or opcode is Opcode.PING:
             if opcode is Opcode.PONG:
                 self._connection.on_pong()
             self._handler.on_control()
+
+    def _note_fragment(self) -> None:
+        if self._binary is not None and self._fragments_opcode is Opcode.BINARY:
+            self._handler.on_binary_fragment()
+        else:
+            self._handler.on_fragment()
 
     def _on_message(self, opcode: Opcode, data: bytes) -> None:
         self.partial_since = None

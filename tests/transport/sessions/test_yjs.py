@@ -288,6 +288,19 @@ class TestSocketOfTheBoard:
             await ada.send(binary(wire.change(typed(1, 109_200))))
             assert await heard(bob) == [(MessageKind.UPDATE, typed(1, 109_200))]
 
+    async def test_a_message_in_many_parts_costs_no_text(self, autojump_clock: Clock) -> None:
+        kit = GatewayUnderTest(documents=FakeDocuments(), messages_per_s=10, burst=5)
+        async with kit.open() as nursery:
+            ada = await yjs(kit, nursery, "ada", wire.step_1(EMPTY_VECTOR))
+            await heard(ada)
+            whole = wire.change(typed(1, 0, "x" * 10_000))
+            parts = [whole[n : n + 100] for n in range(0, len(whole), 100)]
+            await ada.send(frame(Opcode.BINARY, parts[0], fin=False))
+            for part in parts[1:-1]:
+                await ada.send(frame(Opcode.CONT, part, fin=False))
+            await ada.send(frame(Opcode.CONT, parts[-1]))
+            assert [kind for kind, _ in await heard(ada)] == [MessageKind.UPDATE]
+
     async def test_all_of_a_flood_of_changes_counts_and_is_read_more_slowly(
         self, autojump_clock: Clock
     ) -> None:
