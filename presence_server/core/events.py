@@ -141,6 +141,13 @@ class Restore(Struct, frozen=True):
     sessions: tuple[tuple[PresenceRecord, UserProfile], ...]
 
 
+class ConfirmRows(Struct, frozen=True):
+    """The store gets the last sign of life of sessions that dropped once more.
+
+    It is asked like that whether it still has their rows, as the heartbeats of the others ask.
+    """
+
+
 class Stalled(Struct, frozen=True):
     """The server stood still for so many seconds and could not hear anybody meanwhile."""
 
@@ -168,6 +175,7 @@ Event = (
     | CursorTick
     | Save
     | Restore
+    | ConfirmRows
     | Stalled
     | ClockSet
     | ClientDocumentEvent

@@ -19,6 +19,7 @@ from .events import (
     Activity,
     AdmitNext,
     ClockSet,
+    ConfirmRows,
     Connect,
     CursorTick,
     Event,
@@ -191,6 +192,8 @@ class Room:
                 state.pace.delay(event.seconds)
                 for session in state.sessions.values():
                     session.delay(event.seconds, now)
+            case ConfirmRows():
+                state.confirm_rows()
             case ClockSet():
                 state.set_clock(event.epoch_ms)
             case _:

@@ -109,6 +109,12 @@ class BoardState:
                 if was_set and session.phase is Phase.JOINED:
                     self.journal.heard(user, session)
 
+    def confirm_rows(self) -> None:
+        """Write the last sign of life of sessions that dropped once more."""
+        for session in self.sessions.values():
+            if session.phase is Phase.JOINED and session.connection is None:
+                self.journal.heard(self.users[session.profile.user_id], session)
+
     def current_users(self) -> list[UserObject]:
         """The list as the board was told."""
         return [user.as_seen() for user in self.users.values() if user.announced]

@@ -103,6 +103,10 @@ class Store(Protocol):
         """Return the key stored under a name; if there is none, store ``fresh``."""
         ...
 
+    async def keep_key(self, name: str, value: bytes, now_ms: int) -> bool:
+        """Store a key unless the store has it; returns whether it has."""
+        ...
+
 
 class Timing(Struct, frozen=True):
     """How the service paces itself. Durations in seconds."""

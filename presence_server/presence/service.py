@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TypeVar, TypeVarTuple
 
@@ -25,6 +24,7 @@ from .pending import PendingWrites
 from .ports import Counters, Store, Timing
 from .publisher import CachePublisher
 from .retention import Retention
+from .server_keys import ServerKeys
 from .side_writes import SideWrites
 from .writer import StoreWriter
 
@@ -100,6 +100,7 @@ class PresenceService:
         self.publisher = CachePublisher(
             cache, bridge, ttl_s=cache_ttl_s, timing=self._timing, counters=self.counters
         )
+        self._keys = ServerKeys(store, self._calls, now_ms)
         self._retention = Retention(
             store,
             self._calls,
@@ -117,6 +118,7 @@ class PresenceService:
             nursery.start_soon(self.publisher.run)
             if self._deletes_old:
                 nursery.start_soon(self._retention.run)
+            nursery.start_soon(self._keys.run)
             task_status.started()
 
     @property
@@ -287,8 +289,7 @@ class PresenceService:
         Raises:
             StorageError: the store cannot be read or written.
         """
-        fresh = secrets.token_bytes(size)
-        return await self._read(self._store.get_or_create_key, name, fresh, self._now_ms())
+        return await self._keys.get(name, size)
 
     async def queue_marks(self) -> list[QueueMark]:
         """List the times of all queues that are not :data:`.QUEUE_MARK_AGE_MS` old, newest first.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import structlog
 import trio
 
-from ..core.events import Save, Stalled
+from ..core.events import ConfirmRows, Save, Stalled
 from ..protocol.model import BoardLimits
 from ..stalls import StallWatch
 from .batch import Batch
@@ -19,6 +19,10 @@ from .ports import Documents, RoomMetrics, Store
 from .room_task import RoomTask
 
 log = structlog.get_logger(__name__)
+
+
+CONFIRM_ROWS_S = 30.0
+"""How often the store is asked whether it still has the rows of sessions that dropped."""
 
 
 def _nothing() -> None:
@@ -84,6 +88,7 @@ class Registry:
         """Hold the rooms' nurseries until cancelled."""
         async with trio.open_nursery() as self._nursery:
             task_status.started()
+            self._nursery.start_soon(self._confirm_rows)
             await self.batch.run()
 
     def get(self, board_id: str) -> RoomTask | None:
@@ -150,6 +155,13 @@ class Registry:
             await trio.lowlevel.checkpoint()
         if sessions:
             log.info("live sessions are stored again", sessions=sessions)
+
+    async def _confirm_rows(self) -> None:
+        while True:
+            await trio.sleep(CONFIRM_ROWS_S)
+            for room in self:
+                room.apply(ConfirmRows())
+                await trio.lowlevel.checkpoint()
 
     def save(self) -> None:
         """Give the store all that it does not have yet: the server stops."""

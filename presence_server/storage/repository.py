@@ -204,6 +204,16 @@ class Repository:
 
         return await self._run(work, write=True)
 
+    async def keep_key(self, name: str, value: bytes, now_ms: int) -> bool:
+        """Store a key unless the store has it; returns whether it has."""
+        query = sa.select(server_key.c.value).where(server_key.c.name == name)
+        found = await self._run(lambda c: c.scalar(query), write=False)
+        if found is not None and bytes(found) == value:
+            return True
+        change = insert_key(self.url.dialect, name, value, now_ms, replace=True)
+        await self._run(lambda c: c.execute(change), write=True)
+        return False
+
     async def ping(self) -> None:
         """Check that the store answers the writer, so that many readers cannot delay the check."""
 

@@ -7,11 +7,11 @@ import math
 import pytest
 
 from presence_server.core.effects import InsertRow, Publish, SaveHeartbeats, SaveRows
-from presence_server.core.events import ClockSet, CursorTick, Save, Tick
+from presence_server.core.events import ClockSet, ConfirmRows, CursorTick, Save, Tick
 from presence_server.core.room import Room
 from presence_server.protocol.messages import HeartbeatAck
 from presence_server.protocol.model import Cursor, PresenceStatus, Update
-from tests.core.world import EPOCH_MS, World
+from tests.core.world import BOARD, EPOCH_MS, World
 from tests.limits import board_limits
 
 
@@ -199,3 +199,18 @@ def test_a_session_whose_row_is_not_durable_yet_has_none() -> None:
     board = World(board_limits(), auto=False)
     board.connect("ada")
     assert board.room.rows(board.now) == []
+
+
+def test_the_rows_of_sessions_that_dropped_are_confirmed_with_their_last_sign_of_life(
+    board: World,
+) -> None:
+    ada, bob = board.connect("ada"), board.connect("bob")
+    board.wait(10)
+    board.drop(bob)
+    board.wait(10)
+    board.log.clear()
+    board.apply(ConfirmRows())
+    board.wait(3)
+    saved = [e for _, _, effects in board.log for e in effects if isinstance(e, SaveHeartbeats)]
+    assert saved == [SaveHeartbeats(BOARD, ((bob.session_id, EPOCH_MS),))]
+    assert ada.closed is None

@@ -239,6 +239,10 @@ class FakeStore:
         await self.answer()
         return self.newest
 
+    async def keep_key(self, name: str, value: bytes, now_ms: int) -> bool:
+        await self.answer()
+        return True
+
     async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes:
         await self.answer()
         return fresh

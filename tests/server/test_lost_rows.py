@@ -94,6 +94,41 @@ async def test_live_sessions_are_written_again_and_survive_a_crash(
         assert (await back.next_of("board:joined"))["resumed"] is True
 
 
+@pytest.mark.parametrize("lose", [replace_by_empty, delete_rows])
+async def test_sessions_that_have_dropped_are_written_again_too(
+    lose: Callable[[Path], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "presence.db"
+    async with running_server(tmp_path) as address:
+        async with visiting(address) as visitors:
+            await visitors.join("ada")
+            copy_of(path, "backup.db")
+        lose(path)
+        with trio.fail_after(NOTICED_WITHIN_S):
+            while not open_rows(path):  # noqa: ASYNC110 - nobody tells the test
+                await trio.sleep(0.2)
+
+
+async def test_the_key_of_the_queues_outlives_the_loss_of_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "presence.db"
+
+    def key() -> list[tuple[bytes]]:
+        with sqlite3.connect(path) as database:
+            found: list[tuple[bytes]] = database.execute("SELECT value FROM server_key").fetchall()
+        database.close()
+        return found
+
+    async with running_server(tmp_path):
+        before = key()
+        assert len(before) == 1
+        with sqlite3.connect(path) as database:
+            database.execute("DELETE FROM server_key")
+        database.close()
+        with trio.fail_after(NOTICED_WITHIN_S):
+            while key() != before:  # noqa: ASYNC110 - nobody tells the test
+                await trio.sleep(0.2)
+
+
 @pytest.mark.postgres
 async def test_rows_deleted_from_postgres_come_back(
     postgres_server: PostgresServer, postgres_url: str, tmp_path: Path

@@ -315,3 +315,14 @@ async def test_the_clocks_of_the_last_write_come_back(
     else:
         assert found.since_ms is not None
         assert 0 <= found.since_ms < 60_000
+
+
+async def test_a_key_that_the_store_has_lost_or_changed_is_stored_again(
+    bridge: Bridge, repository: Repository
+) -> None:
+    for other in (None, b"other"):
+        if other is not None:
+            await bridge.call(repository.keep_key, "name", other, T0)
+        assert not await bridge.call(repository.keep_key, "name", b"key", T0)
+        assert await bridge.call(repository.keep_key, "name", b"key", T0)
+        assert await bridge.call(repository.get_or_create_key, "name", b"new", T0) == b"key"
