@@ -10,7 +10,7 @@ from .document_effects import Refuse, SendBinary, Watch
 from .document_events import AwarenessAsked, AwarenessSaid
 from .roster import Phase, Session
 from .state import BoardState
-from .watching import answer_if_due, watcher_of
+from .watching import answer, show_everybody, watcher_of
 from .yjs import wire
 from .yjs.varint import DamagedBytes
 
@@ -53,7 +53,7 @@ def welcome(state: BoardState, session: Session, now: float) -> None:
     if known.has_more:
         known.has_more = False
         state.out.append(SendBinary(connection, wire.QUERY_AWARENESS))
-    answer_if_due(state, known, now)
+    answer(state, known, now)
 
 
 def _take(
@@ -88,9 +88,8 @@ def tell_everybody(state: BoardState, event: AwarenessAsked, now: float) -> None
     if session is None:
         return
     session.last_seen = now
-    watcher_of(state, session, now)
+    watcher = watcher_of(state, session, now)
     document = state.document
     assert document is not None
     if session.phase is Phase.JOINED:
-        message = wire.awareness(document.awareness.everybody())
-        state.out.append(SendBinary(event.connection, message))
+        show_everybody(state, document, watcher)

@@ -58,7 +58,23 @@ def ask(state: BoardState, event: DocumentAsked, now: float) -> None:
     session.last_seen = now
     watcher = watcher_of(state, session, now)
     watcher.wanted = event.vector
+    if session.phase is Phase.JOINED:
+        answer(state, watcher, now)
+
+
+def answer(state: BoardState, watcher: Watcher, now: float) -> None:
+    """Answer a watcher as far as the server can: who is there is known before the document is."""
+    document = state.document
+    assert document is not None
+    if document.phase is DocumentPhase.LOADING and watcher.wanted is not None:
+        show_everybody(state, document, watcher)
     answer_if_due(state, watcher, now)
+
+
+def show_everybody(state: BoardState, document: Document, watcher: Watcher) -> None:
+    """Send a watcher the states of everybody."""
+    message = wire.awareness(document.awareness.everybody())
+    state.out.append(SendBinary(watcher.connection, message))
 
 
 def answer_if_due(state: BoardState, watcher: Watcher, now: float) -> None:
@@ -89,7 +105,7 @@ def answered(state: BoardState, event: DocumentAnswered, now: float) -> None:
     state.out.append(SendAnswer(event.connection, event.answer))
     if state.sessions[watcher.session_id].may_edit:
         ask_back(state, document, watcher, now)
-    state.out.append(SendBinary(event.connection, wire.awareness(document.awareness.everybody())))
+    show_everybody(state, document, watcher)
     answer_if_due(state, watcher, now)
 
 

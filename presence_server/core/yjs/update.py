@@ -17,6 +17,7 @@ import heapq
 from msgspec import Struct
 
 from . import content
+from .typing_updates import read_typed
 from .varint import DamagedBytes, read_text, read_uint
 
 MAX_CLOCK = 2**31 - 1
@@ -209,9 +210,14 @@ def check(data: bytes) -> Shape:
     Raises:
         DamagedBytes: it is not valid. The text says why.
     """
+    typed = read_typed(data)
+    if typed is not None:
+        client, first, after, needs = typed
+        if after <= MAX_CLOCK and max(needs.values(), default=0) <= MAX_CLOCK:
+            return Shape(((client, first, after),), needs, {}, is_odd=False)
     walk = Walk(data)
     adds, is_odd = walk.adds, walk.is_odd
-    needs: dict[int, int] = {}
+    needs = {}
     links = []
     for link in walk.foreign:
         _, _, to_client, to_clock = link

@@ -28,7 +28,8 @@ def test_a_client_asks_and_gets_the_document_a_question_and_the_others() -> None
     client = board.join("ada")
     assert board.calls == [LoadDocument()]
     board.ask(client)
-    assert client.take_all() == []
+    assert client.take() == []
+    client.take_all()
     board.load([typed(1, 0), typed(1, 1)])
     kinds = [kind for kind, _ in client.take_all()]
     assert kinds == [
@@ -37,6 +38,16 @@ def test_a_client_asks_and_gets_the_document_a_question_and_the_others() -> None
         MessageKind.STEP_1,
         MessageKind.AWARENESS,
     ]
+
+
+def test_who_is_there_is_known_before_the_document_is() -> None:
+    board = Board()
+    client, late = board.join("ada"), board.join("grace")
+    board.say(client, HI)
+    board.tick()
+    late.take_all()
+    board.ask(late)
+    assert [entry.client for entry in late.states()][:1] == [7]
 
 
 def test_a_client_with_text_gets_binary_messages_from_its_first_one_on() -> None:
