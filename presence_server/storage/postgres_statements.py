@@ -8,11 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import asdict
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.selectable import TableValuedAlias
 from typing_extensions import override
 
 from ..protocol.model import PresenceRecord
+from .errors import StorageUnavailable
 from .statements import Prepared, Statements, insert_row, profile_row
 from .tables import KEY_COLUMNS, STATE_COLUMNS, presence, queue_mark, user_profile
 from .write_batch import Closing, Heartbeat, ProfileSeen, QueueMark
@@ -82,6 +84,9 @@ _UPSERT_STATE = _build_upsert(presence, KEY_COLUMNS, changing=STATE_COLUMNS)
 _UPSERT_PROFILE = _build_upsert(user_profile, ("user_id",), where_newer="updated_at")
 _UPSERT_MARK = _build_upsert(queue_mark, ("board_id", "user_id"), where_newer="at_ms")
 _UPDATE_HEARTBEAT = _build_update(("last_heartbeat_at",))
+_IS_READ_ONLY = sa.text(
+    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
+)
 _CLOSE = _build_update(("disconnected_at",), open_only=True)
 
 
@@ -113,6 +118,12 @@ class PostgresStatements(Statements):
     @override
     def mark_queue(self, marks: Sequence[QueueMark]) -> Prepared:
         return _UPSERT_MARK, _columns(_MARK, [asdict(mark) for mark in marks])
+
+    @override
+    async def check_writable(self, connection: AsyncConnection) -> None:
+        # After a failover the old primary may keep its connections and answer every read.
+        if (await connection.execute(_IS_READ_ONLY)).scalar_one():
+            raise StorageUnavailable("database.url: the database is read-only now")
 
     @override
     def delete_closed_before(self, before_ms: int, limit: int) -> Executable:

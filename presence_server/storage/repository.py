@@ -215,12 +215,11 @@ class Repository:
         return False
 
     async def ping(self) -> None:
-        """Check that the store answers the writer, so that many readers cannot delay the check."""
+        """Check that the store answers the writer, and takes writes.
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(sa.select(1))
-
-        await self._run(work, write=True, fenced=False)
+        It is a call of the writer, so that many readers cannot delay the check.
+        """
+        await self._run(self._build.check_writable, write=True, fenced=False)
 
     async def claim(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from msgspec.structs import asdict
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
 from typing_extensions import override
 
@@ -84,6 +85,10 @@ class SqliteStatements(Statements):
     @override
     def mark_queue(self, marks: Sequence[QueueMark]) -> Prepared:
         return _UPSERT_MARK, [asdict(mark) for mark in marks]
+
+    @override
+    async def check_writable(self, connection: AsyncConnection) -> None:
+        await connection.execute(sa.select(1))
 
     @override
     def delete_closed_before(self, before_ms: int, limit: int) -> Executable:

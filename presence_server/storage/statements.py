@@ -12,6 +12,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 from msgspec.structs import asdict
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
 
 from ..protocol.model import PresenceRecord
@@ -48,6 +49,10 @@ class Statements(Protocol):
 
     def mark_queue(self, marks: Sequence[QueueMark]) -> Prepared:
         """Store times of queues; a stored time that is newer stays."""
+        ...
+
+    async def check_writable(self, connection: AsyncConnection) -> None:
+        """Raise an error of the driver, or a ``StorageError``, if the store takes no writes."""
         ...
 
     def delete_closed_before(self, before_ms: int, limit: int) -> Executable:

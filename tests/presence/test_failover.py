@@ -9,6 +9,7 @@ import structlog.testing
 import trio
 
 from presence_server.presence import PresenceStack
+from presence_server.storage.errors import StorageUnavailable
 from tests.presence.fakes import profile, record
 from tests.presence.kit import open_stack, until
 from tests.servers import (
@@ -103,6 +104,33 @@ async def test_an_old_primary_that_turned_read_only_is_left_at_once(
         await stack.service.flush()
     assert rows_in(standby) == 11
     assert stack.service.database_status == "ok"
+
+
+@pytest.mark.postgres
+async def test_an_idle_server_leaves_an_old_primary_that_turned_read_only(
+    primary: PostgresServer, standby: PostgresServer, cleanup: trio.Nursery
+) -> None:
+    address = await address_of(primary.port, cleanup)
+    stack = open_stack(f"postgresql://postgres@127.0.0.1:{address.port}/postgres")
+    await cleanup.start(stack.run)
+    await join(stack, 1)
+    await until(lambda: rows_in(standby) == 1)
+    await bridge_ping(stack)
+    primary.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    primary.execute("SELECT pg_reload_conf()")
+    await until(lambda: primary.execute("SHOW default_transaction_read_only")[0][0] == "on")
+    with pytest.raises(StorageUnavailable, match="read-only"):
+        await bridge_ping(stack)
+    address.target = standby.port
+    with pytest.raises(StorageUnavailable, match="read-only"):
+        await bridge_ping(stack)  # A standby that is not promoted is no better.
+    standby.execute("SELECT pg_promote()")
+    await bridge_ping(stack)
+
+
+async def bridge_ping(stack: PresenceStack) -> None:
+    """Ask the store as the writer of an idle server does."""
+    await stack.bridge.call(stack.repository.ping)
 
 
 @pytest.mark.postgres
