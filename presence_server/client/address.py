@@ -61,9 +61,16 @@ class Address(msgspec.Struct, frozen=True):
         async def open_stream() -> trio.abc.Stream:
             if not self.tls:
                 return await trio.open_tcp_stream(self.host, self.port)
-            return await trio.open_ssl_over_tcp_stream(
+            stream = await trio.open_ssl_over_tcp_stream(
                 self.host, self.port, ssl_context=tls_context, https_compatible=True
             )
+            try:
+                # Here, so that a certificate that is not trusted is the reason of the failure.
+                await stream.do_handshake()
+            except BaseException:
+                await trio.aclose_forcefully(stream)
+                raise
+            return stream
 
         return open_stream
 

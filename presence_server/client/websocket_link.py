@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -216,6 +217,10 @@ def _reason(error: BaseException) -> str:
             break
     if isinstance(error, trio.TooSlowError):
         return "no answer"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS connection ({error.reason or type(error).__name__})"
     detail = str(error) or type(error).__name__
     if isinstance(error, socket.gaierror):
         detail = error.strerror or detail

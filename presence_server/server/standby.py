@@ -65,12 +65,15 @@ class Standby:
         self._port = port
         self._handshake_timeout_s = handshake_timeout_s
         self._connections = 0
+        self._stalls = StallWatch()
 
     async def run(self) -> None:
         """Answer until cancelled."""
-        await trio.serve_listeners(
-            self._serve, [self._listener(sock) for sock in self._port.duplicates()]
-        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._stalls.run)
+            await trio.serve_listeners(
+                self._serve, [self._listener(sock) for sock in self._port.duplicates()]
+            )
 
     def _listener(self, sock: socket.socket) -> trio.abc.Listener[trio.abc.Stream]:
         plain = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
@@ -92,7 +95,7 @@ class Standby:
             await trio.aclose_forcefully(stream)
 
     async def _answer(self, stream: trio.abc.Stream) -> None:
-        found = await read_request(stream, self._handshake_timeout_s, StallWatch())
+        found = await read_request(stream, self._handshake_timeout_s, self._stalls)
         if isinstance(found, tuple):
             try:
                 found = self._answer_to(parse_head(found[0]).target.partition("?")[0])
