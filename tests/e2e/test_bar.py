@@ -237,6 +237,22 @@ def test_its_sizes_follow_the_size_of_text(scene: Scene) -> None:
     assert page.run("bar => getComputedStyle(bar).fontSize") == "28px"
 
 
+def test_a_page_may_colour_it_by_properties_of_its_own(scene: Scene) -> None:
+    """Names such as --surface are the page's: they do not clash with the element's."""
+    names = ("surface", "text", "muted", "line", "size")
+    own = "; ".join(f"--{name}: {'20px' if name == 'size' else '#ff0000'}" for name in names)
+    given = "; ".join(f"--presence-{name}: var(--{name})" for name in names)
+    page = scene.embed(
+        f"<style>:root {{ {own} }} presence-bar {{ {given} }}</style><presence-bar></presence-bar>"
+    )
+    crowd(page, 2)
+    looks = page.run("""bar => {
+        const style = getComputedStyle(bar.shadowRoot.querySelector('.bar .more'));
+        return [style.backgroundColor, style.color, style.borderTopColor, style.height];
+    }""")
+    assert looks == [*["rgb(255, 0, 0)"] * 3, "20px"]
+
+
 # --- errors -----------------------------------------------------------------------------
 
 

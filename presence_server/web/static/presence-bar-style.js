@@ -6,33 +6,33 @@
 
 export const PRESENCE_BAR_CSS = /* css */ `
 :host {
-  --surface: var(--presence-surface, #ffffff);
-  --text: var(--presence-text, #1c1f26);
-  --muted: var(--presence-muted, #5a6170);
-  --line: var(--presence-line, #d9dde5);
-  --focus: var(--presence-focus, #2563eb);
-  --size: var(--presence-size, 2.25rem);
-  --online: var(--presence-online, #16a34a);
-  --idle: var(--presence-idle, #d97706);
-  --away: var(--presence-away, #6b7280);
+  --_surface: var(--presence-surface, #ffffff);
+  --_text: var(--presence-text, #1c1f26);
+  --_muted: var(--presence-muted, #5a6170);
+  --_line: var(--presence-line, #d9dde5);
+  --_focus: var(--presence-focus, #2563eb);
+  --_size: var(--presence-size, 2.25rem);
+  --_online: var(--presence-online, #16a34a);
+  --_idle: var(--presence-idle, #d97706);
+  --_away: var(--presence-away, #6b7280);
   --edge-pale: #8b919c;
   --edge-dark: transparent;
   display: block;
   min-width: 0;
-  color: var(--text);
+  color: var(--_text);
   font: 0.875rem/1.35 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;
 }
 :host([hidden]) { display: none; }
 @supports (color: light-dark(red, red)) {
   :host {
-    --surface: var(--presence-surface, light-dark(#ffffff, #191c22));
-    --text: var(--presence-text, light-dark(#1c1f26, #eceef2));
-    --muted: var(--presence-muted, light-dark(#5a6170, #a3abba));
-    --line: var(--presence-line, light-dark(#d9dde5, #363c48));
-    --focus: var(--presence-focus, light-dark(#2563eb, #7aa2ff));
-    --online: var(--presence-online, light-dark(#16a34a, #34d399));
-    --idle: var(--presence-idle, light-dark(#d97706, #fbbf24));
-    --away: var(--presence-away, light-dark(#6b7280, #9aa3b2));
+    --_surface: var(--presence-surface, light-dark(#ffffff, #191c22));
+    --_text: var(--presence-text, light-dark(#1c1f26, #eceef2));
+    --_muted: var(--presence-muted, light-dark(#5a6170, #a3abba));
+    --_line: var(--presence-line, light-dark(#d9dde5, #363c48));
+    --_focus: var(--presence-focus, light-dark(#2563eb, #7aa2ff));
+    --_online: var(--presence-online, light-dark(#16a34a, #34d399));
+    --_idle: var(--presence-idle, light-dark(#d97706, #fbbf24));
+    --_away: var(--presence-away, light-dark(#6b7280, #9aa3b2));
     --edge-pale: light-dark(#8b919c, transparent);
     --edge-dark: light-dark(transparent, #7d8594);
   }
@@ -41,11 +41,11 @@ export const PRESENCE_BAR_CSS = /* css */ `
 .sizer { display: flex; gap: 8px; height: 0; max-width: 100%; overflow: hidden; visibility: hidden; }
 .natural {
   flex: none;
-  width: calc(var(--natural, 0) * (var(--size) + 3px - var(--overlap, 0px)) + var(--overlap, 0px) + 6px);
+  width: calc(var(--natural, 0) * (var(--_size) + 3px - var(--overlap, 0px)) + var(--overlap, 0px) + 6px);
 }
 /* As wide as the button is with its icon. */
 .sizer .more { padding-inline: 22px; }
-.bar { display: flex; align-items: center; justify-content: flex-end; gap: 8px; min-height: calc(var(--size) + 10px); }
+.bar { display: flex; align-items: center; justify-content: flex-end; gap: 8px; min-height: calc(var(--_size) + 10px); }
 :host([align='start']) .bar { justify-content: flex-start; }
 :host([align='center']) .bar { justify-content: center; }
 .people {
@@ -66,13 +66,13 @@ export const PRESENCE_BAR_CSS = /* css */ `
 
 .avatar {
   position: relative;
-  width: var(--size);
-  height: var(--size);
+  width: var(--_size);
+  height: var(--_size);
   padding: 2px;
   border: 2px solid var(--color);
   border-radius: 50%;
-  background: var(--surface);
-  box-shadow: 0 0 0 2px var(--surface);
+  background: var(--_surface);
+  box-shadow: 0 0 0 2px var(--_surface);
 }
 /* A colour like that of the page would not be seen. */
 [data-edge='pale'] { outline: 1px solid var(--edge-pale); }
@@ -88,7 +88,7 @@ export const PRESENCE_BAR_CSS = /* css */ `
   border-radius: 50%;
   background: var(--color);
   color: var(--on-color);
-  font-size: calc(var(--size) * 0.34);
+  font-size: calc(var(--_size) * 0.34);
   font-weight: 650;
   letter-spacing: 0.01em;
   line-height: 1;
@@ -101,23 +101,23 @@ export const PRESENCE_BAR_CSS = /* css */ `
   position: absolute;
   inset-inline-end: -4px;
   bottom: -4px;
-  width: max(10px, calc(var(--size) * 0.42));
-  height: max(10px, calc(var(--size) * 0.42));
-  border: 2px solid var(--surface);
+  width: max(10px, calc(var(--_size) * 0.42));
+  height: max(10px, calc(var(--_size) * 0.42));
+  border: 2px solid var(--_surface);
   border-radius: 50%;
-  background: var(--surface);
+  background: var(--_surface);
 }
 .dot::before { content: ''; position: absolute; inset: 0; border-radius: 50%; }
-[data-status='online'] .dot::before { background: var(--online); }
+[data-status='online'] .dot::before { background: var(--_online); }
 [data-status='idle'] .dot::before {
-  background: radial-gradient(circle at 20% 20%, transparent 0 29%, var(--idle) 33%);
+  background: radial-gradient(circle at 20% 20%, transparent 0 29%, var(--_idle) 33%);
 }
-[data-status='away'] .dot::before { border: 2.5px solid var(--away); }
-[data-connected='false'] .dot::before { background: none; border: 2px dotted var(--away); }
-[data-connected='false'] .avatar { border-style: dashed; border-color: var(--muted); }
+[data-status='away'] .dot::before { border: 2.5px solid var(--_away); }
+[data-connected='false'] .dot::before { background: none; border: 2px dotted var(--_away); }
+[data-connected='false'] .avatar { border-style: dashed; border-color: var(--_muted); }
 [data-connected='false'] .face {
-  background: color-mix(in srgb, var(--color) 12%, var(--surface));
-  color: var(--muted);
+  background: color-mix(in srgb, var(--color) 12%, var(--_surface));
+  color: var(--_muted);
 }
 [data-connected='false'] .face img { opacity: 0.4; filter: grayscale(1); }
 
@@ -127,22 +127,22 @@ export const PRESENCE_BAR_CSS = /* css */ `
   justify-content: center;
   flex: none;
   gap: 6px;
-  min-width: var(--size);
-  height: var(--size);
+  min-width: var(--_size);
+  height: var(--_size);
   padding: 0 11px;
-  border: 1px solid var(--line);
-  border-radius: calc(var(--size) / 2);
-  background: var(--surface);
-  color: var(--text);
+  border: 1px solid var(--_line);
+  border-radius: calc(var(--_size) / 2);
+  background: var(--_surface);
+  color: var(--_text);
   anchor-name: --presence-more;
   font: inherit;
   font-weight: 600;
   font-variant-numeric: tabular-nums;
   cursor: pointer;
 }
-.more:hover, .more[aria-expanded='true'] { background: color-mix(in srgb, var(--text) 7%, var(--surface)); }
+.more:hover, .more[aria-expanded='true'] { background: color-mix(in srgb, var(--_text) 7%, var(--_surface)); }
 .more:focus-visible { outline: 2px solid #2563eb; outline-offset: 2px; }
-.more svg { width: 1rem; height: 1rem; color: var(--muted); }
+.more svg { width: 1rem; height: 1rem; color: var(--_muted); }
 .more[hidden] { display: none; }
 
 .tip {
@@ -171,10 +171,10 @@ export const PRESENCE_BAR_CSS = /* css */ `
   padding: 0;
   overflow: auto;
   overscroll-behavior: contain;
-  border: 1px solid var(--line);
+  border: 1px solid var(--_line);
   border-radius: 14px;
-  background: var(--surface);
-  color: var(--text);
+  background: var(--_surface);
+  color: var(--_text);
   box-shadow: 0 12px 40px rgb(0 0 0 / 18%);
 }
 /* presence-placement.js does the same for browsers without anchors. */
@@ -193,18 +193,18 @@ export const PRESENCE_BAR_CSS = /* css */ `
   z-index: 1;
   margin: 0;
   padding: 12px 16px 8px;
-  background: var(--surface);
-  color: var(--muted);
+  background: var(--_surface);
+  color: var(--_muted);
   font-size: 0.8125rem;
   font-weight: 600;
 }
 .list ul { margin: 0; padding: 0 8px 8px; list-style: none; }
-.list li { --size: 2rem; display: flex; align-items: center; gap: 12px; padding: 6px 8px; border-radius: 8px; }
-.list li:focus-visible { outline: 2px solid var(--focus); outline-offset: -2px; }
+.list li { --_size: 2rem; display: flex; align-items: center; gap: 12px; padding: 6px 8px; border-radius: 8px; }
+.list li:focus-visible { outline: 2px solid var(--_focus); outline-offset: -2px; }
 .list li > .avatar { flex: none; box-shadow: none; }
 .list .name { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.list .name small { color: var(--muted); font-size: inherit; }
-.list .word { flex: none; color: var(--muted); font-size: 0.8125rem; }
+.list .name small { color: var(--_muted); font-size: inherit; }
+.list .word { flex: none; color: var(--_muted); font-size: 0.8125rem; }
 
 .quiet {
   position: absolute;

@@ -29,7 +29,7 @@ export class PresenceQueue extends PresenceElement {
   #estimate = element('p', 'estimate', '');
   #progress = /** @type {HTMLProgressElement} */ (document.createElement('progress'));
   #note = element('p', '', '');
-  #ask = /** @type {HTMLButtonElement} */ (element('button', '', 'Notify me when it is my turn'));
+  #ask = /** @type {HTMLButtonElement} */ (element('button', '', 'Notify me'));
   #leave = /** @type {HTMLButtonElement} */ (element('button', '', ''));
   #screen = element('section', 'screen', '');
   #turn = new Turn(() => this.#ways());

@@ -73,7 +73,7 @@ export class PeopleRow {
    */
   #style(natural, total, { size, overlap }) {
     for (const part of [this.sizer, this.bar]) {
-      part.style.setProperty('--size', size === null ? '' : `${size}px`);
+      part.style.setProperty('--_size', size === null ? '' : `${size}px`);
       part.style.setProperty('--overlap', `${overlap}px`);
     }
     this.sizer.style.setProperty('--natural', String(natural));
