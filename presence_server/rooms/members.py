@@ -89,7 +89,8 @@ class Members:
         """Do what the room asks for; ``now`` is the time in scheduling seconds."""
         match effect:
             case Broadcast():
-                self._fanout.broadcast(text_frame(encode(effect.message)))
+                if len(self._fanout):  # A start restores many users before anybody listens.
+                    self._fanout.broadcast(text_frame(encode(effect.message)))
             case Send():
                 if type(effect.message) is BoardQueued:
                     self._queued.add(effect.connection)

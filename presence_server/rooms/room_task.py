@@ -64,8 +64,7 @@ class RoomTask:
         batch: flushes it.
         metrics: the numbers of all rooms.
         epoch_ms: the wall clock, as milliseconds since the epoch at scheduling time 0.
-        check_stall: called before a deadline counts; applies ``Stalled`` to all rooms if the
-            server stood still.
+        check_stall: called before a deadline counts; tells all rooms if the server stood still.
         on_end: called once, synchronously, when the room is empty or has crashed.
         on_waiting: called with how many more users wait here, or (negative) fewer.
         documents: keeps its Yjs document; None if nobody may speak Yjs.
@@ -129,11 +128,16 @@ class RoomTask:
         """Keep all events until :meth:`release` was called as often as this."""
         self._holds += 1
 
-    def release(self, restore: Restore | None = None) -> None:
-        """End one :meth:`hold`; after the last one ``restore`` and the kept events are applied."""
+    def restore(self, stored: Restore) -> None:
+        """Apply stored sessions at once, before the events that are kept."""
+        if self._alive:
+            kept, self._backlog = self._backlog, deque([stored])
+            self._work()
+            self._backlog.extend(kept)
+
+    def release(self) -> None:
+        """End one :meth:`hold`; after the last one the kept events are applied."""
         self._holds = max(0, self._holds - 1)
-        if restore is not None:
-            self._backlog.appendleft(restore)
         if not self.is_held:
             self._work()
             self._seat_free.ring()
@@ -167,7 +171,7 @@ class RoomTask:
             while self._backlog:
                 for effect in self.room.handle(self._backlog.popleft(), now):
                     self._carry_out(effect, now)
-            if self.room.is_empty:
+            if self.room.is_empty and not self.is_held:
                 self._end()
             else:
                 self._set_alarms()
@@ -250,13 +254,12 @@ class RoomTask:
                 self._seat_free.ring()
             case Send() | Broadcast() | AddMember() | RemoveMember() | Bind() | Close():
                 self._members.carry_out(effect, now)
+            case _ if isinstance(effect, ToWatchers):
+                self._members.tell_watchers(effect)
+            case _ if isinstance(effect, ToService):
+                self._document.carry_out(effect)
             case _:
-                if isinstance(effect, ToWatchers):
-                    self._members.tell_watchers(effect)
-                elif isinstance(effect, ToService):
-                    self._document.carry_out(effect)
-                else:
-                    persist(effect, self._store, self._on_committed)
+                persist(effect, self._store, self._on_committed)
 
     def _on_committed(self, session_id: str) -> None:
         self.apply(RowCommitted(session_id), patient=True)
@@ -292,8 +295,7 @@ class RoomTask:
                 self.apply(AdmitNext())
 
     def _follow_wall_clock(self) -> None:
-        epoch_ms = self._epoch_ms()
-        if abs(epoch_ms - self.room.epoch_ms) > _CLOCK_SLACK_MS:
+        if abs((epoch_ms := self._epoch_ms()) - self.room.epoch_ms) > _CLOCK_SLACK_MS:
             self.apply(ClockSet(epoch_ms))
 
     def _tell_waiting(self, waiting: int) -> None:

@@ -17,6 +17,7 @@ from ..presence.service import PresenceService
 from ..protocol.model import PresenceRecord
 from ..protocol.profile import UserProfile
 from ..rooms.registry import Registry
+from ..rooms.room_task import RoomTask
 from ..storage.errors import StorageError
 from ..waiting import Doorbell
 
@@ -24,7 +25,8 @@ log = structlog.get_logger(__name__)
 
 RETRY_S = 1.0
 SLICE_ROWS = 200
-"""Rows that are read at once; a board with more of them is read alone."""
+"""Rows that are read, and sessions that are restored, before the event loop goes on. A board with
+more of them is read alone."""
 PAGE_BOARDS = 1000
 
 
@@ -125,15 +127,28 @@ class Recovery:
             boards[record.board_id].append((record, profile))
         self._sessions += len(stored)
         for board_id in board_ids:
-            self._restored.add(board_id)
-            restore = Restore(tuple(boards[board_id])) if board_id in boards else None
-            if board_id in self._wanted:
-                del self._wanted[board_id]
-                self._registry.open(board_id).release(restore)
-            elif restore is not None:
-                self._registry.open(board_id).apply(restore)
-            await trio.lowlevel.checkpoint()
+            await self._put_back(board_id, boards.get(board_id, ()))
         return True
+
+    async def _put_back(
+        self, board_id: str, sessions: Sequence[tuple[PresenceRecord, UserProfile]]
+    ) -> None:
+        """Give a room its sessions, in parts if there are many; its events wait meanwhile."""
+        held: set[RoomTask] = set()
+        for at in range(0, len(sessions), SLICE_ROWS):
+            room = self._registry.open(board_id)
+            if len(sessions) > SLICE_ROWS and room not in held:
+                room.hold()
+                held.add(room)
+            room.restore(Restore(tuple(sessions[at : at + SLICE_ROWS])))
+            await trio.lowlevel.checkpoint()
+        self._restored.add(board_id)
+        if board_id in self._wanted:
+            del self._wanted[board_id]
+            self._registry.open(board_id).release()
+        for room in held:
+            room.release()
+        await trio.lowlevel.checkpoint()
 
     def _give_up(self, error: StorageError) -> None:
         """Let the rooms go on from memory: their sessions come back when the store does."""
@@ -142,7 +157,7 @@ class Recovery:
         self._waits = True
         wanted, self._wanted = self._wanted, {}
         for board_id in wanted:
-            self._registry.open(board_id).release(None)
+            self._registry.open(board_id).release()
 
 
 def _slices(boards: Sequence[tuple[str, int]]) -> Iterator[list[str]]:

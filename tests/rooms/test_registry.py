@@ -128,7 +128,8 @@ async def test_a_board_that_is_restored_while_rooms_are_suspended_waits_for_both
     ada = board.connect("ada")
     room = board.registry.get("b")
     assert room is not None
-    room.release(Restore(()))
+    room.restore(Restore(()))
+    room.release()
     assert room.is_held
     board.registry.resume()
     board.store.commit()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import pytest
 import structlog.testing
 import trio
 import trio.testing
 
-from presence_server.core.events import Kick
+from presence_server.core.effects import Effect
+from presence_server.core.events import Event, Kick, Restore
+from presence_server.core.room import Room
 from presence_server.presence.service import PresenceService
 from presence_server.protocol.model import PresenceRecord
 from presence_server.protocol.profile import UserProfile
@@ -27,6 +30,8 @@ class Service:
     def __init__(self, away_for: int = 0, boards: Sequence[str] = ("b",)) -> None:
         self.away_for = away_for
         self.boards = list(boards)
+        self.tabs: Sequence[str] = [""]
+        """Each board has a session for each of these."""
         self.calls = 0
         self.asked: list[list[str]] = []
         self.slice_may_go = trio.Event()
@@ -44,9 +49,10 @@ class Service:
         await self._answer()
         await self.slice_may_go.wait()
         return [
-            (record(session_id=f"session-{b}", board_id=b), profile())
+            (record(session_id=f"session-{b}{tab}", board_id=b), profile())
             for b in board_ids
             if b in self.boards
+            for tab in self.tabs
         ]
 
     async def _answer(self) -> None:
@@ -111,3 +117,31 @@ async def test_rooms_do_not_wait_for_a_store_that_is_away(
     found = registry.get("b")
     assert found is not None
     assert found.room.has_session("session-b")
+
+
+async def test_a_board_of_many_sessions_is_restored_in_parts_before_its_first_event(
+    autojump_clock: trio.testing.MockClock,
+    nursery: trio.Nursery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts: list[int] = []
+    handle = Room.handle
+
+    def counted(room: Room, event: Event, now: float) -> list[Effect]:
+        if isinstance(event, Restore):
+            parts.append(len(event.sessions))
+        return handle(room, event, now)
+
+    monkeypatch.setattr(Room, "handle", counted)
+    service = Service(boards=["z"])
+    service.tabs = [f"-{n}" for n in range(2 * SLICE_ROWS + 1)]
+    service.slice_may_go = trio.Event()
+    registry = await started(nursery, service)
+    room = registry.open("z")
+    room.apply(Kick("user-0"))
+    service.slice_may_go.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert parts == [SLICE_ROWS, SLICE_ROWS, 1]
+    # The event came after all of them.
+    assert not room.is_alive
+    assert registry.get("z") is None

@@ -84,3 +84,25 @@ def test_what_was_merged_is_covered() -> None:
     assert not vector.covers(shape)
     vector.add(shape)
     assert vector.covers(shape)
+
+
+def test_what_comes_a_second_time_lowers_no_clock() -> None:
+    vector, shape = StateVector({1: 5}), check(update((1, 0, [text("ab")])))
+    vector.add(shape)
+    assert vector.clocks == {1: 5}
+
+
+@pytest.mark.parametrize(
+    ("shape", "fits"),
+    [
+        (Shape(((1, 3, 4),), {}, {}, is_odd=False), True),
+        (Shape(((1, 4, 5),), {}, {}, is_odd=False), False),
+        (Shape((), {2: 1}, {}, is_odd=False), False),
+        (Shape((), {1: 3}, {}, is_odd=False), True),
+        (Shape((), {}, {1: 3}, is_odd=False), True),
+        (Shape((), {}, {1: 4}, is_odd=False), False),
+        (Shape(((1, 3, 4),), {}, {1: 4}, is_odd=False), True),
+    ],
+)
+def test_an_update_fits_on_what_it_follows(shape: Shape, *, fits: bool) -> None:
+    assert StateVector({1: 3}).fits(shape) is fits
