@@ -1,7 +1,7 @@
 """The content of an item: where it ends and how long it is, checked but not decoded.
 
-The kinds are those of Yjs 13. Two are left out: a hook of XML, which Yrs writes in another form
-than Yjs, and what only Yrs knows.
+The kinds are those of Yjs 13. Three are left out: the oldest form of values, which Yrs misreads, a
+hook of XML, which Yrs writes in another form than Yjs, and what only Yrs knows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ _XML_ELEMENT, _XML_HOOK = 3, 5
 _json = msgspec.json.Decoder()
 _HUGE_NUMBER = re.compile(r"(?:^|[:\[,\s])-?\d{309}")
 """A whole number beyond the range of floating point, which Yrs refuses."""
-_UNDEFINED = "undefined"
 _FIXED = {127: 0, 126: 0, 124: 4, 123: 8, 122: 8, 121: 0, 120: 0}
 """Bytes after the first one of undefined, null, two floats, a big integer, false and true."""
 _INTEGER, _TEXT, _OBJECT, _ARRAY, _BYTES = 125, 119, 118, 117, 116
@@ -72,17 +71,6 @@ def skip_any(data: bytes, position: int) -> int:
 
 def _deleted(data: bytes, position: int) -> tuple[int, int]:
     return read_uint(data, position)
-
-
-def _json_list(data: bytes, position: int) -> tuple[int, int]:
-    count, position = read_uint(data, position)
-    if count > len(data) - position:
-        raise DamagedBytes("a count is larger than what is left")
-    for _ in range(count):
-        text, position = read_text(data, position)
-        if text != _UNDEFINED:
-            _check_json(text)
-    return count, position
 
 
 def _binary(data: bytes, position: int) -> tuple[int, int]:
@@ -138,7 +126,7 @@ def _document(data: bytes, position: int) -> tuple[int, int]:
 READERS: tuple[Callable[[bytes, int], tuple[int, int]] | None, ...] = (
     None,
     _deleted,
-    _json_list,
+    None,  # A list of JSON, of before Yjs 13: Yrs 0.28 reads one text too many of it.
     _binary,
     _string,
     _embed,

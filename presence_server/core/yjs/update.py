@@ -42,7 +42,8 @@ class Shape(Struct, frozen=True):
             References to what the update itself adds are left out.
         deletes: for each client of whom it deletes something, the clock after the last of that.
         is_odd: whether it must be merged before it is relayed, since it has an empty item or an
-            empty range, or refers from one client of its own to another.
+            empty range, is the first in a shared type that another item holds, or refers from
+            one client of its own to another.
     """
 
     adds: tuple[tuple[int, int, int], ...]
@@ -83,7 +84,7 @@ class Walk:
         spans: each struct, if the walk is detailed.
         deletes: as in :class:`Shape`.
         deletes_start: where the deleted ranges begin.
-        is_odd: whether an item or a range is empty.
+        is_odd: whether an item or a range is empty, or an item has an item as its parent.
 
     Raises:
         DamagedBytes: the update is not valid.
@@ -140,7 +141,8 @@ class Walk:
         self, data: bytes, position: int, info: int, client: int, clock: int
     ) -> tuple[int, int]:
         kind = info & 0x1F
-        if kind >= _CONTENTS or not kind:
+        reader = _READERS[kind] if kind < _CONTENTS else None
+        if reader is None:
             raise DamagedBytes("a hole" if info == _SKIP else "content of an unknown kind")
         if info & (_LEFT | _RIGHT):
             if info & _LEFT:
@@ -155,10 +157,9 @@ class Walk:
                 raise DamagedBytes("a parent of an unknown kind")
             else:
                 position = self._reference(data, position, client, clock)
+                self.is_odd = True  # Whether that is a shared type is known to Yrs only.
             if info & _KEY:
                 _, position = read_text(data, position)
-        reader = _READERS[kind]
-        assert reader is not None
         length, position = reader(data, position)
         if not length:
             self.is_odd = True

@@ -37,7 +37,6 @@ def test_what_an_update_adds_needs_and_deletes() -> None:
     ("kind", "content", "length"),
     [
         (1, write_uint(300), 300),
-        (2, write_uint(2) + write_text("1") + write_text("undefined"), 2),
         (3, write_bytes(b"\x00\xff"), 1),
         (4, write_text("abc"), 3),
         (4, write_text("é😀"), 3),
@@ -111,7 +110,7 @@ def test_where_an_item_is() -> None:
         (update((1, 0, [text("x")]), (1, 1, [text("y")])), "comes twice"),
         (update((1, 0, [item(4, b"\x01\xff")])), "UTF-8"),
         (update((1, 0, [item(4, b"\x7fabc")])), "larger than what is left"),
-        (update((1, 0, [item(2, b"\x7f")])), "count"),
+        (update((1, 0, [item(2, b"\x01\x011")])), "content of an unknown kind"),
         (update((1, 0, [item(8, b"\x7f")])), "count"),
         (update((1, 0, [json_item(5, "{")])), "not JSON"),
         (update((1, 0, [json_item(5, "[" * 100_000)])), "not JSON"),
@@ -145,6 +144,7 @@ def test_brackets_in_texts_and_after_others_are_no_nesting() -> None:
         update((1, 0, [text("")])),
         update((1, 0, [any_item()])),
         update(deletes=((1, [(0, 0)]),)),
+        update((1, 5, [text("x", parent=(1, 0))])),
         update((1, 0, [text("x", left=(2, 0))]), (2, 0, [text("y")])),
     ],
 )
