@@ -158,3 +158,22 @@ def test_an_address_that_this_machine_does_not_have_yet(tmp_path: Path) -> None:
 def test_a_host_that_is_not_a_name(tmp_path: Path) -> None:
     line = refusal(tmp_path, PRESENCE_SERVER__HOST="no name", PRESENCE_AUTH__ALLOW_ANONYMOUS="true")
     assert line.startswith("server.host")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1000", "x"])
+def test_a_number_of_processes_that_cannot_be(tmp_path: Path, number: str) -> None:
+    line = refusal(tmp_path, PRESENCE_SERVER__PROCESSES=number)
+    assert line.startswith("server.processes: must be a whole number from 1 to 128")
+
+
+def test_several_processes_refuse_in_one_line_as_one_does(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        line = refusal(
+            tmp_path, MAY_PASS, PRESENCE_SERVER__PORT=port, PRESENCE_SERVER__PROCESSES="2"
+        )
+    assert line.startswith(f"server.host, server.port: cannot listen on 127.0.0.1 port {port}: ")
+    # The keeper finds this one. No process is left behind: the pipes would still be open, and the
+    # call would not have returned.
+    line = refusal(tmp_path, REDIS_URL="redis://host/nine", PRESENCE_SERVER__PROCESSES="2")
+    assert line.startswith("redis.url: ")
