@@ -28,7 +28,7 @@ class Half:
     """One process of a server of two."""
 
     def __init__(self, slot: int, folder: Path, **values: object) -> None:
-        self.kit = GatewayUnderTest(pump=Pump, **values)  # type: ignore[arg-type]
+        self.kit = GatewayUnderTest(**{"pump": Pump, **values})  # type: ignore[arg-type]
         self.links = listen_for_links(folder / str(slot))
         paths = {1 - slot: folder / str(1 - slot)}
         self.siblings = Siblings(Fixed(slot), paths, 65536, self.kit.registry.batch)
