@@ -10,9 +10,10 @@ import { Connection } from './presence-connection.js';
 import { browserEnvironment } from './presence-environment.js';
 import { takeIn } from './presence-inbox.js';
 import { Leaving } from './presence-leaving.js';
+import { Metadata } from './presence-metadata.js';
 import { Outgoing } from './presence-outgoing.js';
 import { BoardReplica } from './presence-replica.js';
-import { changeProfile, checkCursor, checkMetadata, checkOptions, checkStatus } from './presence-values.js';
+import { changeProfile, checkCursor, checkOptions, checkStatus } from './presence-values.js';
 import { BoardView } from './presence-view.js';
 
 /** @typedef {import('./presence-replica.js').UsersChange} UsersChange */
@@ -42,6 +43,7 @@ export class PresenceClient extends BoardView {
   #connection;
   #complaints = new Complaints();
   #isOffline = false;
+  #metadata = new Metadata();
   #leaving = new Leaving();
   #binary = new BinaryPlane();
   /** @type {import('./presence-inbox.js').InboxHandlers} */
@@ -163,7 +165,19 @@ export class PresenceClient extends BoardView {
    * @throws {TypeError | RangeError} the server would refuse it; the old one stands
    */
   setMetadata(metadata) {
-    this.#outgoing.metadata(checkMetadata(metadata));
+    this.#outgoing.metadata(this.#metadata.ofApplication(metadata));
+  }
+
+  /**
+   * For elements: tell the others something under the key `presence` of the metadata,
+   * beside what the application says there. The same again costs nothing.
+   *
+   * @param {Record<string, unknown>} fields  undefined takes one away; the others stay
+   * @throws {TypeError | RangeError} the server would refuse it; the old ones stand
+   */
+  setPresence(fields) {
+    if (this.#metadata.has(fields)) return;
+    this.#outgoing.metadata(this.#metadata.ofElements(fields));
   }
 
   /** Report input that the window does not see, such as input inside an iframe. */

@@ -1,0 +1,160 @@
+"""``<presence-cursors>``: the same place in every window, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.embedding_kit import Embedder, Scene
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+CURSORS = "document.querySelector('presence-cursors')"
+MODULE = '<script type="module" src="/static/presence-cursors.js"></script>'
+CANVAS = "<div id=canvas style='height: 300px; margin: 20px'></div>"
+
+
+def page_of(
+    scene: Scene, user_id: str, *, width: int, body: str = CANVAS, attributes: str = "for=canvas"
+) -> Embedder:
+    """Somebody at a page with cursors over an element, in a window of this width."""
+    tag = f"<presence-cursors board=demo user-id={user_id} {attributes}></presence-cursors>"
+    page = scene.embed(f"{MODULE}{body}{tag}", width=width)
+    page.page.wait_for_function(f"() => {CURSORS}?.client?.state === 'joined'")
+    return page
+
+
+def point(page: Embedder, across: float, down: float, target: str = "#canvas") -> None:
+    box = page.page.locator(target).bounding_box()
+    assert box is not None
+    page.page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
+
+
+def expect_at(page: Embedder, user_id: str, across: float, down: float) -> None:
+    """Somebody's cursor comes to rest at these fractions of the element."""
+    page.page.wait_for_function(
+        f"""([userId, across, down]) => {{
+            const view = {CURSORS}.shadowRoot.querySelector(`[data-cursor-user="${{userId}}"]`);
+            const box = document.querySelector('#canvas').getBoundingClientRect();
+            const at = view?.getBoundingClientRect();
+            return at && Math.abs(at.left - box.left - across * box.width) < 2
+                && Math.abs(at.top - box.top - down * box.height) < 2;
+        }}""",
+        arg=[user_id, across, down],
+    )
+
+
+def test_a_cursor_is_at_the_same_place_in_windows_of_other_sizes(scene: Scene) -> None:
+    wide, narrow = page_of(scene, "ada", width=900), page_of(scene, "bob", width=400)
+    point(wide, 0.25, 0.5)
+    expect_at(narrow, "ada", 0.25, 0.5)
+    point(narrow, 0.75, 0.1)
+    expect_at(wide, "bob", 0.75, 0.1)
+    # The page changes, and the cursors stay where they point.
+    wide.page.evaluate(
+        "document.body.style.paddingTop = '40px'; dispatchEvent(new Event('resize'))"
+    )
+    expect_at(wide, "bob", 0.75, 0.1)
+    wide.page.set_viewport_size({"width": 600, "height": 400})
+    expect_at(wide, "bob", 0.75, 0.1)
+    assert wide.page.locator("[data-cursor-user=ada]").count() == 0
+    narrow.page.mouse.move(1, 1)
+    expect(wide.page.locator("[data-cursor-user=bob]")).to_have_count(0)
+    for page in (wide, narrow):
+        page.expect_no_complaints()
+
+
+def test_with_scroll_a_cursor_is_at_the_same_content(scene: Scene) -> None:
+    body = (
+        "<div id=canvas style='height: 200px; overflow: auto'>"
+        "<div style='width: 1500px; height: 1000px'></div></div>"
+    )
+    attributes = "for=canvas scroll"
+    ada = page_of(scene, "ada", width=900, body=body, attributes=attributes)
+    bob = page_of(scene, "bob", width=500, body=body, attributes=attributes)
+    ada.page.evaluate("document.querySelector('#canvas').scrollTo(300, 400)")
+    point(ada, 0.1, 0.5)
+    place = ada.page.evaluate(f"{CURSORS}.client.self?.cursor")
+    ada.page.wait_for_function(f"() => {CURSORS}.client.self?.cursor !== null")
+    place = ada.page.evaluate(f"{CURSORS}.client.self.cursor")
+    bob.page.evaluate("document.querySelector('#canvas').scrollTo(200, 350)")
+    bob.page.wait_for_function(
+        f"""place => {{
+            const view = {CURSORS}.shadowRoot.querySelector('[data-cursor-user=ada]');
+            const box = document.querySelector('#canvas').getBoundingClientRect();
+            const at = view?.getBoundingClientRect();
+            const canvas = document.querySelector('#canvas');
+            return at && Math.abs(at.left - box.left - (place.x * canvas.scrollWidth - 200)) < 2
+                && Math.abs(at.top - box.top - (place.y * canvas.scrollHeight - 350)) < 2;
+        }}""",
+        arg=place,
+    )
+
+
+def test_a_cursor_in_another_space_is_not_drawn(scene: Scene) -> None:
+    ada = page_of(scene, "ada", width=900)
+    bob = page_of(scene, "bob", width=900, attributes="for=canvas space=other")
+    point(ada, 0.5, 0.5)
+    bob.page.wait_for_function(f"() => {CURSORS}.client.users.get('ada')?.cursor")
+    bob.page.wait_for_timeout(100)
+    assert bob.page.locator("[data-cursor-user=ada]").count() == 0
+    bob.page.evaluate(f"{CURSORS}.setAttribute('space', 'canvas')")
+    expect_at(bob, "ada", 0.5, 0.5)
+
+
+def test_the_element_may_come_later_than_its_cursors(scene: Scene) -> None:
+    ada = page_of(scene, "ada", width=900, body="")
+    bob = page_of(scene, "bob", width=900)
+    point(bob, 0.5, 0.5)
+    ada.page.wait_for_function(f"() => {CURSORS}.client.users.get('bob')?.cursor")
+    ada.page.evaluate("""document.body.insertAdjacentHTML(
+        'beforeend', "<div id=canvas style='height: 300px; margin: 20px'></div>")""")
+    point(bob, 0.6, 0.5)
+    expect_at(ada, "bob", 0.6, 0.5)
+
+
+def test_a_cursor_that_rests_fades_and_one_of_an_absent_person_at_once(scene: Scene) -> None:
+    ada, bob = page_of(scene, "ada", width=900), page_of(scene, "bob", width=900)
+    point(ada, 0.5, 0.5)
+    expect_at(bob, "ada", 0.5, 0.5)
+    view = bob.page.locator("[data-cursor-user=ada]")
+    expect(view).not_to_have_attribute("data-idle", "")
+    ada.page.evaluate(f"{CURSORS}.client.setStatus('away')")
+    expect(view).to_have_attribute("data-idle", "")
+    ada.page.evaluate(f"{CURSORS}.client.setStatus('online')")
+    point(ada, 0.4, 0.5)
+    expect(view).not_to_have_attribute("data-idle", "")
+    expect(view).to_have_attribute("data-idle", "")
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_cursors_glide_unless_motion_is_unwelcome(scene: Scene, motion: str) -> None:
+    ada, bob = page_of(scene, "ada", width=900), page_of(scene, "bob", width=900)
+    bob.page.emulate_media(reduced_motion=motion)  # type: ignore[arg-type]
+    point(ada, 0.1, 0.1)
+    expect_at(bob, "ada", 0.1, 0.1)
+    bob.page.evaluate(f"""() => {{
+        window.places = new Set();
+        const view = {CURSORS}.shadowRoot.querySelector('[data-cursor-user=ada]');
+        new MutationObserver(() => places.add(view.style.transform))
+            .observe(view, {{ attributes: true, attributeFilter: ['style'] }});
+    }}""")
+    point(ada, 0.9, 0.9)
+    expect_at(bob, "ada", 0.9, 0.9)
+    places = bob.page.evaluate("places.size")
+    assert places == 1 if motion == "reduce" else places > 3
+
+
+def test_bar_and_cursors_share_a_client_and_names_change_live(scene: Scene) -> None:
+    bar = '<script type="module" src="/static/presence-bar.js"></script>'
+    bar += "<presence-bar board=demo user-id=ada></presence-bar>"
+    ada = page_of(scene, "ada", width=900, body=CANVAS + bar)
+    bob = page_of(scene, "bob", width=900)
+    assert ada.sockets() == 1
+    point(bob, 0.5, 0.5)
+    expect_at(ada, "bob", 0.5, 0.5)
+    bob.page.evaluate(f"{CURSORS}.displayName = 'Robert'")
+    expect(ada.page.locator("[data-cursor-user=bob]")).to_have_text("Robert")
+    ada.page.evaluate(f"document.body.append({CURSORS})")
+    expect_at(ada, "bob", 0.5, 0.5)
+    assert ada.sockets() == 1
