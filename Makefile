@@ -98,6 +98,7 @@ soak: $(STAMP) ## Half an hour of churn: does anything grow? ARGS=--model: is wh
 fuzz: $(STAMP) ## Look for bytes that make the server raise: ARGS="--minutes 10"
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]' || true
+	$(BIN)/python -m benchmarks.fuzz_yjs
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 .PHONY: check

@@ -99,7 +99,7 @@ def _format(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _type(data: bytes, position: int) -> tuple[int, int]:
-    kind, position = read_uint(data, position)
+    kind, position = data[position], position + 1  # Yrs reads one byte, Yjs a number.
     if kind >= _TYPES or kind == _XML_HOOK:
         raise DamagedBytes("a shared type of an unknown kind")
     if kind == _XML_ELEMENT:

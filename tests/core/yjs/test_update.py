@@ -120,6 +120,7 @@ def test_where_an_item_is() -> None:
         (update((1, 0, [json_item(5, "[" * 65 + "]" * 65)])), "nested"),
         (update((1, 0, [item(7, b"\x05")])), "shared type"),
         (update((1, 0, [item(7, b"\x07")])), "shared type"),
+        (update((1, 0, [item(7, b"\x84\x00")])), "shared type"),
         (update((1, 0, [any_item(b"\x73")])), "unknown type"),
         (update((1, 0, [any_item(b"\x80")])), "unknown type"),
         (update((1, 0, [any_item(b"\x75\x7f")])), "count"),
