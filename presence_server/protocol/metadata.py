@@ -77,7 +77,12 @@ def _compact(raw: bytes) -> bytes | None:
 
 def _read_carefully(raw: bytes) -> bytes:
     try:
-        fields = json.loads(raw, object_pairs_hook=_without_repeats, parse_float=_finite)
+        fields = json.loads(
+            raw,
+            object_pairs_hook=_without_repeats,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
+        )
         if raw.count(b"{") + raw.count(b"[") > MAX_METADATA_DEPTH and _is_too_deep(fields):
             _refuse_depth()
         compact = _encoder.encode(fields)
@@ -95,6 +100,11 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         _refuse("holds a number that is out of range")
     return number
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity: JSON has neither, and every client would fail on them."""
+    _refuse(f"holds {name}, which is not JSON")
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:

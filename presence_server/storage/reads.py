@@ -147,5 +147,5 @@ def read_rows(
             broken += 1
             board = row.get("board_id")
             shown = board if isinstance(board, str) and is_board_id(board) else None
-            log.error("a stored session cannot be read", board=shown, error=str(error))  # noqa: TRY400
+            log.error("a stored row cannot be read", board=shown, error=str(error))  # noqa: TRY400
     return found, broken

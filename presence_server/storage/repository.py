@@ -17,17 +17,15 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..protocol.model import HistoryEntry, PresenceRecord
-from . import documents, ownership, queue_marks, reads, store_clock
+from . import documents, ownership, queue_marks, reads, server_keys, store_clock
 from .connections import Connections
 from .diagnose import diagnose
 from .errors import StorageUnavailable
 from .limits import EngineLimits
 from .ownership import Claimant, OwnerRow
 from .postgres_statements import PostgresStatements
-from .server_keys import insert_key
 from .sqlite_statements import SqliteStatements
 from .statements import Prepared, Statements, delete_profiles_before
-from .tables import server_key
 from .url import Dialect, StoreUrl
 from .write_batch import Closing, Heartbeat, OpenSession, ProfileSeen, QueueMark, WriteBatch
 
@@ -175,7 +173,8 @@ class Repository:
 
     async def queue_marks(self, age_ms: int, limit: int) -> list[QueueMark]:
         """List the times of queues that are at most so much older than the newest, newest first."""
-        return await self._run(lambda c: queue_marks.read(c, age_ms, limit), write=False)
+        found = await self._run(lambda c: queue_marks.read(c, age_ms, limit), write=False)
+        return self._readable(found)
 
     async def delete_queue_marks(self, age_ms: int, limit: int) -> int:
         """Delete the oldest of the other times of queues, and return how many were deleted."""
@@ -196,21 +195,14 @@ class Repository:
 
     async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes:
         """Return the key stored under a name; if there is none, store ``fresh`` and return it."""
-
-        async def work(connection: AsyncConnection) -> bytes:
-            await connection.execute(insert_key(self.url.dialect, name, fresh, now_ms))
-            query = sa.select(server_key.c.value).where(server_key.c.name == name)
-            return bytes((await connection.execute(query)).scalar_one())
-
-        return await self._run(work, write=True)
+        key = server_keys.get_or_create(self.url.dialect, name, fresh, now_ms)
+        return await self._run(key, write=True)
 
     async def keep_key(self, name: str, value: bytes, now_ms: int) -> bool:
         """Store a key unless the store has it; returns whether it has."""
-        query = sa.select(server_key.c.value).where(server_key.c.name == name)
-        found = await self._run(lambda c: c.scalar(query), write=False)
-        if found is not None and bytes(found) == value:
+        if await self._run(lambda c: server_keys.read(c, name), write=False) == value:
             return True
-        change = insert_key(self.url.dialect, name, value, now_ms, replace=True)
+        change = server_keys.insert_key(self.url.dialect, name, value, now_ms, replace=True)
         await self._run(lambda c: c.execute(change), write=True)
         return False
 

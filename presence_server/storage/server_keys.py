@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .tables import server_key
 from .url import Dialect
+
+
+async def read(connection: AsyncConnection, name: str) -> bytes | None:
+    """Read a key; None if there is none, or something else in its place."""
+    # SQLite keeps values of any type, and the type of the column would fail on them.
+    value: sa.ColumnElement[object] = sa.type_coerce(server_key.c.value, sa.types.NULLTYPE)
+    rows = await connection.execute(sa.select(value).where(server_key.c.name == name))
+    row = rows.first()
+    return row[0] if row is not None and isinstance(row[0], bytes) else None
+
+
+def get_or_create(
+    dialect: Dialect, name: str, fresh: bytes, now_ms: int
+) -> Callable[[AsyncConnection], Awaitable[bytes]]:
+    """Make the work of a transaction that reads a key.
+
+    It stores ``fresh`` if there is none, or one that is shorter and so cannot be ours.
+    """
+
+    async def work(connection: AsyncConnection) -> bytes:
+        await connection.execute(insert_key(dialect, name, fresh, now_ms))
+        found = await read(connection, name)
+        if found is not None and len(found) >= len(fresh):
+            return found
+        await connection.execute(insert_key(dialect, name, fresh, now_ms, replace=True))
+        return fresh
+
+    return work
 
 
 def insert_key(

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
 
+from .row_values import MAX_TIME_MS
 from .statements import Prepared
 from .tables import store_clock
 from .url import Dialect
@@ -49,10 +50,18 @@ def prepare(reading: ClockReading | None, dialect: Dialect) -> list[Prepared]:
 
 
 async def read(connection: AsyncConnection) -> StoredClock | None:
-    """Read the clocks at the last write; None if there was none."""
+    """Read the clocks at the last write; None if there was none, or it cannot be read."""
     is_postgres = connection.dialect.name == "postgresql"
     row = (await connection.execute(_READ_POSTGRES if is_postgres else _READ)).first()
-    return None if row is None else StoredClock(ClockReading(*row[:3]), row[3])
+    if row is None or not (_is_time(row[0]) and _is_time(row[2])):
+        return None
+    if not (row[1] is None or isinstance(row[1], str)):
+        return None
+    return StoredClock(ClockReading(*row[:3]), row[3])
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value <= MAX_TIME_MS
 
 
 def _upsert(dialect: Dialect) -> Executable:

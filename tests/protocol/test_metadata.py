@@ -137,3 +137,9 @@ def test_what_is_kept_is_the_same_object_on_either_way(
     assert msgspec.json.decode(kept) == msgspec.json.decode(raw)
     assert len(kept) <= MAX_METADATA_BYTES
     assert read_metadata(kept) == kept
+
+
+@pytest.mark.parametrize("constant", [b"NaN", b"Infinity", b"-Infinity"])
+def test_a_number_that_json_has_not_is_refused(constant: bytes) -> None:
+    with pytest.raises(BadMessage, match="which is not JSON"):
+        read_metadata(b'{"a":' + constant + b"}")

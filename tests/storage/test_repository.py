@@ -181,7 +181,7 @@ async def test_a_row_that_somebody_else_broke_is_left_out_and_the_others_come_ba
     with structlog.testing.capture_logs() as logs:
         assert set(await rows(bridge, repository)) == {"session-0", "session-2"}
     assert [(entry["event"], entry["board"]) for entry in logs] == [
-        ("a stored session cannot be read", "b")
+        ("a stored row cannot be read", "b")
     ]
 
 
