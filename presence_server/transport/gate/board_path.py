@@ -41,12 +41,16 @@ def board_of(head: bytes) -> str | None:
         target = target[absolute.end() :]
     for path in SOCKET_PATHS:
         if target.startswith(path):
-            return _board(unquote_to_bytes(_END_OF_PATH.split(target[len(path) :], 1)[0]))
+            return _board(_decoded(_END_OF_PATH.split(target[len(path) :], 1)[0]))
     # The web application decodes the whole path before it looks for a route.
-    path = unquote_to_bytes(target.partition(b"?")[0])
+    path = _decoded(target.partition(b"?")[0])
     if path.startswith(_API):
         return _board(path[len(_API) :].partition(b"/")[0])
     return None
+
+
+def _decoded(path: bytes) -> bytes:
+    return unquote_to_bytes(path) if b"%" in path else path
 
 
 def _board(raw: bytes) -> str | None:

@@ -178,8 +178,8 @@ class Gateway(RequestOwner):
         if slot is None:
             self._go_on(request, head, rest)
         elif self._siblings is not None and self._siblings.has_room(slot):
-            handed = HandedOver(request.counted.host or "", head, rest)
             sock = request.wire.release()
+            handed = HandedOver(request.counted.host or "", head, rest, family=sock.family)
             self._request_ended()
             request.counted.leave()
             self._siblings.hand_over(slot, sock, handed)
@@ -278,7 +278,9 @@ class Gateway(RequestOwner):
             found = await read_request(stream, self._handshake_timeout_s, self._stalls)
             slot = self._slot_elsewhere(found[0]) if isinstance(found, tuple) else None
             if slot is not None and isinstance(found, tuple):
-                await self._relay(stream, slot, HandedOver(counted.host or "", *found))
+                await self._relay(
+                    stream, slot, HandedOver(counted.host or "", *found, family=socket.AF_UNIX)
+                )
                 return
             outcome = self._decider.decide(counted, *found) if isinstance(found, tuple) else found
             if isinstance(outcome, Plain) and sock is None:

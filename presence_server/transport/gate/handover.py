@@ -7,8 +7,8 @@ answer. Every packet begins with two fixed bytes, its kind and whether it is the
 
 from __future__ import annotations
 
+import socket
 import struct
-from collections.abc import Iterator
 
 import msgspec
 
@@ -25,8 +25,9 @@ _MARK = b"\xf7\x01"
 _REQUEST, _MORE, _QUESTION = 1, 2, 3
 _LAST, _UPGRADED = 1, 2
 _START = struct.Struct(">2sBB")
-_SIZES = struct.Struct(">HII")
-_BEGINNING = _START.size + _SIZES.size
+_FACTS = struct.Struct(">BHII")
+"""The family of the socket, and the lengths of host, head and rest."""
+_BEGINNING = _START.size + _FACTS.size
 
 
 class BadPacket(PresenceError):
@@ -42,12 +43,14 @@ class HandedOver(msgspec.Struct, frozen=True):
         rest: every byte that was read after the head.
         is_upgraded: whether the 101 was sent already, since the board is named only in the first
             message.
+        family: of the socket; with it the other process needs not ask the system.
     """
 
     peer: str
     head: bytes
     rest: bytes = b""
     is_upgraded: bool = False
+    family: int = socket.AF_INET
 
     @property
     def size(self) -> int:
@@ -61,27 +64,28 @@ class Question(msgspec.Struct, frozen=True):
     about: str
 
 
-def packets(handed: HandedOver | Question, max_packet: int = MAX_PACKET) -> Iterator[bytes]:
-    """Give the packets of a request or a question, in the order in which they are sent.
+def packets(handed: HandedOver | Question, max_packet: int = MAX_PACKET) -> list[bytes]:
+    """Make the packets of a request or a question, in the order in which they are sent.
 
     Args:
         handed: what is sent.
         max_packet: bytes of one packet, at least a few hundred.
     """
     if isinstance(handed, Question):
-        yield _START.pack(_MARK, _QUESTION, _LAST) + handed.about.encode("ascii")
-        return
-    host = handed.peer.encode("ascii", "replace")[:MAX_HOST]
-    content = host + handed.head + handed.rest
+        return [_START.pack(_MARK, _QUESTION, _LAST) + handed.about.encode("ascii")]
+    host, head, rest = handed.peer.encode("ascii", "replace")[:MAX_HOST], handed.head, handed.rest
     flags = _UPGRADED if handed.is_upgraded else 0
-    sizes = _SIZES.pack(len(host), len(handed.head), len(handed.rest))
-    sent = max_packet - _BEGINNING
-    is_last = _LAST if sent >= len(content) else 0
-    yield _START.pack(_MARK, _REQUEST, flags | is_last) + sizes + content[:sent]
+    facts = _FACTS.pack(handed.family, len(host), len(head), len(rest))
+    content = b"".join((facts, host, head, rest))
+    sent = max_packet - _START.size
+    if len(content) <= sent:
+        return [_START.pack(_MARK, _REQUEST, flags | _LAST) + content]
+    found = [_START.pack(_MARK, _REQUEST, flags) + content[:sent]]
     while sent < len(content):
         piece = content[sent : sent + max_packet - _START.size]
         sent += len(piece)
-        yield _START.pack(_MARK, _MORE, _LAST if sent == len(content) else 0) + piece
+        found.append(_START.pack(_MARK, _MORE, _LAST if sent == len(content) else 0) + piece)
+    return found
 
 
 class Assembler:
@@ -96,7 +100,7 @@ class Assembler:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._sizes = (0, 0, 0)
+        self._facts = (0, 0, 0, 0)
         self._is_upgraded = False
         self._content: bytearray | None = None
 
@@ -132,34 +136,40 @@ class Assembler:
         if self._content is None:
             return None  # The beginning went to the process that was here before.
         self._content += packet[_START.size :]
-        return self._end(is_last=is_last)
+        return self._end(self._content, 0, is_last=is_last)
 
     def _begin(self, packet: bytes, flags: int, *, is_last: bool) -> HandedOver | None:
         self._content = None
         if len(packet) < _BEGINNING:
             raise BadPacket("the packet is too short")
-        self._sizes = _SIZES.unpack_from(packet, _START.size)
-        if sum(self._sizes[1:]) > self._max_bytes or self._sizes[0] > MAX_HOST:
+        self._facts = _FACTS.unpack_from(packet, _START.size)
+        _, host, head, rest = self._facts
+        if head + rest > self._max_bytes or host > MAX_HOST:
             raise BadPacket("the request is too long")
         self._is_upgraded = bool(flags & _UPGRADED)
-        self._content = bytearray(packet[_BEGINNING:])
-        return self._end(is_last=is_last)
+        if is_last:
+            return self._end(packet, _BEGINNING, is_last=True)
+        content = packet[_BEGINNING:]
+        self._content = bytearray(content)
+        return self._end(self._content, 0, is_last=False)
 
-    def _end(self, *, is_last: bool) -> HandedOver | None:
-        content = self._content
-        assert content is not None
-        missing = sum(self._sizes) - len(content)
+    def _end(self, content: bytes | bytearray, begin: int, *, is_last: bool) -> HandedOver | None:
+        """Read the request that begins at an index, unless more packets follow."""
+        family, host, head, rest = self._facts
+        missing = begin + host + head + rest - len(content)
         if missing < 0 or is_last != (missing == 0):
             raise BadPacket("the length of the request is wrong")
         if not is_last:
             return None
         self._content = None
-        host, head, _ = self._sizes
+        host += begin
+        head += host
         return HandedOver(
-            _ascii(bytes(content[:host])),
-            bytes(content[host : host + head]),
-            bytes(content[host + head :]),
+            _ascii(bytes(content[begin:host])),
+            bytes(content[host:head]),
+            bytes(content[head:]),
             self._is_upgraded,
+            family,
         )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import array
 import errno
+import math
 import socket
+import struct
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -28,6 +29,8 @@ WAIT_S = 10.0
 _LOOK_AGAIN_S = 0.05
 """How often a full link is tried, where the kernel does not tell that it has room."""
 
+_DESCRIPTOR = struct.Struct("i")
+
 _FULL = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.ETOOMANYREFS})
 """Errors of a link, or of the whole system, that pass by themselves."""
 _MAX_CONNECTS = 2
@@ -43,7 +46,7 @@ class Outgoing:
         on_failed: called with the socket, still open, if it cannot be sent; closes it.
     """
 
-    __slots__ = ("_handed", "_next", "_packets", "gives_up_at", "is_begun", "on_failed", "sock")
+    __slots__ = ("_handed", "_next", "_packets", "gives_up_at", "on_failed", "sock")
 
     def __init__(
         self,
@@ -54,8 +57,10 @@ class Outgoing:
         self.sock = sock
         self.on_failed = on_failed
         self._handed = handed
-        self.gives_up_at = trio.current_time() + WAIT_S
-        self.begin()
+        self._packets = packets(handed)
+        self._next = 0
+        self.gives_up_at = math.inf
+        """When it has waited too long, in scheduling seconds; set when it begins to wait."""
 
     @property
     def size(self) -> int:
@@ -64,9 +69,12 @@ class Outgoing:
 
     def begin(self) -> None:
         """Start with the first packet, at a new link perhaps."""
-        self._packets: Iterator[bytes] = packets(self._handed)
-        self._next: bytes | None = next(self._packets)
-        self.is_begun = False
+        self._next = 0
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a part of it was sent."""
+        return self._next > 0
 
     def send_on(self, link: socket.socket) -> None:
         """Send what is left, as far as the link takes it.
@@ -77,14 +85,13 @@ class Outgoing:
         Raises:
             OSError: the link is full or broken.
         """
-        while self._next is not None:
-            if self.is_begun:
-                link.send(self._next)
-            else:
-                rights = array.array("i", [self.sock.fileno()])
-                link.sendmsg([self._next], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-                self.is_begun = True
-            self._next = next(self._packets, None)
+        if not self._next:
+            rights = _DESCRIPTOR.pack(self.sock.fileno())
+            link.sendmsg(self._packets[:1], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+            self._next = 1
+        while self._next < len(self._packets):
+            link.send(self._packets[self._next])
+            self._next += 1
 
     def fail(self) -> None:
         """Give it up."""
@@ -128,6 +135,7 @@ class Link:
             return
         if not self._waiting and self._try(outgoing):
             return
+        outgoing.gives_up_at = trio.current_time() + WAIT_S
         self._waiting.append(outgoing)
         self._waiting_bytes += outgoing.size
         self._doorbell.ring()

@@ -6,7 +6,9 @@ server: only its user can enter the folder of these sockets.
 
 from __future__ import annotations
 
+import os
 import socket
+import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -32,6 +34,8 @@ log = structlog.get_logger(__name__)
 ANSWER_S = 1.0
 """How long the other processes may take to answer a question."""
 MAX_ANSWER_BYTES = 64_000_000
+_DESCRIPTOR = struct.Struct("i")
+_ANCILLARY_BYTES = socket.CMSG_LEN(_DESCRIPTOR.size)
 
 
 class Directory(Protocol):
@@ -204,7 +208,8 @@ class _Incoming:
     def __init__(self, link: socket.socket, assembler: Assembler) -> None:
         self._link = link
         self._assembler = assembler
-        self._sock: socket.socket | None = None
+        self._descriptor = -1
+        self._buffer = memoryview(bytearray(MAX_PACKET))
         self.has_ended = False
 
     def read(self, take: Callable[[socket.socket, HandedOver | Question], None]) -> bool:
@@ -218,18 +223,18 @@ class _Incoming:
             OSError: the link is broken.
         """
         try:
-            data, descriptors, flags, _ = socket.recv_fds(
-                self._link, MAX_PACKET, 1, socket.MSG_CMSG_CLOEXEC
+            size, ancillary, flags, _ = self._link.recvmsg_into(
+                [self._buffer], _ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC
             )
         except BlockingIOError:
             return False
-        arrived = [_socket_of(descriptor) for descriptor in descriptors]
+        data = bytes(self._buffer[:size])
         if Assembler.begins_anew(data):
             self.close()
-            self._sock = arrived.pop() if arrived else None
-        for unexpected in arrived:
-            unexpected.close()
-        if not data and not descriptors:
+        for _, _, rights in ancillary:
+            self.close()
+            (self._descriptor,) = _DESCRIPTOR.unpack(rights)
+        if not size and not ancillary:
             self.has_ended = True
             return False
         if flags & socket.MSG_TRUNC:
@@ -237,25 +242,22 @@ class _Incoming:
         found = self._assembler.feed(data)
         if found is None:
             return True
-        sock, self._sock = self._sock, None
-        if sock is None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor < 0:
             # This process has no descriptor left for it: that client alone is lost.
             log.warning("a connection from another process came without its socket")
-        else:
-            take(sock, found)
+            return True
+        family = found.family if isinstance(found, HandedOver) else socket.AF_UNIX
+        sock = socket.socket(family, socket.SOCK_STREAM, 0, descriptor)
+        sock.setblocking(False)
+        take(sock, found)
         return True
 
     def close(self) -> None:
         """Close the socket of a request that was not complete."""
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
-
-
-def _socket_of(descriptor: int) -> socket.socket:
-    sock = socket.socket(fileno=descriptor)
-    sock.setblocking(False)
-    return sock
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 def _refuse(sock: socket.socket) -> None:

@@ -18,7 +18,12 @@ from presence_server.transport.gate.handover import HandedOver
 from presence_server.transport.gate.siblings import Siblings
 
 PATIENCE_S = 30.0
-REQUEST = HandedOver("192.0.2.7", b"GET /ws/boards/theirs HTTP/1.1\r\n\r\n", b"after it")
+REQUEST = HandedOver(
+    "192.0.2.7",
+    b"GET /ws/boards/theirs HTTP/1.1\r\n\r\n",
+    b"after it",
+    family=socket.AF_UNIX,
+)
 
 
 class Fixed:
