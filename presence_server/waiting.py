@@ -2,13 +2,49 @@
 
 Both are for one waiting task each. A :class:`trio.Event` happens once; a ``Doorbell`` may ring
 again. A :func:`trio.sleep_until` keeps its deadline; an ``AlarmClock`` may be set again meanwhile.
+Both run on Trio; the client's subclasses (``client/waiting.py``) run on asyncio as well.
 """
 
 from __future__ import annotations
 
 import math
+from types import TracebackType
+from typing import Protocol, Self
 
 import trio
+
+
+class OneTimeEvent(Protocol):
+    """What a doorbell needs of an event."""
+
+    def is_set(self) -> bool:
+        """Say whether it has happened."""
+
+    def set(self) -> None:
+        """Let it happen: whoever waits for it goes on."""
+
+    async def wait(self) -> None:
+        """Return once it has happened."""
+
+
+class SleepScope(Protocol):
+    """What an alarm clock needs of a cancel scope: its deadline may move.
+
+    Attributes:
+        deadline: When the scope is cancelled, in scheduling seconds.
+    """
+
+    deadline: float
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> bool: ...
 
 
 class Doorbell:
@@ -20,7 +56,7 @@ class Doorbell:
     __slots__ = ("_event",)
 
     def __init__(self) -> None:
-        self._event = trio.Event()
+        self._event = self._new_event()
 
     @property
     def has_rung(self) -> bool:
@@ -34,12 +70,15 @@ class Doorbell:
     def clear(self) -> None:
         """Forget the rings so far. Nobody may be waiting."""
         if self._event.is_set():
-            self._event = trio.Event()
+            self._event = self._new_event()
 
     async def wait(self) -> None:
         """Return once somebody rang since the last ``wait``; a cancelled one uses up nothing."""
         await self._event.wait()
-        self._event = trio.Event()
+        self._event = self._new_event()
+
+    def _new_event(self) -> OneTimeEvent:
+        return trio.Event()
 
 
 class AlarmClock:
@@ -53,7 +92,7 @@ class AlarmClock:
 
     def __init__(self) -> None:
         self._at = math.inf
-        self._sleep: trio.CancelScope | None = None
+        self._sleep: SleepScope | None = None
 
     @property
     def at(self) -> float:
@@ -75,8 +114,14 @@ class AlarmClock:
     async def wait(self) -> None:
         """Return once the time has come; at once if it is past already."""
         try:
-            with trio.CancelScope(deadline=self._at) as self._sleep:
-                await trio.sleep_forever()
+            with self._new_scope(self._at) as self._sleep:
+                await self._sleep_forever()
         finally:
             self._sleep = None
         self._at = math.inf
+
+    def _new_scope(self, deadline: float) -> SleepScope:
+        return trio.CancelScope(deadline=deadline)
+
+    async def _sleep_forever(self) -> None:
+        await trio.sleep_forever()

@@ -34,7 +34,6 @@ LEFT_ALONE = {
     "hpack": "is for HTTP/2, which the gateway refuses",
     "pydantic_settings": "is done before the logs are set up",
     "trio": "says nothing under WARNING",
-    "trio-websocket": "is for clients; the server imports what talks to one and never connects",
 }
 """What else has a logger in a server, and why that may be heard."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 from click.testing import CliRunner
@@ -79,7 +81,7 @@ class TestCode:
         )
         address = await nursery.start(server.serve, settings)
         where = f"127.0.0.1:{address.port}"
-        (block,) = code("python")
+        block, _ = code("python")
         source = block.replace("127.0.0.1:8000", where).replace("trio.run(main)\n", "")
         namespace: dict[str, object] = {}
         exec(compile(source, "README.md", "exec"), namespace)
@@ -92,6 +94,27 @@ class TestCode:
                     await anext(client)
                 assert client.users["bot"].cursor == Cursor(120, 80)
                 assert client.users["bot"].display_name == "Bot"
+        nursery.cancel_scope.cancel()
+
+    @pytest.mark.e2e
+    async def test_python_runs_on_asyncio(self, nursery: trio.Nursery, tmp_path: Path) -> None:
+        settings = Settings.of(
+            {"server.port": 0, "database.url": f"sqlite:///{tmp_path}/presence.db"}
+        )
+        address = await nursery.start(server.serve, settings)
+        where = f"127.0.0.1:{address.port}"
+        _, block = code("python")
+        program = tmp_path / "clock.py"
+        program.write_text(block.replace("127.0.0.1:8000", where))
+        with trio.fail_after(30):
+            async with connect(where, "demo", user_id="me") as client:
+                nursery.start_soon(trio.run_process, [sys.executable, str(program)])
+                shown = None
+                while shown != {"second": 1}:
+                    await anext(client)
+                    if "clock" in client.users:
+                        shown = msgspec.json.decode(client.users["clock"].metadata)
+                assert client.users["clock"].display_name == "Clock"
         nursery.cancel_scope.cancel()
 
     @pytest.mark.e2e

@@ -7,18 +7,20 @@ import secrets
 from collections import deque
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 import trio
 
-from ..client import PresenceClient, PresenceClosed, connect
-from ..client.address import parse_address
 from ..protocol.messages import PresenceCursors
 from ..settings import is_loopback
 from .interruption import run_until_signal
 from .options import config_option
 from .watch import local_url
+
+if TYPE_CHECKING:
+    from ..client import PresenceClient
 
 CONNECTING_AT_ONCE = 50
 WIDTH, HEIGHT = 1600, 900
@@ -114,6 +116,9 @@ def load(
     config_path: Path | None,
 ) -> int:
     """Let many users move their cursors, and print the results."""
+    # Here, so that `serve` does not load the client and its libraries.
+    from ..client.address import parse_address
+
     where = server or local_url(config_path)
     try:
         address = parse_address(where)
@@ -151,6 +156,8 @@ async def generate(plan: Plan, tally: Tally) -> None:
 async def _user(
     plan: Plan, number: int, tally: Tally, walks: dict[str, Walk], entrance: trio.CapacityLimiter
 ) -> None:
+    from ..client import PresenceClosed, connect
+
     user_id = f"load-{plan.run}-{number + 1}"
     walks[user_id] = Walk(number)
     await entrance.acquire_on_behalf_of(number)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import secrets
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 import trio
 
-from ..client import PresenceClient, connect
 from ..settings import load_server_settings
 from ..waiting import Doorbell
-from . import picture
 from .interruption import run_until_signal
 from .options import config_option
+
+if TYPE_CHECKING:
+    from ..client import PresenceClient
 
 REDRAW_S = 0.1
 
@@ -49,6 +50,9 @@ def watch(
         return (await trio.Path(token_file).read_text(encoding="utf-8")).strip()
 
     async def follow_board() -> None:
+        # Here, so that `serve` does not load the client and its libraries.
+        from ..client import connect
+
         async with connect(
             where,
             board,
@@ -75,6 +79,8 @@ def local_url(config_path: Path | None) -> str:
 
 async def follow(client: PresenceClient, out: TextIO) -> None:
     """Write a client's board to ``out`` until the client is closed."""
+    from . import picture
+
     if not out.isatty():
         async for event in client:
             line = picture.line_of(event)

@@ -6,10 +6,14 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote, urlencode, urlsplit
 
+import anyio
 import msgspec
 import trio
+from anyio.abc import ByteStream
 
-Opener = Callable[[], Awaitable[trio.abc.Stream]]
+Stream = trio.abc.Stream | ByteStream
+"""A stream of Trio, or one of AnyIO; on asyncio only AnyIO has one."""
+Opener = Callable[[], Awaitable[Stream]]
 """Opens a stream to the server, or raises OSError."""
 
 
@@ -55,10 +59,11 @@ class Address(msgspec.Struct, frozen=True):
             tls_context: For a server with a certificate of its own.
 
         Returns:
-            The function; it encrypts the stream if the address says so.
+            The function, for the loop that runs now; it encrypts the stream if the address
+            says so.
         """
 
-        async def open_stream() -> trio.abc.Stream:
+        async def open_on_trio() -> Stream:
             if not self.tls:
                 return await trio.open_tcp_stream(self.host, self.port)
             stream = await trio.open_ssl_over_tcp_stream(
@@ -72,7 +77,32 @@ class Address(msgspec.Struct, frozen=True):
                 raise
             return stream
 
-        return open_stream
+        async def open_on_asyncio() -> Stream:
+            if not self.tls:
+                return await anyio.connect_tcp(self.host, self.port)
+            return await anyio.connect_tcp(
+                self.host,
+                self.port,
+                tls=True,
+                ssl_context=tls_context,
+                tls_standard_compatible=False,
+            )
+
+        # The class by which AnyIO tells its caller which loop it has found.
+        is_trio = anyio.get_cancelled_exc_class() is trio.Cancelled
+        return open_on_trio if is_trio else open_on_asyncio
+
+
+async def close_forcefully(stream: Stream) -> None:
+    """Close a stream without waiting for the peer.
+
+    Args:
+        stream: The stream.
+    """
+    if isinstance(stream, trio.abc.Stream):
+        await trio.aclose_forcefully(stream)
+    else:
+        await anyio.aclose_forcefully(stream)
 
 
 def parse_address(text: str) -> Address:

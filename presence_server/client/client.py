@@ -6,7 +6,8 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from typing import Literal, Unpack
 
-import trio
+import anyio
+import anyio.lowlevel
 from msgspec import UNSET, UnsetType
 
 from ..protocol.errors import CloseCode, Reconnect
@@ -74,12 +75,12 @@ class PresenceClient:
         self._buffer = EventBuffer(buffer_size)
         self._link: WebSocketLink | None = None
         # connect() ends it, so that a block that is cancelled at any moment leaves cleanly.
-        self._life = trio.CancelScope(shield=True)
+        self._life = anyio.CancelScope(shield=True)
         self._was_welcome = False
-        self._settled = trio.Event()
+        self._settled = anyio.Event()
         """The client was welcome, or has ended."""
         self._is_leaving = False
-        self._closed = trio.Event()
+        self._closed = anyio.Event()
         self._failure: PresenceClosed | None = None
         self._last_error: ErrorPayload | None = None
         self._updates = UpdateSender(self._replica, self._send)
@@ -160,7 +161,7 @@ class PresenceClient:
         fields = update_fields(status=status, cursor=cursor, metadata=metadata)
         self._check_open()
         self._updates.set(fields)
-        await trio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
 
     async def update_profile(self, **fields: Unpack[ProfileFields]) -> None:
         """Change how the user is shown; seat, session and place in the queue stay.
@@ -180,7 +181,7 @@ class PresenceClient:
         self._updates.set_profile(change)
         if self.state == "queued":
             await self._send(ProfileUpdate(change))
-        await trio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
 
     async def refresh(self, token: str) -> None:
         """Send a new token, and use it for later connections too.
@@ -196,7 +197,7 @@ class PresenceClient:
     async def leave(self) -> None:
         """Leave the board cleanly, and wait until the server has closed, for 2 s at most."""
         self._is_leaving = True
-        with trio.move_on_after(LEAVE_TIMEOUT_S):
+        with anyio.move_on_after(LEAVE_TIMEOUT_S):
             if self._link is not None:
                 # A session that the server is about to make would stay without a leave.
                 await self._link.opened.wait()
@@ -204,6 +205,10 @@ class PresenceClient:
             await self._updates.flush()
             if self.state != "closed" and await self._send(BoardLeave()):
                 await self._closed.wait()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close the client at once, without a leave; nothing if it is closed already."""
         if self.state != "closed":
             self._end(None)
 
@@ -227,20 +232,20 @@ class PresenceClient:
     async def run(self) -> None:
         """Keep a connection for as long as the client may reconnect. Only :meth:`leave` ends it."""
         with self._life:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._updates.run)
-                nursery.start_soon(self._tokens.run)
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._updates.run)
+                group.start_soon(self._tokens.run)
                 await self._keep_connected()
-                nursery.cancel_scope.cancel()
+                group.cancel_scope.cancel()
 
     async def _keep_connected(self) -> None:
-        attempt, lost_at = 0, trio.current_time()
+        attempt, lost_at = 0, anyio.current_time()
         while True:
             ending = await self._connect_once()
             self._updates.closed()
             self._tokens.closed()
             if self.state in ("joined", "queued"):
-                attempt, lost_at = 0, trio.current_time()
+                attempt, lost_at = 0, anyio.current_time()
             self.state = "connecting"
             choice = what_next(ending)
             if ending.code == CloseCode.UNAUTHORIZED and self._tokens.may_cure():
@@ -251,7 +256,7 @@ class PresenceClient:
                 self._is_leaving
                 or choice is Reconnect.NO
                 or (unreachable and not self._was_welcome)
-                or trio.current_time() + delay > lost_at + self._give_up_after_s
+                or anyio.current_time() + delay > lost_at + self._give_up_after_s
             ):
                 self._end(None if self._is_leaving else closing_error(ending))
                 return
@@ -259,7 +264,7 @@ class PresenceClient:
                 self._replica.session_id = None
             self._buffer.put(Disconnected(ending.code, ending.reason, delay))
             attempt += 1
-            await trio.sleep(delay)
+            await anyio.sleep(delay)
 
     async def _connect_once(self) -> Ending:
         self._last_error = None
@@ -286,12 +291,10 @@ class PresenceClient:
         self._tokens.heed(message)
         self._buffer.put(message)
         match message:
-            case BoardJoined():
-                self.state = "joined"
-                self._welcome()
-            case BoardQueued():
-                self.state = "queued"
-                self._welcome()
+            case BoardJoined() | BoardQueued():
+                self.state = "joined" if isinstance(message, BoardJoined) else "queued"
+                self._was_welcome = True
+                self._settled.set()
             case Error():
                 self._last_error = message.payload
             case _:
@@ -300,10 +303,6 @@ class PresenceClient:
     def _check_open(self) -> None:
         if self.state == "closed":
             raise self._failure or PresenceClosed(CloseCode.CLEAN_LEAVE, "the board was left")
-
-    def _welcome(self) -> None:
-        self._was_welcome = True
-        self._settled.set()
 
     def _end(self, failure: PresenceClosed | None) -> None:
         self.state = "closed"

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Unpack
 
-import trio
+import anyio
 
 from .address import Opener, parse_address
 from .client import PresenceClient
@@ -58,7 +58,8 @@ async def connect(
         give_up_after_s: How long to try to reconnect, in seconds, each time.
         buffer_size: How many events may wait to be read; after that the oldest are dropped.
         tls_context: For a server with a certificate of its own.
-        open_stream: Opens the stream to the server, instead of a socket.
+        open_stream: Opens the stream to the server, instead of a socket: one of AnyIO, or on
+            Trio one of Trio.
         rng: Chooses the jitter of the delays.
         **profile: Who this is; see :class:`Profile`.
 
@@ -84,17 +85,21 @@ async def connect(
         rng=rng or random.Random(),  # noqa: S311 - jitter is not a secret
     )
     try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(client.run)
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.run)
             try:
                 await client.wait_until_welcome()
                 yield client
             finally:
-                with trio.CancelScope(shield=True):
-                    await client.leave()
-                nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        # The nursery is a detail of this function: its caller sees the error alone.
-        if len(group.exceptions) > 1:
+                try:
+                    with anyio.CancelScope(shield=True):
+                        await client.leave()
+                finally:
+                    # asyncio's own cancel() goes through a shield, when it is called once more.
+                    client.abandon()
+                    group.cancel_scope.cancel()
+    except BaseExceptionGroup as errors:
+        # The task group is a detail of this function: its caller sees the error alone.
+        if len(errors.exceptions) > 1:
             raise
-        raise group.exceptions[0] from group.exceptions[0].__cause__
+        raise errors.exceptions[0] from errors.exceptions[0].__cause__

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 
+import anyio.lowlevel
 import msgspec
-import trio
 
 from ..protocol.messages import ServerMessage
-from ..waiting import Doorbell
+from .waiting import Doorbell
 
 
 class Disconnected(msgspec.Struct, frozen=True):
@@ -71,10 +71,10 @@ class EventBuffer:
         """
         while not self._events:
             if self._is_closed:
-                await trio.lowlevel.checkpoint()
+                await anyio.lowlevel.checkpoint()
                 return None
             await self._doorbell.wait()
-        await trio.lowlevel.checkpoint_if_cancelled()
+        await anyio.lowlevel.checkpoint_if_cancelled()
         event = self._events.popleft()
-        await trio.lowlevel.cancel_shielded_checkpoint()
+        await anyio.lowlevel.cancel_shielded_checkpoint()
         return event

@@ -6,8 +6,8 @@ import base64
 import math
 from collections.abc import Awaitable, Callable
 
+import anyio
 import msgspec
-import trio
 
 from ..protocol.errors import ErrorCode, PresenceError
 from ..protocol.messages import (
@@ -21,8 +21,8 @@ from ..protocol.messages import (
     RefreshPayload,
     ServerMessage,
 )
-from ..waiting import AlarmClock
 from .values import check_token
+from .waiting import AlarmClock
 
 GetToken = Callable[[], Awaitable[str]]
 """Gives a fresh JWT; called before each connection, and before the token expires."""
@@ -80,12 +80,12 @@ class TokenKeeper:
         if self._get_token is None:
             return
         try:
-            with trio.fail_after(FETCH_TIMEOUT_S):
+            with anyio.move_on_after(FETCH_TIMEOUT_S):
                 self.token = check_token(await self._get_token())
-        except trio.TooSlowError:
-            raise TokenUnavailable("get_token took too long") from None
+                return
         except Exception as error:
             raise TokenUnavailable(f"get_token failed: {error!r}") from error
+        raise TokenUnavailable("get_token took too long")
 
     async def refresh(self, token: str) -> None:
         """Send a token, and keep it for later connections.
@@ -156,7 +156,7 @@ class TokenKeeper:
                 await self._send(AuthRefresh(RefreshPayload(self.token)))
 
     def _hear_time(self, server_time_ms: int) -> None:
-        self._offset_ms = server_time_ms - 1000 * trio.current_time()
+        self._offset_ms = server_time_ms - 1000 * anyio.current_time()
 
     def _accepted(self, expires_at_ms: float | None) -> None:
         self._refused = None
@@ -168,7 +168,7 @@ class TokenKeeper:
         # In the queue the time is not known before the first heartbeat is answered.
         if self._get_token is None or self._expires_at_ms is None or self._offset_ms is None:
             return
-        now = trio.current_time()
+        now = anyio.current_time()
         left_s = (self._expires_at_ms - self._offset_ms) / 1000 - now
         if left_s > 0:
             self._due.set(now + max(MIN_WAIT_S, left_s - min(LEAD_S, left_s / 2)))

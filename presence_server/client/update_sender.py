@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 
+import anyio
 import msgspec
-import trio
 from msgspec import UNSET, Raw
 
 from ..protocol.errors import ErrorCode
@@ -22,10 +22,10 @@ from ..protocol.messages import (
     UpdatePayload,
 )
 from ..protocol.profile import PROFILE_FIELDS, ProfileChange
-from ..waiting import AlarmClock
 from .outgoing import PROFILE, Outgoing
 from .replica import Replica
 from .values import Fields
+from .waiting import AlarmClock
 
 DEFAULT_RETRY_AFTER_MS = 1000
 
@@ -81,7 +81,7 @@ class UpdateSender:
                 self._outgoing.answered()
             case Error(payload=error) if error.code is ErrorCode.RATE_LIMITED:
                 delay_ms = error.retry_after_ms or DEFAULT_RETRY_AFTER_MS
-                self._outgoing.limited(trio.current_time(), delay_ms / 1000)
+                self._outgoing.limited(anyio.current_time(), delay_ms / 1000)
             case Error(payload=error) if error.code in (
                 ErrorCode.INVALID_MESSAGE,
                 ErrorCode.MESSAGE_TOO_BIG,
@@ -114,7 +114,7 @@ class UpdateSender:
         while True:
             await self._due.wait()
             if self._is_open:
-                now = trio.current_time()
+                now = anyio.current_time()
                 await self._send_update(self._outgoing.take(now))
                 if self._outgoing.must_ask(now, self._shows):
                     self._outgoing.asked()

@@ -6,32 +6,25 @@ import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import cast
+from contextlib import AbstractAsyncContextManager
 
+import anyio
 import msgspec
 import trio
-from trio_websocket import (
-    ConnectionClosed,
-    ConnectionRejected,
-    HandshakeError,
-    WebSocketConnection,
-    wrap_client_stream,
-)
 
 from ..protocol.messages import ClientMessage, Heartbeat, ServerMessage, decode_server, encode
-from ..waiting import AlarmClock
-from .address import Opener
+from . import websocket_anyio, websocket_trio
+from .address import Opener, Stream, close_forcefully
 from .replica import Replica
 from .retry import Ending, asked_by_close_s
+from .waiting import AlarmClock
+from .websocket import CONNECT_TIMEOUT_S, NoWebSocket, Upgrade, UpgradeRefused, WebSocketClosed
 
-CONNECT_TIMEOUT_S = 10.0
-MAX_MESSAGE_BYTES = 16 * 2**20
+WebSocket = websocket_trio.TrioWebSocket | websocket_anyio.AnyIOWebSocket
 FIRST_EVENT_TIMEOUT_S = 30.0
 """How long a server may be silent that has not told its heartbeat interval yet."""
 SILENCE_MARGIN_S = 10.0
 """How much longer than two heartbeats it may be silent afterwards."""
-_LOST = 1006
-"""trio-websocket's code for a connection that ended without a close frame."""
 
 
 class WebSocketLink:
@@ -56,15 +49,13 @@ class WebSocketLink:
         asked: Callable[[], None],
     ) -> None:
         self._open_stream = open_stream
-        self._netloc = netloc
-        self._target = target
-        self._headers = [(b"Authorization", b"Bearer " + token.encode())] if token else []
+        self._upgrade = Upgrade(netloc, target, token)
         self._replica = replica
         self._asked = asked
-        self._stream: trio.abc.Stream | None = None
-        self._socket: WebSocketConnection | None = None
+        self._stream: Stream | None = None
+        self._websocket: WebSocket | None = None
         self._heartbeat_due = AlarmClock()
-        self.opened = trio.Event()
+        self.opened = anyio.Event()
         """The WebSocket is open, or will not be."""
 
     async def run(self, take: Callable[[ServerMessage], Awaitable[None]]) -> Ending:
@@ -77,32 +68,50 @@ class WebSocketLink:
             How the connection ended.
         """
         try:
-            with trio.fail_after(CONNECT_TIMEOUT_S):
-                self._stream = await self._open_stream()
-        except (OSError, trio.TooSlowError, trio.BrokenResourceError) as error:
+            self._stream, reason = await self._open()
+            if self._stream is None:
+                return Ending(
+                    None, f"cannot connect to {self._upgrade.netloc}: {reason}", opened=False
+                )
+            try:
+                return await self._speak(self._stream, take)
+            finally:
+                self._websocket = None
+                await close_forcefully(self._stream)
+        finally:
             self.opened.set()
-            return Ending(None, f"cannot connect to {self._netloc}: {_reason(error)}", opened=False)
-        ending = Ending(None, f"{self._netloc} does not speak WebSocket", opened=False)
+
+    async def _open(self) -> tuple[Stream | None, str]:
+        """Open the stream; the second value says why it is None."""
         try:
-            async with trio.open_nursery() as nursery:
-                with trio.move_on_after(CONNECT_TIMEOUT_S):
-                    self._socket = await self._upgrade(nursery, self._stream)
+            with anyio.move_on_after(CONNECT_TIMEOUT_S):
+                return await self._open_stream(), ""
+        except (
+            OSError,
+            trio.BrokenResourceError,
+            anyio.BrokenResourceError,
+            anyio.EndOfStream,
+        ) as error:
+            return None, _reason(error)
+        return None, "no answer"
+
+    async def _speak(
+        self, stream: Stream, take: Callable[[ServerMessage], Awaitable[None]]
+    ) -> Ending:
+        try:
+            async with _open_websocket(stream, self._upgrade) as self._websocket:
                 self.opened.set()
-                if self._socket is not None:
+                async with anyio.create_task_group() as group:
                     # A new connection of a session knows the interval from the one before.
                     self._plan_heartbeat()
-                    nursery.start_soon(self._beat)
-                    ending = await self._read(self._socket, take)
-                nursery.cancel_scope.cancel()
-        except* ConnectionRejected as rejections:
-            ending = _refusal(rejections)
-        except* HandshakeError:
-            pass
-        finally:
-            self._socket = None
-            self.opened.set()
-            await trio.aclose_forcefully(self._stream)
-        return ending
+                    group.start_soon(self._beat)
+                    ending = await self._read(self._websocket, take)
+                    group.cancel_scope.cancel()
+                return ending
+        except UpgradeRefused as refused:
+            return _refusal(refused)
+        except NoWebSocket:
+            return Ending(None, f"{self._upgrade.netloc} does not speak WebSocket", opened=False)
 
     async def send(self, message: ClientMessage) -> bool:
         """Send an event.
@@ -113,40 +122,28 @@ class WebSocketLink:
         Returns:
             False if there is no connection.
         """
-        if self._socket is None:
+        if self._websocket is None:
             return False
         try:
-            await self._socket.send_message(encode(message).decode())
-        except ConnectionClosed:
+            await self._websocket.send(encode(message).decode())
+        except WebSocketClosed:
             return False
         return True
 
     async def drop(self) -> None:
         """End the connection without a close frame."""
         if self._stream is not None:
-            await trio.aclose_forcefully(self._stream)
-
-    async def _upgrade(self, nursery: trio.Nursery, stream: trio.abc.Stream) -> WebSocketConnection:
-        return await wrap_client_stream(
-            nursery,
-            # trio-websocket takes any stream, though its annotation names two classes.
-            cast(trio.SocketStream, stream),
-            self._netloc,
-            self._target,
-            extra_headers=self._headers,
-            message_queue_size=64,
-            max_message_size=MAX_MESSAGE_BYTES,
-        )
+            await close_forcefully(self._stream)
 
     async def _read(
-        self, socket: WebSocketConnection, take: Callable[[ServerMessage], Awaitable[None]]
+        self, websocket: WebSocket, take: Callable[[ServerMessage], Awaitable[None]]
     ) -> Ending:
         while True:
             data: str | bytes | None = None
             try:
-                with trio.move_on_after(self._silence_allowed_s()):
-                    data = await socket.get_message()
-            except ConnectionClosed as closed:
+                with anyio.move_on_after(self._silence_allowed_s()):
+                    data = await websocket.receive()
+            except WebSocketClosed as closed:
                 return _ending(closed)
             if data is None:
                 return Ending(None, "no sign of life from the server")
@@ -174,33 +171,32 @@ class WebSocketLink:
     def _plan_heartbeat(self) -> None:
         interval_s = self._replica.heartbeat_interval_s
         if interval_s is not None:
-            self._heartbeat_due.set(trio.current_time() + interval_s)
+            self._heartbeat_due.set(anyio.current_time() + interval_s)
 
 
-def _ending(closed: ConnectionClosed) -> Ending:
-    reason = closed.reason
-    if reason is None or reason.code == _LOST:
+def _open_websocket(stream: Stream, upgrade: Upgrade) -> AbstractAsyncContextManager[WebSocket]:
+    if isinstance(stream, trio.abc.Stream):
+        return websocket_trio.open_websocket(stream, upgrade)
+    return websocket_anyio.open_websocket(stream, upgrade)
+
+
+def _ending(closed: WebSocketClosed) -> Ending:
+    if closed.code is None:
         return Ending(None, "the connection was lost")
-    said = reason.reason or ""
     return Ending(
-        reason.code,
-        said or f"closed with {reason.code}",
-        retry_after_s=asked_by_close_s(reason.code, said),
+        closed.code,
+        closed.reason or f"closed with {closed.code}",
+        retry_after_s=asked_by_close_s(closed.code, closed.reason),
     )
 
 
-def _refusal(rejections: BaseExceptionGroup[ConnectionRejected]) -> Ending:
-    rejected: BaseException = rejections
-    while isinstance(rejected, BaseExceptionGroup):
-        rejected = rejected.exceptions[0]
-    assert isinstance(rejected, ConnectionRejected)
-    headers = {name.lower(): value for name, value in rejected.headers or ()}
-    wanted = headers.get(b"retry-after", b"")
+def _refusal(refused: UpgradeRefused) -> Ending:
+    wanted = refused.retry_after
     return Ending(
         None,
-        f"the server answered {rejected.status_code}",
+        str(refused),
         opened=False,
-        status=rejected.status_code,
+        status=refused.status,
         retry_after_s=float(wanted) if wanted.isdigit() and len(wanted) < 6 else None,
     )
 
@@ -211,12 +207,10 @@ def _reason(error: BaseException) -> str:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         elif isinstance(error.__cause__, OSError | BaseExceptionGroup):
-            # trio.open_tcp_stream has one error per address as the cause of its own.
+            # Both ways to open a socket have one error per address as the cause of their own.
             error = error.__cause__
         else:
             break
-    if isinstance(error, trio.TooSlowError):
-        return "no answer"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message})"
     if isinstance(error, ssl.SSLError):

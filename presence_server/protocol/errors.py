@@ -33,6 +33,9 @@ All errors that this package raises on purpose, and the package each of them liv
     ├── PortUnavailable             server      the port cannot be opened for now
     │   └── PortInUse               server      ... since another process has it
     ├── TokenUnavailable            client      no token to connect with for now
+    ├── NoWebSocket                 client      the peer does not speak WebSocket
+    ├── UpgradeRefused              client      the server answered the upgrade with a status
+    ├── WebSocketClosed             client      one connection ended
     └── PresenceClosed              client      the connection ended for good
 """
 

@@ -1,16 +1,25 @@
-"""A scripted server over streams in memory, spoken to through trio-websocket."""
+"""A scripted server over streams in memory: trio-websocket on Trio's, wsproto on AnyIO's."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
+import anyio
+import anyio.lowlevel
 import trio
+from anyio.abc import TaskGroup
 from msgspec import Raw
 from trio.testing import memory_stream_pair
-from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest
-from trio_websocket import wrap_server_stream as accept_stream
+from trio_websocket import (
+    ConnectionClosed,
+    WebSocketConnection,
+    WebSocketRequest,
+    wrap_server_stream,
+)
 
+from presence_server.client.address import Stream, close_forcefully
 from presence_server.protocol.decode import decode
 from presence_server.protocol.errors import CloseCode
 from presence_server.protocol.messages import (
@@ -26,6 +35,8 @@ from presence_server.protocol.messages import (
     encode,
 )
 from presence_server.protocol.model import PresenceStatus
+from tests.client.memory_streams import MemoryStream, memory_streams
+from tests.client.wsproto_server import WsprotoSocket, accept_stream
 
 
 def user(user_id: str) -> UserObject:
@@ -71,20 +82,20 @@ HOST = "presence.test"
 class Peer:
     """One connection, seen from the server."""
 
-    def __init__(self, request: WebSocketRequest, stream: trio.abc.Stream) -> None:
+    def __init__(self, request: WebSocketRequest | WsprotoSocket, stream: Stream) -> None:
         self.request = request
         self.path = urlsplit(request.path).path
         self.query = dict(parse_qsl(urlsplit(request.path).query))
         self.headers = {name.lower(): value for name, value in request.headers}
         self.received: list[ClientMessage] = []
         self._stream = stream
-        self._socket: WebSocketConnection | None = None
+        self._socket: WebSocketConnection | WsprotoSocket | None = None
 
     async def accept(self) -> None:
         self._socket = await self.request.accept()
 
     @property
-    def socket(self) -> WebSocketConnection:
+    def socket(self) -> WebSocketConnection | WsprotoSocket:
         assert self._socket is not None
         return self._socket
 
@@ -102,7 +113,7 @@ class Peer:
         await self.socket.aclose(code, reason)
 
     async def cut(self) -> None:
-        await trio.aclose_forcefully(self._stream)
+        await close_forcefully(self._stream)
 
     async def serve_until_leave(self) -> None:
         """Take what comes; answer a leave as the server does."""
@@ -123,31 +134,56 @@ Script = Callable[[Peer], Awaitable[None]]
 
 
 class FakeServer:
-    """Plays one script for each connection, then takes what comes until a leave."""
+    """Plays one script for each connection, then takes what comes until a leave.
 
-    def __init__(self, nursery: trio.Nursery, *scripts: Script) -> None:
+    Args:
+        nursery: Runs the scripts.
+        scripts: One for each connection; without one left, the connection is refused.
+        streams: Whose streams its clients get.
+    """
+
+    def __init__(
+        self,
+        nursery: trio.Nursery | TaskGroup,
+        *scripts: Script,
+        streams: Literal["trio", "anyio"] = "trio",
+    ) -> None:
         self.peers: list[Peer] = []
         self.dialled_at: list[float] = []
         self._nursery = nursery
         self._scripts = list(scripts)
+        self._streams = streams
 
-    async def open_stream(self) -> trio.abc.Stream:
-        await trio.lowlevel.checkpoint()
-        self.dialled_at.append(trio.current_time())
+    async def open_stream(self) -> Stream:
+        await anyio.lowlevel.checkpoint()
+        self.dialled_at.append(anyio.current_time())
         if not self._scripts:
             raise ConnectionRefusedError(111, "Connection refused")
+        script = self._scripts.pop(0)
+        if self._streams == "anyio":
+            mine, client = memory_streams()
+            self._nursery.start_soon(self._serve_on_anyio, mine, script)
+            return client
         ours, theirs = memory_stream_pair()
-        self._nursery.start_soon(self._serve, theirs, self._scripts.pop(0))
+        self._nursery.start_soon(self._serve_on_trio, theirs, script)
         return ours
 
-    async def _serve(self, stream: trio.abc.Stream, script: Script) -> None:
+    async def _serve_on_trio(self, stream: trio.abc.Stream, script: Script) -> None:
         async with trio.open_nursery() as nursery:
-            peer = Peer(await accept_stream(nursery, stream), stream)
-            self.peers.append(peer)
-            await script(peer)
-            if peer._socket is not None:
-                await peer.serve_until_leave()
+            await self._play(Peer(await wrap_server_stream(nursery, stream), stream), script)
             nursery.cancel_scope.cancel()
+
+    async def _serve_on_anyio(self, stream: MemoryStream, script: Script) -> None:
+        try:
+            await self._play(Peer(await accept_stream(stream), stream), script)
+        finally:
+            await anyio.aclose_forcefully(stream)
+
+    async def _play(self, peer: Peer, script: Script) -> None:
+        self.peers.append(peer)
+        await script(peer)
+        if peer._socket is not None:
+            await peer.serve_until_leave()
 
 
 def welcoming(*messages: ServerMessage) -> Script:

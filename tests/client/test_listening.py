@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import trio
-from trio.testing import MockClock
+import anyio
 
 from presence_server.client import connect
 from presence_server.protocol.messages import (
@@ -12,36 +11,34 @@ from presence_server.protocol.messages import (
 )
 from tests.client.fake_server import (
     HOST,
-    FakeServer,
     Peer,
     joined,
     user,
     welcoming,
 )
+from tests.client.loops import Stage, on_both_loops
 
 
 class TestListening:
-    async def test_drops_the_oldest_events_when_nobody_reads(
-        self, autojump_clock: MockClock, nursery: trio.Nursery
-    ) -> None:
+    @on_both_loops
+    async def test_drops_the_oldest_events_when_nobody_reads(self, stage: Stage) -> None:
         arrivals = [UserJoined(UserJoinedPayload(user(f"u{n}"), n)) for n in range(20)]
-        server = FakeServer(nursery, welcoming(joined(), *arrivals))
+        server = stage.server(welcoming(joined(), *arrivals))
         async with connect(HOST, "b1", buffer_size=5, open_stream=server.open_stream) as client:
-            await trio.testing.wait_all_tasks_blocked()
+            await anyio.wait_all_tasks_blocked()
             assert len(client.users) == 21
             assert client.events_dropped == 16
             assert await anext(client) == arrivals[15]
 
-    async def test_passes_over_what_it_does_not_know(
-        self, autojump_clock: MockClock, nursery: trio.Nursery
-    ) -> None:
+    @on_both_loops
+    async def test_passes_over_what_it_does_not_know(self, stage: Stage) -> None:
         async def script(peer: Peer) -> None:
             await welcoming(joined())(peer)
             await peer.socket.send_message('{"type":"user:waved","payload":{}}')
             await peer.socket.send_message(b"\x00\x01")
             await peer.send(UserJoined(UserJoinedPayload(user("you"), 2)))
 
-        server = FakeServer(nursery, script)
+        server = stage.server(script)
         async with connect(HOST, "b1", open_stream=server.open_stream) as client:
             await anext(client)
             assert isinstance(await anext(client), UserJoined)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 
+import anyio
 import pytest
-import trio
-from trio.testing import MockClock
 
 from presence_server.client import Disconnected, PresenceClient, PresenceClosed, connect
 from presence_server.protocol.errors import CloseCode
@@ -16,32 +15,27 @@ from presence_server.protocol.messages import (
 )
 from tests.client.fake_server import (
     HOST,
-    FakeServer,
     closing,
     cutting,
     joined,
     welcoming,
 )
+from tests.client.loops import Stage, on_both_loops
 
 
 class TestComingBack:
-    async def test_resumes_its_session_after_a_drop(
-        self, autojump_clock: MockClock, nursery: trio.Nursery
-    ) -> None:
-        server = FakeServer(
-            nursery, cutting(joined("me", "you")), welcoming(joined("me", resumed=True))
-        )
+    @on_both_loops
+    async def test_resumes_its_session_after_a_drop(self, stage: Stage) -> None:
+        server = stage.server(cutting(joined("me", "you")), welcoming(joined("me", resumed=True)))
         async with connect(HOST, "b1", open_stream=server.open_stream) as client:
             kinds = [type(await anext(client)) for _ in range(3)]
             assert kinds == [BoardJoined, Disconnected, BoardJoined]
             assert server.peers[1].query["session_id"] == "s1"
             assert set(client.users) == {"me"}
 
-    async def test_resumes_as_the_guest_that_the_server_made(
-        self, autojump_clock: MockClock, nursery: trio.Nursery
-    ) -> None:
-        server = FakeServer(
-            nursery,
+    @on_both_loops
+    async def test_resumes_as_the_guest_that_the_server_made(self, stage: Stage) -> None:
+        server = stage.server(
             cutting(joined("guest-ab12cd34")),
             welcoming(joined("guest-ab12cd34", resumed=True)),
         )
@@ -56,33 +50,27 @@ class TestComingBack:
             "session_id": "s1",
         }
 
-    async def test_is_who_its_token_says_and_names_nobody_else(
-        self, autojump_clock: MockClock, nursery: trio.Nursery
-    ) -> None:
-        server = FakeServer(
-            nursery, cutting(joined("other")), welcoming(joined("other", resumed=True))
-        )
+    @on_both_loops
+    async def test_is_who_its_token_says_and_names_nobody_else(self, stage: Stage) -> None:
+        server = stage.server(cutting(joined("other")), welcoming(joined("other", resumed=True)))
         async with connect(HOST, "b1", token="a.b.c", open_stream=server.open_stream) as client:
             for _ in range(3):
                 await anext(client)
         assert server.peers[1].query == {"session_id": "s1"}
 
-    async def test_takes_a_new_session_after_a_timeout(
-        self, autojump_clock: MockClock, nursery: trio.Nursery
-    ) -> None:
-        server = FakeServer(
-            nursery, closing(CloseCode.TIMEOUT, "", joined()), welcoming(joined(session_id="s2"))
+    @on_both_loops
+    async def test_takes_a_new_session_after_a_timeout(self, stage: Stage) -> None:
+        server = stage.server(
+            closing(CloseCode.TIMEOUT, "", joined()), welcoming(joined(session_id="s2"))
         )
         async with connect(HOST, "b1", open_stream=server.open_stream) as client:
             while client.session_id != "s2":
                 await anext(client)
             assert "session_id" not in server.peers[1].query
 
-    async def test_waits_as_long_as_a_restarting_server_asks(
-        self, autojump_clock: MockClock, nursery: trio.Nursery
-    ) -> None:
-        server = FakeServer(
-            nursery,
+    @on_both_loops
+    async def test_waits_as_long_as_a_restarting_server_asks(self, stage: Stage) -> None:
+        server = stage.server(
             closing(CloseCode.SERVER_RESTART, '{"retry_after_ms": 9000}', joined()),
             welcoming(joined(resumed=True)),
         )
@@ -98,10 +86,9 @@ class TestComingBack:
     @pytest.mark.parametrize(
         "code", [CloseCode.KICKED, CloseCode.RESUMED_ELSEWHERE, CloseCode.FORBIDDEN]
     )
-    async def test_is_over_where_the_server_says_so(
-        self, autojump_clock: MockClock, nursery: trio.Nursery, code: CloseCode
-    ) -> None:
-        server = FakeServer(nursery, closing(code, "go away", joined()), welcoming(joined()))
+    @on_both_loops
+    async def test_is_over_where_the_server_says_so(self, stage: Stage, code: CloseCode) -> None:
+        server = stage.server(closing(code, "go away", joined()), welcoming(joined()))
         async with connect(HOST, "b1", open_stream=server.open_stream) as client:
             await anext(client)
             with pytest.raises(PresenceClosed) as caught:
@@ -111,10 +98,9 @@ class TestComingBack:
                 await client.update(status="idle")
         assert len(server.peers) == 1
 
-    async def test_backs_off_and_gives_up_in_the_end(
-        self, autojump_clock: MockClock, nursery: trio.Nursery
-    ) -> None:
-        server = FakeServer(nursery, cutting(joined()))
+    @on_both_loops
+    async def test_backs_off_and_gives_up_in_the_end(self, stage: Stage) -> None:
+        server = stage.server(cutting(joined()))
         async with connect(
             HOST,
             "b1",
@@ -127,11 +113,9 @@ class TestComingBack:
         assert 5 < len(server.dialled_at) < 30
         assert server.dialled_at[-1] <= 120
 
-    async def test_notices_a_server_that_has_gone_silent(
-        self, autojump_clock: MockClock, nursery: trio.Nursery
-    ) -> None:
-        server = FakeServer(
-            nursery,
+    @on_both_loops
+    async def test_notices_a_server_that_has_gone_silent(self, stage: Stage) -> None:
+        server = stage.server(
             welcoming(joined(heartbeat_interval_s=5)),
             welcoming(joined(resumed=True)),
         )
@@ -140,12 +124,11 @@ class TestComingBack:
             lost = await anext(client)
             assert isinstance(lost, Disconnected)
             assert lost.reason == "no sign of life from the server"
-            assert trio.current_time() == pytest.approx(20)
+            assert anyio.current_time() == pytest.approx(20)
 
-    async def test_drop_loses_the_connection_and_nothing_else(
-        self, autojump_clock: MockClock, nursery: trio.Nursery
-    ) -> None:
-        server = FakeServer(nursery, welcoming(joined()), welcoming(joined(resumed=True)))
+    @on_both_loops
+    async def test_drop_loses_the_connection_and_nothing_else(self, stage: Stage) -> None:
+        server = stage.server(welcoming(joined()), welcoming(joined(resumed=True)))
         async with connect(HOST, "b1", open_stream=server.open_stream) as client:
             await anext(client)
             await client.drop()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
+import anyio
 import msgspec
 import pytest
-import trio
-from trio.testing import MockClock
 
 from presence_server.client import connect
 from presence_server.protocol.model import Cursor
-from tests.client.fake_server import HOST, FakeServer, joined, updates, welcoming
+from tests.client.fake_server import HOST, joined, updates, welcoming
+from tests.client.loops import Stage, on_both_loops
 
 CIRCLE: dict[str, object] = {}
 CIRCLE["self"] = CIRCLE
@@ -38,15 +38,16 @@ CIRCLE["self"] = CIRCLE
     ],
     ids=lambda fields: str(fields)[:40],
 )
+@on_both_loops
 async def test_a_bad_value_is_refused_at_the_call_and_nothing_of_it_is_kept(
-    autojump_clock: MockClock, nursery: trio.Nursery, fields: dict[str, object]
+    stage: Stage, fields: dict[str, object]
 ) -> None:
-    server = FakeServer(nursery, welcoming(joined()))
+    server = stage.server(welcoming(joined()))
     async with connect(HOST, "b1", open_stream=server.open_stream) as client:
         with pytest.raises((ValueError, TypeError)):
             await client.update(**fields)  # type: ignore[arg-type]
         await client.update(cursor=(1, 2))
-        await trio.sleep(1)
+        await anyio.sleep(1)
     (update,) = updates(server.peers[0])
     assert update.payload.cursor == Cursor(1, 2)
     assert (update.payload.status, update.payload.metadata) == (msgspec.UNSET, msgspec.UNSET)
