@@ -11,6 +11,7 @@ from presence_server.storage import migrate
 from presence_server.storage.repository import Repository
 from presence_server.storage.url import parse_url
 from tests.servers import postgres_server, postgres_url
+from tests.storage.records import PATIENT
 
 __all__ = ["postgres_server", "postgres_url"]
 
@@ -35,6 +36,7 @@ async def bridge(nursery: trio.Nursery) -> Bridge:
 async def repository(store_url: str, bridge: Bridge) -> AsyncIterator[Repository]:
     """A migrated store of either dialect."""
     await trio.to_thread.run_sync(migrate.upgrade, store_url)
-    repository = Repository(parse_url(store_url))
+    repository = Repository(parse_url(store_url), PATIENT)
     yield repository
-    await bridge.call(repository.aclose)
+    with trio.CancelScope(shield=True):
+        await bridge.call(repository.aclose)

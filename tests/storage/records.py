@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from presence_server.protocol.model import Cursor, PresenceRecord, PresenceStatus
 from presence_server.protocol.profile import UserProfile
+from presence_server.storage.limits import EngineLimits
 from presence_server.storage.write_batch import ProfileSeen
 
 T0 = 1_700_000_000_123
 """A time with a part below the second, to show that nothing is rounded."""
+
+
+PATIENT = EngineLimits(connect_s=60, operation_s=60, busy_s=60)
+"""Limits for tests that show what is stored, and not how soon: a busy machine changes nothing."""
 
 
 def record(

@@ -17,7 +17,7 @@ from presence_server.storage.repository import Repository
 from presence_server.storage.url import parse_url
 from presence_server.storage.write_batch import ClockReading, QueueMark, WriteBatch
 from tests.servers import PostgresServer
-from tests.storage.records import T0, record, seen
+from tests.storage.records import PATIENT, T0, record, seen
 
 DEEP = '{"a":' * 973 + "1" + "}" * 973
 
@@ -93,7 +93,7 @@ async def read_all_but_the_broken(bridge: Bridge, repository: Repository) -> Non
 async def filled(bridge: Bridge, url: str) -> AsyncIterator[Repository]:
     """A store with three sessions. It is closed whatever the test shows."""
     await trio.to_thread.run_sync(migrate.upgrade, url)
-    repository = Repository(parse_url(url))
+    repository = Repository(parse_url(url), PATIENT)
     try:
         await bridge.call(repository.insert_presence, [record(n) for n in range(3)])
         await bridge.call(repository.upsert_profiles, [seen(n) for n in range(3)])

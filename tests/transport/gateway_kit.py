@@ -29,6 +29,7 @@ from presence_server.transport.sessions.room_entry import RoomEntryLimits
 from presence_server.transport.wire.connection_limits import ConnectionLimits
 from presence_server.transport.wire.deadlines import Deadlines
 from presence_server.transport.wire.pump import Pump
+from presence_server.transport.wire.stage import Stage
 from tests.fake_documents import FakeDocuments
 from tests.fakes import FakeMetrics, FakeStore
 from tests.limits import (
@@ -114,6 +115,12 @@ class GatewayUnderTest:
             self.metrics,
             self.stalls,
         )
+
+    @property
+    def open_connections(self) -> int:
+        """Connections whose end has not begun."""
+        links = self.connections._links.values()
+        return sum(link.connection.stage is Stage.OPEN for link, _ in links)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[trio.Nursery]:
