@@ -47,6 +47,7 @@ class Watcher:
         "held",
         "is_answering",
         "is_told_off",
+        "is_watching",
         "must_ask",
         "owed",
         "session_id",
@@ -67,6 +68,8 @@ class Watcher:
         """When it was last sent a sync step 1."""
         self.must_ask = False
         """Whether to ask it once more, since a change of it was dropped after it was asked."""
+        self.is_watching = False
+        """Whether it gets what is relayed: it has joined, or it may watch while it waits."""
         self.is_told_off = False
         """Whether it heard that it may not change the document."""
         self.unstored: deque[tuple[int, int]] = deque()

@@ -43,6 +43,7 @@ class Connect(Struct, frozen=True):
         speaks_text: false if the client understands binary messages only.
         is_guest: whether the client cannot come back as the same user.
         may_edit: whether the client may change the document.
+        watches: whether the client wants to watch the document while it waits for a seat.
     """
 
     connection: int
@@ -56,6 +57,7 @@ class Connect(Struct, frozen=True):
     speaks_text: bool = True
     is_guest: bool = False
     may_edit: bool = True
+    watches: bool = False
 
 
 class RowCommitted(Struct, frozen=True):

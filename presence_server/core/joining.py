@@ -32,14 +32,17 @@ def connect(state: BoardState, event: Connect, now: float) -> None:
     session.connection = event.connection
     session.speaks_text, session.is_guest = event.speaks_text, event.is_guest
     session.may_edit = event.may_edit
+    session.watches = event.watches and queueing.may_watch(state)
+    # A client without text would not know that it waits, unless it watches meanwhile.
+    may_queue = event.speaks_text or session.watches
     if user is not None:
         _seat(state, user, session, now)
-    elif place is not None:
+    elif place is not None and may_queue:
         _queue(state, event, session, now)
-    elif state.free_seats() > 0 and not state.queue.attached:
+    elif place is None and state.free_seats() > 0 and not state.queue.attached:
         user = state.users[user_id] = User(event.profile)
         _seat(state, user, session, now)
-    elif event.may_queue and event.speaks_text and state.queue_has_room():
+    elif place is None and event.may_queue and may_queue and state.queue_has_room():
         _queue(state, event, session, now)
     else:
         state.out.append(Send(event.connection, announce.board_full()))

@@ -18,6 +18,12 @@ def can_admit(state: BoardState) -> bool:
     return state.free_seats() > 0 and state.queue.attached > 0
 
 
+def may_watch(state: BoardState) -> bool:
+    """Whether one more client may watch the Yjs document while it waits."""
+    watching = sum(s.watches and s.phase is Phase.QUEUED for s in state.sessions.values())
+    return watching < state.limits.watch_limit
+
+
 def enqueue(state: BoardState, session: Session, now: float, since_ms: int | None = None) -> None:
     """Put a connected session into the queue and send it its position.
 

@@ -93,6 +93,7 @@ class Session:
         "told_at",
         "told_position",
         "user",
+        "watches",
     )
 
     def __init__(self, session_id: str, profile: UserProfile, now: float, now_ms: int) -> None:
@@ -123,6 +124,8 @@ class Session:
         """False if its client understands binary messages only, and so cannot know the id."""
         self.is_guest = False
         """Whether its client cannot come back as the same user."""
+        self.watches = False
+        """Whether its client may watch the Yjs document while it waits for a seat."""
         self.may_edit = True
         """Whether its client may change the Yjs document."""
         self.resumed = False

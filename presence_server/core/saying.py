@@ -5,12 +5,12 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from ..protocol.model import Update
-from .document import Document
-from .document_effects import Refuse, SendBinary, Watch
+from .document import Document, DocumentPhase
+from .document_effects import Refuse, SendBinary
 from .document_events import AwarenessAsked, AwarenessSaid
 from .roster import Phase, Session
 from .state import BoardState
-from .watching import answer, show_everybody, watcher_of
+from .watching import answer, ask_back, begin, show_everybody, watcher_of
 from .yjs import wire
 from .yjs.varint import DamagedBytes
 
@@ -28,10 +28,12 @@ def say(state: BoardState, event: AwarenessSaid, now: float) -> None:
     assert document is not None
     if session.phase is Phase.JOINED:
         _take(state, document, session, event, now)
-    elif watcher.held is None and len(event.entries) <= _MAX_HELD_BYTES:
+    elif watcher.held is not None or len(event.entries) > _MAX_HELD_BYTES:
+        watcher.has_more = True
+    elif session.phase is Phase.ADMITTING:
         watcher.held = event.entries  # The first one of all is the one that announces an id.
     else:
-        watcher.has_more = True
+        watcher.has_more = True  # Who waits, maybe for long, is asked for the newest.
 
 
 def welcome(state: BoardState, session: Session, now: float) -> None:
@@ -45,8 +47,10 @@ def welcome(state: BoardState, session: Session, now: float) -> None:
             watcher_of(state, session, now)
         return
     assert document is not None
-    state.out.append(Watch(connection))
-    state.note_people(now)
+    if not known.is_watching:
+        begin(state, known, now)
+    elif session.may_edit and document.phase is DocumentPhase.LIVE:
+        ask_back(state, document, known, now)  # It may have typed while it waited.
     if known.held is not None:
         event, known.held = AwarenessSaid(connection, session.session_id, known.held), None
         _take(state, document, session, event, now)
@@ -91,5 +95,5 @@ def tell_everybody(state: BoardState, event: AwarenessAsked, now: float) -> None
     watcher = watcher_of(state, session, now)
     document = state.document
     assert document is not None
-    if session.phase is Phase.JOINED:
+    if watcher.is_watching:
         show_everybody(state, document, watcher)

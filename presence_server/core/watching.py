@@ -44,10 +44,16 @@ def watcher_of(state: BoardState, session: Session, now: float) -> Watcher:
             state.timers.arm((Alarm.LIFELINE, ""), now + LIFELINE_S)
         watcher = Watcher(session.connection, session.session_id)
         document.watchers[session.connection] = watcher
-        if session.phase is Phase.JOINED:
-            state.out.append(Watch(session.connection))
-            state.note_people(now)
+        if session.phase is Phase.JOINED or (session.phase is Phase.QUEUED and session.watches):
+            begin(state, watcher, now)
     return watcher
+
+
+def begin(state: BoardState, watcher: Watcher, now: float) -> None:
+    """Send a watcher what is relayed from now on."""
+    watcher.is_watching = True
+    state.out.append(Watch(watcher.connection))
+    state.note_people(now)
 
 
 def ask(state: BoardState, event: DocumentAsked, now: float) -> None:
@@ -58,7 +64,7 @@ def ask(state: BoardState, event: DocumentAsked, now: float) -> None:
     session.last_seen = now
     watcher = watcher_of(state, session, now)
     watcher.wanted = event.vector
-    if session.phase is Phase.JOINED:
+    if watcher.is_watching:
         answer(state, watcher, now)
 
 
@@ -83,7 +89,7 @@ def answer_if_due(state: BoardState, watcher: Watcher, now: float) -> None:
     assert document is not None
     if watcher.wanted is None or watcher.is_answering or document.phase is not DocumentPhase.LIVE:
         return
-    if state.sessions[watcher.session_id].phase is not Phase.JOINED:
+    if not watcher.is_watching:
         return
     due = watcher.answered_at + ASK_INTERVAL_S
     if now < due:
@@ -103,7 +109,8 @@ def answered(state: BoardState, event: DocumentAnswered, now: float) -> None:
     watcher.is_answering = False
     watcher.answered_at = now
     state.out.append(SendAnswer(event.connection, event.answer))
-    if state.sessions[watcher.session_id].may_edit:
+    session = state.sessions[watcher.session_id]
+    if session.may_edit and session.phase is Phase.JOINED:
         ask_back(state, document, watcher, now)
     show_everybody(state, document, watcher)
     answer_if_due(state, watcher, now)

@@ -119,6 +119,7 @@ class Settings(BaseSettings):
             ),
             queue_enabled=queue.enabled,
             queue_limit=queue.limit,
+            watch_limit=queue.watch_limit if queue.watch else 0,
             queue_grace_s=queue.grace_s,
             commit_wait_s=self.database.join_wait_s,
             sessions_per_user=self.limits.sessions_per_user,

@@ -22,6 +22,7 @@ _LONGEST_VALUES = {
     "color": 32,
     "session_id": 256,
     "token": MAX_HEAD_BYTES,
+    "watch": 1,
 }
 """The parameters that the server knows, and the length of a value that is worth decoding."""
 

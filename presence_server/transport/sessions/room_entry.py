@@ -94,4 +94,5 @@ class RoomEntry:
             speaks_text=link.speaks_text,
             is_guest=link.is_guest,
             may_edit=link.may_edit,
+            watches=not link.speaks_text or handshake.query.get("watch") == "1",
         )

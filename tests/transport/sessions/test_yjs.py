@@ -134,9 +134,12 @@ class TestSocketOfYWebsocket:
             assert kinds == [("document:stored", 1)]
 
     async def test_a_full_board_refuses_with_1013_and_a_reason(self, autojump_clock: Clock) -> None:
-        kit = GatewayUnderTest(documents=FakeDocuments(), board=board_limits(capacity=1))
+        board = board_limits(capacity=1, watch_limit=1)
+        kit = GatewayUnderTest(documents=FakeDocuments(), board=board)
         async with kit.open() as nursery:
             await yjs(kit, nursery, "ada")
+            eve = await yjs(kit, nursery, "eve", wire.step_1(EMPTY_VECTOR))
+            assert await heard(eve) == [(MessageKind.STEP_2, EMPTY_UPDATE)]
             bob = await yjs(kit, nursery, "bob")
             messages, code, _ = await closed(bob)
             assert [kind for kind, _ in messages] == [MessageKind.DENIED]
