@@ -120,7 +120,7 @@ def test_the_keyboard_reaches_everybody_in_the_list_and_comes_back(scene: Scene)
     assert page.run(EXPANDED) == "true"
     page.page.keyboard.press("Escape")
     page.until(f"!{LIST}.matches(':popover-open')")
-    assert page.run("bar => bar.shadowRoot.activeElement.dataset.testid") == "presence-overflow"
+    page.until("bar.shadowRoot.activeElement?.dataset.testid === 'presence-overflow'")
     assert page.run(EXPANDED) == "false"
 
 
@@ -140,7 +140,7 @@ def test_rows_of_the_list_stay_the_same_elements(scene: Scene) -> None:
     }}""")
     assert rows == [99, True]
     row = f"{LIST}.querySelector('[data-list-user-id=u50]')"
-    assert page.run(f"bar => [{row}.children[1].innerText, {row}.children[2].innerText]") == [
+    assert page.run(f"bar => [{row}.children[1].textContent, {row}.children[2].textContent]") == [
         "Renamed",
         "Away",
     ]

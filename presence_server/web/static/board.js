@@ -85,6 +85,9 @@ function fit() {
   scale = Math.min((width - 2 * margin) / BOARD_WIDTH, (height - 2 * margin) / BOARD_HEIGHT);
   if (scale < MIN_SCALE) scale = Math.min(MAX_SCROLLED_SCALE, Math.max(MIN_SCALE, height / BOARD_HEIGHT));
   find('#stage').style.setProperty('--scale', String(scale));
+  // What scrolls can be scrolled by the keyboard.
+  if (BOARD_WIDTH * scale > width) find('#view').tabIndex = 0;
+  else find('#view').removeAttribute('tabindex');
   cursors.scale = scale;
 }
 

@@ -199,7 +199,7 @@ export const PRESENCE_BAR_CSS = /* css */ `
   font-weight: 600;
 }
 .list ul { margin: 0; padding: 0 8px 8px; list-style: none; }
-.list li { --_size: 2rem; display: flex; align-items: center; gap: 12px; padding: 6px 8px; border-radius: 8px; }
+.list li { --_size: 2rem; display: flex; align-items: center; gap: 12px; padding: 6px 8px; border-radius: 8px; content-visibility: auto; contain-intrinsic-size: auto 2.75rem; }
 .list li:focus-visible { outline: 2px solid var(--_focus); outline-offset: -2px; }
 .list li > .avatar { flex: none; box-shadow: none; }
 .list .name { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

@@ -235,7 +235,8 @@ export class PresenceClient extends BoardView {
     this.#known.userId = payload.user_id;
     this.#clearUsers();
     const { position, queue_length: queueLength, capacity, eta_s: etaS } = payload;
-    this.#become({ state: 'queued', position, queueLength, capacity, etaS });
+    const eta = etaS === undefined ? {} : { etaS };
+    this.#become({ state: 'queued', position, queueLength, capacity, ...eta });
   }
 
   /** @param {any} payload */
