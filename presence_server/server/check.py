@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..presence.stack import open_presence
 from ..protocol.errors import PresenceError
 from ..settings import Settings, SettingsError
+from .cores import process_count
 from .listening import bind_sockets, tls_context
 
 _SOME_DATABASE = "sqlite:///some.db"
@@ -17,7 +18,7 @@ async def check(settings: Settings) -> None:
         SettingsError: lists every problem that would stop ``serve``.
     """
     problems: list[str] = []
-    for attempt in (_check_tls, _check_database, _check_redis):
+    for attempt in (process_count, _check_tls, _check_database, _check_redis):
         try:
             attempt(settings)
         except PresenceError as error:

@@ -113,7 +113,8 @@ def _live(parent: int, end: socket.socket, run: Callable[[socket.socket], int]) 
 
 def _end_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends, even by ``kill -9``."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    with suppress(OSError, AttributeError):  # The end of the channel says the same, a bit later.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         # It ended before the call: then the kernel will send nothing.
         os._exit(FAILED)

@@ -79,7 +79,7 @@ async def _check_what_the_processes_say_together(server: ServerProcess) -> None:
     }
     assert {board["count"] for board in listed} == {USERS}
     # Each process answers for itself only, and the boards are where the hash puts them.
-    numbers = _numbers(await fetch(server.address, "/metrics"))
+    numbers = numbers_of(await fetch(server.address, "/metrics"))
     assert numbers["presence_users"] == numbers["presence_connections"] == USERS * BOARDS
     assert numbers["presence_boards"] == BOARDS
     assert numbers["presence_join_seconds_count"] == USERS * BOARDS
@@ -97,6 +97,6 @@ async def _check_what_the_processes_say_together(server: ServerProcess) -> None:
         assert answer["count"] == USERS
 
 
-def _numbers(text: str) -> dict[str, float]:
+def numbers_of(text: str) -> dict[str, float]:
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}

@@ -180,6 +180,8 @@ async def test_whoever_comes_back_after_a_kill_was_never_gone_and_the_others_not
             server__processes=PROCESSES,
             database__url=f"sqlite:///{tmp_path}/presence.db",
             database__join_wait_s=60,
+            # A client cannot answer while it sends.
+            limits__ping_interval_s=3600,
             limits__connects_per_s=10_000,
             limits__connects_burst=100_000,
         ) as server,
@@ -209,6 +211,7 @@ async def test_a_stopped_process_is_replaced_and_a_dead_supervisor_takes_all_wit
         server_process(
             server__processes=2,
             server__stall_timeout_s=stall_timeout_s,
+            limits__ping_interval_s=3600,
             database__url=f"sqlite:///{tmp_path}/presence.db",
         ) as server,
         trio.open_nursery() as nursery,
