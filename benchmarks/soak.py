@@ -173,11 +173,29 @@ def main() -> None:
         action="store_true",
         help="check what clients see instead, while the server is killed again and again",
     )
+    parser.add_argument(
+        "--store",
+        choices=("sqlite", "postgres"),
+        default="sqlite",
+        help="of the model; PostgreSQL is started for it",
+    )
+    parser.add_argument(
+        "--connects", type=int, default=0, help="of the model: at least so many, however long"
+    )
+    parser.add_argument(
+        "--kills", type=int, default=0, help="of the model: at least so many, however long"
+    )
     options = parser.parse_args()
     seconds = options.minutes * 60
     allow_many_sockets()
     if options.model:
-        problems = soak_model(seconds, options.seed)
+        problems = soak_model(
+            seconds,
+            options.seed,
+            is_postgres=options.store == "postgres",
+            connects=options.connects,
+            kills=options.kills,
+        )
     else:
         with running_server(SETTINGS) as subject:
             problems = soak(subject, seconds, options.seed)

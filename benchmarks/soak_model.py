@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 
 from benchmarks.model_clients import ModelClients
 from benchmarks.model_queue import Place
 from benchmarks.model_replica import shown
+from benchmarks.model_rows import ModelStore, differences_of_rows
 from benchmarks.subject import Subject, start_server
 from tests.servers import free_port
 
@@ -61,24 +60,39 @@ class ModelSoak:
     """One run over one database.
 
     Args:
-        folder: for the database.
+        folder: where the server runs.
         seed: of everything random.
+        store: its database.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, store: ModelStore) -> None:
         self._folder = folder
+        self._store = store
         self._chance = random.Random(seed)
-        self._settings = SETTINGS | {"server.port": free_port()}
+        self._settings = SETTINGS | {"server.port": free_port(), "database.url": store.url}
         self._clients = ModelClients(self._chance, BOARDS, PEOPLE, CAPACITY, QUEUE_GRACE_S)
         self._process, self._subject = start_server(folder, self._settings)
         self._clients.meet(self._subject)
 
-    def run(self, seconds: float) -> list[str]:
-        """Churn, kill, compare; returns the violations."""
+    def run(self, seconds: float, connects: int = 0, kills: int = 0) -> list[str]:
+        """Churn, kill, compare; returns the violations.
+
+        Args:
+            seconds: how long, at least.
+            connects: connections to make at least.
+            kills: kills of the server at least.
+        """
         clients = self._clients
         stop_at = time.monotonic() + seconds
+
+        def is_enough() -> bool:
+            did = clients.did
+            if did["connects"] < connects or did["kills"] < kills:
+                return False
+            return time.monotonic() >= stop_at
+
         try:
-            while time.monotonic() < stop_at and not clients.violations:
+            while not is_enough() and not clients.violations:
                 self._churn(self._chance.uniform(*CHURN_S))
                 if self._chance.random() < 0.75:
                     self._kill()
@@ -116,7 +130,7 @@ class ModelSoak:
         self._process.communicate()
         order = self._clients.died()
         for board in BOARDS:
-            count = len(open_rows(self._folder, board))
+            count = len(self._store.open_rows(board))
             if count > CAPACITY:
                 self._clients.violations.append(f"{board}: {count} open users in the store")
         self._process, self._subject = start_server(self._folder, self._settings)
@@ -151,7 +165,7 @@ class ModelSoak:
             found += [f"{board}: {tab.user_id} sees that {problem}" for problem in problems]
         return found + [
             f"{board}: in the store {line}"
-            for line in differences_of_rows(open_rows(self._folder, board), listed)
+            for line in differences_of_rows(self._store.open_rows(board), listed)
         ]
 
     def _rest(self, board: str) -> list[dict[str, object]]:
@@ -176,37 +190,18 @@ class ModelSoak:
         return True
 
 
-Rows = dict[str, list[dict[str, object]]]
+def soak_model(
+    seconds: float, seed: int, *, is_postgres: bool = False, connects: int = 0, kills: int = 0
+) -> list[str]:
+    """Run once, with a store of its own; returns the violations.
 
-
-def open_rows(folder: Path, board: str) -> Rows:
-    """The open rows of a board by user: what each says of cursor and metadata."""
-    query = (
-        "SELECT user_id, cursor_x, cursor_y, metadata FROM presence"
-        " WHERE board_id = ? AND disconnected_at IS NULL"
-    )
-    found: Rows = {}
-    with closing(sqlite3.connect(folder / "presence.db", timeout=30)) as database:
-        for name, x, y, metadata in database.execute(query, (board,)):
-            cursor = None if x is None else {"x": x, "y": y}
-            parsed = None if metadata is None else json.loads(metadata)
-            found.setdefault(name, []).append({"cursor": cursor, "metadata": parsed})
-    return found
-
-
-def differences_of_rows(rows: Rows, listed: dict[str, dict[str, object]]) -> list[str]:
-    """Where the rows differ from a list of users: one of a user's rows must say what it says."""
-    found = [f"{name} is missing" for name in sorted(listed.keys() - rows.keys())]
-    found += [f"{name} is too many" for name in sorted(rows.keys() - listed.keys())]
-    for name in sorted(rows.keys() & listed.keys()):
-        for part in ("cursor", "metadata"):
-            stored = [row[part] for row in rows[name]]
-            if listed[name][part] not in stored:
-                found.append(f"{name}: {part} is {stored}, not {listed[name][part]}")
-    return found
-
-
-def soak_model(seconds: float, seed: int) -> list[str]:
-    """Run once, in a folder of its own; returns the violations."""
+    Args:
+        seconds: how long, at least.
+        seed: of everything random.
+        is_postgres: whether the store is PostgreSQL.
+        connects: connections to make at least, however long that takes.
+        kills: kills of the server at least, however long that takes.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        return ModelSoak(Path(folder), seed).run(seconds)
+        store = ModelStore(Path(folder), is_postgres=is_postgres)
+        return ModelSoak(Path(folder), seed, store).run(seconds, connects, kills)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.model_queue import DUE_S, QueueOrder
 from benchmarks.model_replica import Event, Replica
+from benchmarks.model_rows import differences_of_rows
 
 
 def user(name: str, **parts: object) -> dict[str, object]:
@@ -102,3 +103,24 @@ class TestQueueOrder:
         queue.waits("bob", 2.0, 2.1, 1, is_new=False)
         queue.waits("ada", 2.0, 2.1, 2, is_new=False)
         assert queue.out_of_order(known) == ["after the restart bob stands before ada"]
+
+
+def row(metadata: object, cursor: object = None) -> dict[str, object]:
+    return {"cursor": cursor, "metadata": metadata}
+
+
+def test_every_row_of_a_user_must_have_the_metadata_and_one_the_cursor() -> None:
+    here = {"x": 1, "y": 2}
+    listed = {"ada": row({"n": 2}, here)}
+    assert differences_of_rows({"ada": [row({"n": 2}, here), row({"n": 2})]}, listed) == []
+    (found,) = differences_of_rows({"ada": [row({"n": 2}, here), row({"n": 1})]}, listed)
+    assert found.startswith("ada: metadata")
+    (found,) = differences_of_rows({"ada": [row({"n": 2}), row({"n": 2})]}, listed)
+    assert found.startswith("ada: cursor")
+
+
+def test_rows_of_nobody_and_nobody_in_the_rows_are_found() -> None:
+    assert differences_of_rows({"bob": [row(None)]}, {"ada": row(None)}) == [
+        "ada is missing",
+        "bob is too many",
+    ]
