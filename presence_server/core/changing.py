@@ -105,7 +105,7 @@ def _number(document: Document, watcher: Watcher, event: DocumentChanged) -> int
     if event.is_answer:
         messages += watcher.owed
         watcher.owed = 0
-    watcher.unstored.append((number, messages))
+    watcher.note_change(number, messages)
     return number
 
 
@@ -253,5 +253,5 @@ def relay_at_once(
     document.has_spoken = True
     session.last_seen = session.last_activity = now
     document.number = number = document.number + 1
-    watcher.unstored.append((number, 1))
+    watcher.note_change(number)
     return number

@@ -24,6 +24,8 @@ from .yjs.vector import StateVector
 
 RELAY_BYTES = 16_384
 """An update that is longer is merged before it is relayed: checking it takes a while."""
+MOST_UNSTORED = 1000
+"""Changes of one connection that are remembered one by one until they are durable."""
 ASK_INTERVAL_S = 1.0
 """A client is asked for what is missing, and is answered, at most once in this time."""
 
@@ -82,6 +84,18 @@ class Watcher:
         """Messages that were dropped; its next sync step 2 has what was in them."""
         self.stored = 0
         """Messages whose changes are durable."""
+
+    def note_change(self, number: int, messages: int = 1) -> None:
+        """Note a change that is not durable yet.
+
+        Args:
+            number: of the change.
+            messages: how many messages it stands for.
+        """
+        if len(self.unstored) >= MOST_UNSTORED:
+            # The store is down for long: the last change stands for those before it as well.
+            messages += self.unstored.pop()[1]
+        self.unstored.append((number, messages))
 
 
 class Document:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from presence_server.core.document import RELAY_BYTES
+from presence_server.core.document import MOST_UNSTORED, RELAY_BYTES
 from presence_server.core.document_effects import Merge, MergeAndTell
 from presence_server.core.document_events import (
     DocumentDeleted,
@@ -304,6 +304,19 @@ def test_a_dropped_change_counts_as_stored_with_the_answer_that_has_it() -> None
     board.change(client, typed(1, 0, "abcde"), is_answer=True)
     board.serve(stored=True)
     assert stored_of(client) == [4]
+
+
+def test_what_is_remembered_while_the_store_is_down_is_bounded() -> None:
+    board = Board()
+    client = board.join("ada", text=True)
+    board.ask(client)
+    board.load()
+    for clock in range(MOST_UNSTORED + 50):
+        board.change(client, typed(1, clock))
+    board.apply(DocumentStored(MOST_UNSTORED))
+    assert stored_of(client) == [MOST_UNSTORED - 1]
+    board.serve(stored=True)
+    assert stored_of(client) == [MOST_UNSTORED + 50]
 
 
 def test_where_nothing_is_stored_nobody_hears_that_it_is() -> None:
