@@ -25,6 +25,7 @@ _NEEDS = {
     "browser": ("Chromium", programs.chromium),
     "postgres": ("PostgreSQL", programs.postgres),
     "pgbouncer": ("PgBouncer", programs.pgbouncer),
+    "yjs": ("Node.js with the packages of .ci/yjs", programs.yjs_packages),
     "redis": ("redis-server", programs.redis_server),
     "caddy": ("Caddy", programs.caddy),
     "nginx": ("nginx", programs.nginx),

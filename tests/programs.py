@@ -31,6 +31,14 @@ def pgbouncer() -> Path | None:
     return Path(found) if found else None
 
 
+def yjs_packages() -> Path | None:
+    """The folder of the stock clients of Yjs, which ``.ci/test-needs`` installs by npm."""
+    folder = Path(__file__).resolve().parents[1] / ".ci" / "yjs"
+    # npm writes this file last.
+    is_installed = (folder / "node_modules" / ".package-lock.json").exists()
+    return folder if is_installed and shutil.which("node") else None
+
+
 def redis_server() -> Path | None:
     """redis-server, if there is one."""
     found = shutil.which("redis-server")

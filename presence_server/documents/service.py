@@ -85,6 +85,7 @@ class DocumentService(Documents):
 
     @override
     def open(self, board_id: str, tell: Callable[[DocumentEvent], None]) -> None:
+        log.debug("a document is opened", board=board_id)
         self._board(board_id).open(tell)
 
     @override

@@ -1,0 +1,138 @@
+// Stock clients of Yjs, driven by lines of JSON on standard input: {id, op, ...}. Each gets a line
+// {id, result} or {id, error}. The packages are those of the folder named by the first argument.
+import { createRequire } from 'node:module'
+import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
+
+const folder = process.argv[2]
+const require = createRequire(folder + '/package.json')
+const load = async (name) => import(pathToFileURL(require.resolve(name)))
+const Y = await load('yjs')
+const ws = await load('ws')
+const WebSocket = ws.default ?? ws.WebSocket
+// The packages for browsers look for it here.
+globalThis.WebSocket ??= WebSocket
+
+const clients = new Map()
+
+function note (client, provider) {
+  provider.on('status', ({ status }) => client.events.push(status))
+  provider.on('connection-close', (event) => event && client.events.push(`close ${event.code}`))
+  provider.on('closed', (event) => event && client.events.push(`closed ${event.code}`))
+}
+
+async function open ({ name, kind, url, board, params, clientId }) {
+  const doc = new Y.Doc()
+  if (clientId) doc.clientID = clientId
+  const client = { doc, events: [], errors: 0 }
+  if (kind === 'hocuspocus') {
+    const { HocuspocusProvider } = await load('@hocuspocus/provider')
+    const query = new URLSearchParams(params).toString()
+    client.provider = new HocuspocusProvider({
+      url: `${url}/hocuspocus${query ? '?' + query : ''}`,
+      name: board,
+      document: doc,
+      token: '',
+      WebSocketPolyfill: WebSocket
+    })
+  } else {
+    const { WebsocketProvider } = await load(kind)
+    client.provider = new WebsocketProvider(`${url}/yjs`, board, doc, {
+      WebSocketPolyfill: WebSocket, disableBc: true, params
+    })
+  }
+  note(client, client.provider)
+  clients.set(name, client)
+}
+
+const until = async (seconds, condition) => {
+  const ends = Date.now() + seconds * 1000
+  while (!condition()) {
+    if (Date.now() > ends) return false
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  return true
+}
+
+const isSynced = (client) => client.provider.synced ?? client.provider.isSynced
+
+// A document must never wait for something that does not come.
+const isPending = (doc) => doc.store.pendingStructs !== null || doc.store.pendingDs !== null
+
+const content = (doc) => JSON.stringify([
+  doc.getText('text').toDelta(), doc.getMap('map').toJSON(), doc.getArray('array').toJSON()
+])
+
+function random (seed) {
+  let state = seed >>> 0
+  return (limit) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor(state / 4294967296 * limit)
+  }
+}
+
+function edit (doc, pick) {
+  const text = doc.getText('text'); const map = doc.getMap('map'); const array = doc.getArray('array')
+  // Nothing outside the basic plane: Yjs itself differs when an edit divides a surrogate pair.
+  const word = String.fromCodePoint(97 + pick(26)).repeat(1 + pick(8)) + ['', 'é', '漢'][pick(3)]
+  switch (pick(9)) {
+    case 0: case 1: text.insert(pick(text.length + 1), word); break
+    case 2: if (text.length > 1) { const at = pick(text.length - 1); text.delete(at, 1 + pick(Math.min(5, text.length - at))) } break
+    case 3: if (text.length > 1) text.format(pick(text.length - 1), 1, { bold: pick(2) === 0 || null }); break
+    case 4: map.set('k' + pick(6), [word, pick(1000), null, { deep: [word] }][pick(4)]); break
+    case 5: map.delete('k' + pick(6)); break
+    case 6: array.insert(pick(array.length + 1), [word, { n: pick(9) }]); break
+    case 7: if (array.length > 0) array.delete(pick(array.length), 1); break
+    case 8: { const nested = new Y.Map(); map.set('m' + pick(3), nested); nested.set('x', new Y.Text(word)); break }
+  }
+}
+
+const operations = {
+  open,
+  synced: ({ name, seconds }) => until(seconds, () => isSynced(clients.get(name))),
+  insert: ({ name, at, text }) => clients.get(name).doc.getText('text').insert(at, text),
+  remove: ({ name, at, length }) => clients.get(name).doc.getText('text').delete(at, length),
+  text: ({ name }) => clients.get(name).doc.getText('text').toString(),
+  hasText: ({ name, text, seconds }) =>
+    until(seconds, () => clients.get(name).doc.getText('text').toString() === text),
+  edit: ({ name, seed, count }) => {
+    const { doc } = clients.get(name); const pick = random(seed)
+    for (let i = 0; i < count; i++) doc.transact(() => edit(doc, pick))
+  },
+  content: ({ name }) => content(clients.get(name).doc),
+  isPending: ({ name }) => isPending(clients.get(name).doc),
+  state: ({ name }) => Buffer.from(Y.encodeStateAsUpdate(clients.get(name).doc)).toString('base64'),
+  events: ({ name }) => clients.get(name).events,
+  disconnect: ({ name }) => clients.get(name).provider.disconnect(),
+  connect: ({ name }) => { clients.get(name).provider.connect() },
+  drop: ({ name }) => { const socket = clients.get(name).provider.ws; socket?.terminate?.() },
+  destroy: ({ name }) => { clients.get(name).provider.destroy(); clients.delete(name) },
+  converged: ({ seconds }) => until(seconds, () => {
+    const found = new Set([...clients.values()].map(({ doc }) => content(doc)))
+    return found.size <= 1
+  }),
+  awareness: ({ name }) =>
+    [...clients.get(name).provider.awareness.getStates().entries()].map(([id, state]) => ({ id, state })),
+  setAwareness: ({ name, field, value }) =>
+    clients.get(name).provider.awareness.setLocalStateField(field, value),
+  read: ({ updates }) => {
+    const doc = new Y.Doc()
+    for (const update of updates) Y.applyUpdate(doc, Buffer.from(update, 'base64'))
+    return { content: content(doc), text: doc.getText('text').toString(), isPending: isPending(doc) }
+  }
+}
+
+let errors = 0
+process.on('uncaughtException', (error) => { errors++; console.error(error) })
+operations.errors = () => errors
+// Yjs reports what it cannot read this way, and goes on.
+console.warn = (...words) => { if (String(words[0]).includes('Caught error')) errors++ }
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, op, ...args } = JSON.parse(line)
+  Promise.resolve().then(() => operations[op](args)).then(
+    (result) => console.log(JSON.stringify({ id, result: result ?? null })),
+    (error) => console.log(JSON.stringify({ id, error: String(error?.stack ?? error) }))
+  )
+}
+process.exit()
