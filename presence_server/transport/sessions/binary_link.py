@@ -12,13 +12,19 @@ from ...protocol.errors import BadMessage, ErrorCode
 from .binary_messages import hear
 from .session_link import SessionLink
 
+_EARLY_BYTES = 1_048_576
+_EARLY_MESSAGES = 100
+
 
 class BinaryLink(SessionLink):
     """Ties a connection with text and binary messages to a session of a room."""
 
-    __slots__ = ("_binary_budget",)
+    __slots__ = ("_binary_budget", "_early", "_early_bytes")
 
     _binary_budget: BinaryBudget
+    _early: list[bytes]
+    """Messages that came while the room held its events, before the session began."""
+    _early_bytes: int
 
     def limit_binary(self, messages_per_s: float, burst: int) -> None:
         """Limit the binary messages of the connection; call it once, before any comes.
@@ -28,12 +34,29 @@ class BinaryLink(SessionLink):
             burst: messages at once.
         """
         self._binary_budget = BinaryBudget(messages_per_s, burst, trio.current_time())
+        self._early, self._early_bytes = [], 0
+
+    @override
+    def bind(self, session_id: str) -> None:
+        super().bind(session_id)
+        early, self._early = self._early, []
+        for data in early:
+            self._hear(data, trio.current_time())
 
     @override
     def on_binary(self, data: bytes) -> None:
         now = trio.current_time()
         self._metrics.messages_received += 1
         self._spend(now, len(data))
+        if self._room is not None and self._session_id is None:
+            # A client says once what it has; what finds no room here it is asked for later.
+            self._early_bytes += len(data)
+            if self._early_bytes <= _EARLY_BYTES and len(self._early) < _EARLY_MESSAGES:
+                self._early.append(data)
+            return
+        self._hear(data, now)
+
+    def _hear(self, data: bytes, now: float) -> None:
         if self._room is None or self._session_id is None or self._over:
             return
         try:
