@@ -45,6 +45,8 @@ class DocumentService(Documents):
         self._helper = helper
         self._limits = limits
         self._let_go = let_go
+        self.owns: Callable[[str], bool] = lambda _board_id: True
+        """Tells whether a board belongs to this process; all do, if there is only one."""
         self._boards: dict[str, BoardDocument] = {}
         self._numbers = count(1)
         self._floors: dict[str, int] = {}
@@ -162,7 +164,7 @@ class DocumentService(Documents):
         before_ms = now_ms - self._limits.retention_ms
         deleted = 0
         while unused := await self._store.unused_since(before_ms, _UNUSED_BATCH):
-            old = [board_id for board_id in unused if board_id not in self._boards]
+            old = [b for b in unused if b not in self._boards and self.owns(b)]
             for board_id in old:
                 await self._delete_and_wait(board_id)
             deleted += len(old)

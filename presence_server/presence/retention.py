@@ -42,7 +42,9 @@ class Retention:
         now_ms: Callable[[], int],
         timing: Timing,
         counters: Counters,
+        deletes_sessions: bool = True,
     ) -> None:
+        self._deletes_sessions = deletes_sessions
         self._store = store
         self._calls = calls
         self._retention_ms = retention_ms
@@ -64,7 +66,8 @@ class Retention:
             elif self._was_trusted:
                 log.warning(_NOT_NOW)
             self._was_trusted = trusted
-            await self._delete_marks()
+            if self._deletes_sessions:
+                await self._delete_marks()
             await trio.sleep(self._timing.retention_interval_s)
 
     async def _begin(self) -> None:
@@ -82,14 +85,8 @@ class Retention:
     async def _delete_old(self) -> None:
         sessions = profiles = 0
         try:
-            before_ms = self._now_ms() - self._retention_ms
-            async for deleted in self._batches(self._store.delete_closed_before, before_ms):
-                sessions += deleted
-                self._counters.sessions_deleted += deleted
-            # A profile is needed for as long as a session of its user is stored.
-            async for deleted in self._batches(self._store.delete_profiles_before, before_ms):
-                profiles += deleted
-                self._counters.profiles_deleted += deleted
+            if self._deletes_sessions:
+                sessions, profiles = await self._delete_sessions()
             if self.also is not None and (documents := await self.also(self._now_ms())):
                 log.info("documents that nobody opened are deleted", documents=documents)
         except StorageError as error:
@@ -99,6 +96,19 @@ class Retention:
             log.exception("deleting old sessions crashed")
         if sessions or profiles:
             log.info("old sessions are deleted", sessions=sessions, profiles=profiles)
+
+    async def _delete_sessions(self) -> tuple[int, int]:
+        """Delete old sessions and then profiles; returns how many of each."""
+        sessions = profiles = 0
+        before_ms = self._now_ms() - self._retention_ms
+        async for deleted in self._batches(self._store.delete_closed_before, before_ms):
+            sessions += deleted
+            self._counters.sessions_deleted += deleted
+        # A profile is needed for as long as a session of its user is stored.
+        async for deleted in self._batches(self._store.delete_profiles_before, before_ms):
+            profiles += deleted
+            self._counters.profiles_deleted += deleted
+        return sessions, profiles
 
     async def _delete_marks(self) -> None:
         """Delete old times of queues. Their age is no matter of the wall clock."""

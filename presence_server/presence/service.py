@@ -74,7 +74,6 @@ class PresenceService:
     ) -> None:
         self.counters = Counters()
         self._timing = timing or Timing()
-        self._deletes_old = deletes_old
         self._store = store
         self._calls = BoundedCalls(bridge, StorageUnavailable, _LATE)
         self._now_ms = now_ms
@@ -108,6 +107,7 @@ class PresenceService:
             now_ms=now_ms,
             timing=self._timing,
             counters=self.counters,
+            deletes_sessions=deletes_old,
         )
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -116,8 +116,7 @@ class PresenceService:
             nursery.start_soon(self._callbacks.run)
             nursery.start_soon(self.writer.run)
             nursery.start_soon(self.publisher.run)
-            if self._deletes_old:
-                nursery.start_soon(self._retention.run)
+            nursery.start_soon(self._retention.run)
             nursery.start_soon(self._keys.run)
             task_status.started()
 

@@ -109,6 +109,8 @@ def wire_parts(
     siblings = None
     if place is not None:
         registry.owns = place.directory.owns
+        if documents is not None:
+            documents.owns = place.directory.owns
         siblings = _siblings(settings, place, registry)
         gateway.have_siblings(siblings)
         assert isinstance(ports, ViewOfAll)

@@ -50,6 +50,34 @@ async def test_profiles_go_after_the_sessions_in_small_batches(
     assert (counters.sessions_deleted, counters.profiles_deleted) == (600, 1200)
 
 
+async def test_one_of_several_processes_deletes_sessions_and_each_its_documents(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    store = FakeStore()
+    store.newest, store.to_delete, store.profiles_to_delete = T0, 600, 1200
+    counters = Counters()
+    retention = Retention(
+        store,
+        BoundedCalls(DirectBridge(), StorageUnavailable, "late"),
+        retention_ms=30 * DAY_MS,
+        now_ms=WallClock(),
+        timing=Timing(),
+        counters=counters,
+        deletes_sessions=False,
+    )
+    asked: list[int] = []
+
+    async def delete_documents(now_ms: int) -> int:
+        asked.append(now_ms)
+        return 0
+
+    retention.also = delete_documents
+    nursery.start_soon(retention.run)
+    await trio.sleep(60)
+    assert (counters.sessions_deleted, counters.profiles_deleted) == (0, 0)
+    assert len(asked) == 1
+
+
 async def test_a_clock_far_ahead_at_the_start_deletes_nothing_for_a_day(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
