@@ -32,7 +32,7 @@ SETTINGS: dict[str, object] = {
     "board.capacity": CAPACITY,
     "board.heartbeat_interval_s": 2,
     # More than a restart takes, with the last sign of life in the store up to 2.5 s old.
-    "board.timeout_s": 20,
+    "board.timeout_s": 60,
     "board.idle_after_s": 1000,
     "board.away_after_s": 2000,
     "board.leave_grace_s": 0.3,

@@ -11,6 +11,8 @@ from ..storage.write_batch import ClockReading
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIME_NAMESPACE = Path("/proc/self/ns/time")
 _AGAIN_MS = 5_000
+_MOMENT_MS = 100
+_TRIES = 5
 _LEAST_JUMP_MS = 1_000
 """A wall clock that differs by less from the steady one was corrected, not set."""
 
@@ -56,8 +58,12 @@ class ClockReadings:
         self._written: ClockReading | None = None
 
     def now(self) -> ClockReading:
-        """Read both clocks."""
-        return ClockReading(self._wall_ms(), self._boot_id, self._boot_ms())
+        """Read both clocks at one moment: again if the process was stopped between the two."""
+        for _ in range(_TRIES):
+            before_ms, wall_ms, boot_ms = self._boot_ms(), self._wall_ms(), self._boot_ms()
+            if boot_ms - before_ms <= _MOMENT_MS:
+                break
+        return ClockReading(wall_ms, self._boot_id, boot_ms)
 
     def due(self) -> ClockReading | None:
         """A reading that the store should get; None if it has one that is good enough.

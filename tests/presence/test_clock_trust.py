@@ -99,6 +99,12 @@ async def test_rows_written_after_the_clock_was_set_keep_their_times(
     assert times == [started_ms, started_ms + 10]
 
 
+async def test_a_reading_is_of_one_moment() -> None:
+    wall, boot = iter([1, 5]), iter([1000, 9000, 9000, 9001])
+    clocks = ClockReadings(lambda: next(wall), lambda: next(boot), lambda: "boot")
+    assert clocks.now() == ClockReading(5, "boot", 9001)
+
+
 async def test_the_store_gets_a_reading_every_few_seconds_and_when_the_clock_was_set() -> None:
     wall, boot = [T0], [0]
     clocks = ClockReadings(lambda: wall[0], lambda: boot[0], lambda: None)
