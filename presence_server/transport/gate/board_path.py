@@ -30,10 +30,11 @@ def board_of(head: bytes) -> str | None:
     Returns:
         The board, decoded; None if the request names no board, or none that can exist.
     """
-    parts = head.split(b" ", 2)
-    if len(parts) < 3:
+    begin = head.find(b" ") + 1
+    end = head.find(b" ", begin)
+    if not begin or end < 0:
         return None
-    target = parts[1]
+    target = head[begin:end]
     if not target.startswith(b"/"):
         absolute = _ABSOLUTE.match(target)
         if absolute is None:
