@@ -99,12 +99,15 @@ class Document:
 
     def __init__(self, snapshot: bytes | None, updates: list[bytes], max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._change: bytes | None = None
+        self._origin: list[bytes] = []
+        """The updates that the document was made of."""
         self._doc = pycrdt.Doc[Any]()
+        self._doc.observe(self._changed)
         self.is_whole = self._load(snapshot, updates)
+        self._change = None
         self.vector = StateVector.read(self._doc.get_state())
         self.size = len(self._doc.get_update())
-        self._change: bytes | None = None
-        self._doc.observe(self._changed)
 
     def _load(self, snapshot: bytes | None, updates: list[bytes]) -> bool:
         is_whole = True
@@ -125,13 +128,15 @@ class Document:
         return is_whole and expected.clocks == reached
 
     def _apply(self, update: bytes) -> str | None:
-        """Apply an update; why Yrs refuses it, if it does."""
+        """Apply an update; why Yrs refuses it, if it does: nothing has changed then."""
         try:
             self._doc.apply_update(update)
         except MemoryError:
             raise
         except Exception as error:
+            self._begin_again()
             return f"{type(error).__name__}: {error}"
+        self._origin.append(update)
         return None
 
     def _changed(self, event: pycrdt.TransactionEvent) -> None:
@@ -165,6 +170,14 @@ class Document:
         if change is not None:
             self.size += len(change)
         return MergeResult(MergeOutcome.MERGED, change if wants_change else None)
+
+    def _begin_again(self) -> None:
+        """Make the document anew: Yrs keeps a part of an update that it refuses."""
+        self._doc = pycrdt.Doc[Any]()
+        for update in self._origin:
+            self._doc.apply_update(update)
+        self._change = None
+        self._doc.observe(self._changed)
 
     def _take_change(self) -> bytes | None:
         change, self._change = self._change, None
@@ -205,4 +218,6 @@ class Document:
         copy.apply_update(update)
         is_same = StateVector.read(copy.get_state()).clocks == self.vector.clocks
         is_exact = self.is_whole and is_same and len(copy.get_update()) == len(update)
+        if is_exact:
+            self._origin = [update]
         return Encoded(update, is_exact)

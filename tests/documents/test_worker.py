@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from presence_server.core.document_events import MergeOutcome
+from presence_server.core.yjs.varint import write_text
+from presence_server.core.yjs.vector import StateVector
 from presence_server.documents.channel import (
     Diff,
     Done,
@@ -22,6 +24,7 @@ from presence_server.documents.channel import (
     Parts,
 )
 from presence_server.documents.worker import Worker
+from tests.core.yjs.updates import item, update
 from tests.documents.yjs import (
     CLAIMS_EVERYTHING,
     EMPTY_GARBAGE,
@@ -206,3 +209,25 @@ def test_a_document_that_was_let_go_is_unknown() -> None:
     assert worker.answer(Forget(1)) == Done()
     assert worker.answer(Forget(1)) == Done()
     assert isinstance(worker.answer(Encode(1)), Failed)
+
+
+def test_an_update_that_yrs_refuses_half_way_leaves_nothing_behind() -> None:
+    ada = Editor(3)
+    worker = worker_with(ada.type("a"))
+    before = encoded(worker)
+    # Yjs takes a text as the parent of another one. Yrs does not, and keeps a part of it.
+    half = item(4, write_text("y"), parent="text")
+    refused = update((99, 0, [half, item(4, write_text("x"), parent=(3, 0))]))
+    assert outcomes(worker, refused) == [MergeOutcome.DAMAGED]
+    assert encoded(worker) == before
+    assert outcomes(worker, ada.type("b"), refused, ada.type("c")) == [
+        MergeOutcome.MERGED,
+        MergeOutcome.DAMAGED,
+        MergeOutcome.MERGED,
+    ]
+    assert text_of(encoded(worker)) == "abc"
+    stored = Worker(2**24)
+    loaded = stored.answer(Load(1, None, [before, refused]))
+    assert isinstance(loaded, Loaded)
+    assert not loaded.is_whole
+    assert StateVector.read(loaded.vector).clocks == {3: 1}
