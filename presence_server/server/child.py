@@ -71,6 +71,7 @@ class Child:
 
     def kill(self) -> None:
         """End it now. It can be waited for after that."""
+        self._silent_s = 0.0  # It may take a moment, and is not reported again meanwhile.
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
