@@ -217,7 +217,12 @@ class Document:
         copy = pycrdt.Doc[Any]()
         copy.apply_update(update)
         is_same = StateVector.read(copy.get_state()).clocks == self.vector.clocks
-        is_exact = self.is_whole and is_same and len(copy.get_update()) == len(update)
+        # The copy may join structs that lie in pieces here, and be shorter. What is deleted is
+        # all that an update has which adds nothing.
+        state = self._doc.get_state()
+        is_same = is_same and len(copy.get_update()) <= len(update)
+        is_same = is_same and len(copy.get_update(state)) == len(self._doc.get_update(state))
+        is_exact = self.is_whole and is_same
         if is_exact:
             self._origin = [update]
         return Encoded(update, is_exact)

@@ -117,6 +117,22 @@ def test_mutated_updates_neither_panic_nor_leave_anything_pending(data: st.DataO
     assert encoded(worker_with(snapshot)) == snapshot
 
 
+def test_a_document_that_is_shorter_after_it_was_read_back_is_compacted() -> None:
+    ada, bob = Editor(1), Editor(2)
+    ada.type("a")
+    ada.delete(1)
+    bob.doc.apply_update(ada.state)
+    ada.type("bc")
+    bob.type("d")
+    ada.delete(1)
+    # What Ada has deleted lies in two pieces here, which Yrs joins when it reads them again.
+    worker = worker_with(ada.state, bob.state)
+    snapshot = encoded(worker)
+    again = worker_with(snapshot)
+    assert len(encoded(again)) < len(snapshot)
+    assert text_of(encoded(again)) == text_of(snapshot)
+
+
 def test_what_a_client_lacks_follows_on_its_vector() -> None:
     ada = Editor()
     first = ada.type("hello ")
