@@ -56,7 +56,7 @@ def change(state: BoardState, event: DocumentChanged, now: float) -> None:
     shape = None
     if len(update) <= RELAY_BYTES:
         try:
-            shape = check(update)
+            shape = check(update, may_have_holes=event.is_answer)
         except DamagedBytes as error:
             state.out.append(Refuse(event.connection, str(error)))
             return
@@ -95,7 +95,7 @@ def _sort(
     if is_relayed:
         relay(state, document, wire.change(update))
     number = _number(document, watcher, event)
-    document.merging[number] = event.connection, is_relayed
+    document.merging[number] = event.connection, is_relayed, event.is_answer
     state.out.append(MergeAndTell(number, update))
 
 
@@ -114,18 +114,19 @@ def merged(state: BoardState, event: DocumentMerged, now: float) -> None:
     document = state.document
     if document is None or event.number not in document.merging:
         return
-    connection, is_relayed = document.merging.pop(event.number)
+    connection, is_relayed, is_answer = document.merging.pop(event.number)
     watcher = document.watchers.get(connection)
     match event.outcome:
-        case MergeOutcome.MERGED:
-            document.vector.raise_to(StateVector.read(event.vector))
-            document.size = event.size
-            if event.update is not None and not is_relayed:
-                relay(state, document, wire.change(event.update))
+        case MergeOutcome.MERGED | MergeOutcome.PARTIAL:
+            _note_merged(state, document, event, now, is_relayed=is_relayed, sender=connection)
+            is_partial = event.outcome is MergeOutcome.PARTIAL
+            if watcher is not None and is_answer:
+                watcher.holds_back = is_partial
+            elif watcher is not None and is_partial:
+                _ask_for_dropped(state, document, watcher, event.number, now)
         case MergeOutcome.GAP:
             if watcher is not None:
-                watcher.owed += _forget(watcher, event.number)
-                ask_back(state, document, watcher, now)
+                _ask_for_dropped(state, document, watcher, event.number, now)
         case MergeOutcome.DAMAGED:
             if watcher is not None:
                 _forget(watcher, event.number)
@@ -136,6 +137,35 @@ def merged(state: BoardState, event: DocumentMerged, now: float) -> None:
                 _expel(state, watcher, CloseCode.DOCUMENT_TOO_LARGE, _TOO_LARGE, now)
         case _:  # pragma: no cover
             assert_never(event.outcome)
+
+
+def _note_merged(
+    state: BoardState,
+    document: Document,
+    event: DocumentMerged,
+    now: float,
+    *,
+    is_relayed: bool,
+    sender: int,
+) -> None:
+    """Relay what came of a change, and ask the clients again whose changes may follow on it."""
+    document.vector.raise_to(StateVector.read(event.vector))
+    document.size = event.size
+    if event.update is None:
+        return
+    if not is_relayed:
+        relay(state, document, wire.change(event.update))
+    for watcher in document.watchers.values():
+        if watcher.holds_back and watcher.connection != sender:
+            ask_back(state, document, watcher, now)
+
+
+def _ask_for_dropped(
+    state: BoardState, document: Document, watcher: Watcher, number: int, now: float
+) -> None:
+    """Ask a client for a change that was dropped."""
+    watcher.owed += _forget(watcher, number)
+    ask_back(state, document, watcher, now)
 
 
 def _forget(watcher: Watcher, number: int) -> int:
@@ -174,7 +204,7 @@ def set_aside(state: BoardState, event: UpdateSetAside, now: float) -> None:
     document = state.document
     if document is None:
         return
-    connection = document.merging.pop(event.number, (None, False))[0]
+    connection = document.merging.pop(event.number, (None, False, False))[0]
     document.vector = StateVector.read(event.vector)
     for watcher in list(document.watchers.values()):
         if watcher.connection == connection or _forget(watcher, event.number):
@@ -196,7 +226,7 @@ def change_role(state: BoardState, event: RoleChanged, now: float) -> None:
     document = state.document
     watcher = None if document is None else document.watchers.get(event.connection)
     if document is not None and watcher is not None:
-        watcher.is_told_off = False
+        watcher.is_told_off = watcher.holds_back = False
         if session.may_edit and document.phase is DocumentPhase.LIVE:
             ask_back(state, document, watcher, now)
 

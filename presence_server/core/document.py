@@ -47,6 +47,7 @@ class Watcher:
         "connection",
         "has_more",
         "held",
+        "holds_back",
         "is_answering",
         "is_told_off",
         "is_watching",
@@ -80,6 +81,9 @@ class Watcher:
         """The first awareness that came before its session had joined."""
         self.has_more = False
         """Whether more awareness came before its session had joined."""
+        self.holds_back = False
+        """Whether its last answer had changes that wait for others in the client: it is asked
+        again when others have come."""
         self.owed = 0
         """Messages that were dropped; its next sync step 2 has what was in them."""
         self.stored = 0
@@ -111,7 +115,8 @@ class Document:
         may_change: false if it is a new document and no more documents are stored.
         number: of the last change that the service got.
         merging: changes of which the service will tell what became of them, by number: the
-            sender's connection, and whether the change is relayed already.
+            sender's connection, whether the change is relayed already, and whether it is a
+            sync step 2.
         watchers: the connections that speak Yjs, by number.
         awareness: who shows what to the others.
         has_spoken: whether the watchers were sent something lately.
@@ -145,7 +150,7 @@ class Document:
         self.vector = StateVector()
         self.size = 0
         self.may_change = True
-        self.merging: dict[int, tuple[int, bool]] = {}
+        self.merging: dict[int, tuple[int, bool, bool]] = {}
 
     def next_number(self) -> int:
         """The number of the next change."""

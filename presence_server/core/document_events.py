@@ -16,6 +16,9 @@ class MergeOutcome(enum.Enum):
 
     MERGED = "merged"
     """The document has it now, or had it before."""
+    PARTIAL = "partial"
+    """What follows on the document is merged. The rest follows on changes that the document does
+    not have, and was dropped."""
     GAP = "gap"
     """It follows on changes that the document does not have. It was dropped."""
     DAMAGED = "damaged"

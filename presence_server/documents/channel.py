@@ -44,7 +44,8 @@ class Merge(Struct, frozen=True, tag=True):
     Attributes:
         document: its number.
         updates: the updates.
-        wants_changes: whether the answer has what each update changed.
+        wants_changes: whether the answer has what each update changed. Such updates were not
+            relayed as they are, so the part that follows on the document is taken of them.
     """
 
     document: int

@@ -11,6 +11,7 @@ from typing import Any
 import pycrdt
 
 from ..core.document_events import MergeOutcome
+from ..core.yjs.following import what_follows
 from ..core.yjs.parts import split
 from ..core.yjs.update import Shape, check
 from ..core.yjs.varint import DamagedBytes
@@ -148,18 +149,26 @@ class Document:
 
         Args:
             update: the update as a client sent it.
-            wants_change: whether the result has what it changed.
+            wants_change: whether the result has what it changed. If so, the part that follows
+                on the document is merged of an update that does not, or that has holes.
 
         Raises:
             MemoryError: there is not enough memory.
             BaseException: Yrs has panicked.
         """
         try:
-            shape = check(update)
+            shape = check(update, may_have_holes=wants_change)
+            outcome = MergeOutcome.MERGED
+            if shape.has_holes or not self.vector.fits(shape):
+                if not wants_change:
+                    return MergeResult(MergeOutcome.GAP)
+                following = what_follows(update, self.vector)
+                update = following.update
+                shape = check(update)
+                if not following.is_whole:
+                    outcome = MergeOutcome.PARTIAL
         except DamagedBytes as error:
             return MergeResult(MergeOutcome.DAMAGED, error=str(error))
-        if not self.vector.fits(shape):
-            return MergeResult(MergeOutcome.GAP)
         if not self._has_room(update, shape):
             return MergeResult(MergeOutcome.TOO_LARGE)
         refusal = self._apply(update)
@@ -169,7 +178,7 @@ class Document:
         self.vector.add(shape)
         if change is not None:
             self.size += len(change)
-        return MergeResult(MergeOutcome.MERGED, change if wants_change else None)
+        return MergeResult(outcome, change if wants_change else None)
 
     def _begin_again(self) -> None:
         """Make the document anew: Yrs keeps a part of an update that it refuses."""

@@ -205,7 +205,7 @@ async def test_what_does_not_fit_is_named_and_neither_kept_nor_waited_for(
     board.ask(Editor(2).type("x" * 200))
     await board.wait_for(DocumentMerged, 3)
     assert [event.outcome for event in board.merged] == [
-        MergeOutcome.GAP,
+        MergeOutcome.PARTIAL,
         MergeOutcome.DAMAGED,
         MergeOutcome.TOO_LARGE,
     ]

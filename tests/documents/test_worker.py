@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pycrdt import merge_updates
 
 from presence_server.core.document_events import MergeOutcome
+from presence_server.core.yjs.update import check
 from presence_server.core.yjs.varint import write_text
 from presence_server.core.yjs.vector import StateVector
 from presence_server.documents.channel import (
@@ -59,6 +61,14 @@ def encoded(worker: Worker) -> bytes:
     return reply.update
 
 
+def assert_nothing_waits_in(snapshot: bytes) -> None:
+    shape = check(snapshot)
+    assert StateVector().fits(shape)
+    again = encoded(worker_with(snapshot))
+    assert check(again).adds == shape.adds
+    assert check(again).deletes == shape.deletes
+
+
 def test_a_document_is_what_was_merged_into_it() -> None:
     ada, bob = Editor(1), Editor(2)
     worker = worker_with(ada.type("hello "))
@@ -84,10 +94,92 @@ def test_an_update_that_follows_on_nothing_is_a_gap_and_leaves_nothing_behind() 
     ada = Editor()
     first, second = ada.type("hello "), ada.type("world")
     worker = worker_with()
-    assert outcomes(worker, second) == [MergeOutcome.GAP]
+    assert merge(worker, second) == [MergeResult(MergeOutcome.PARTIAL, None)]
+    relayed = worker.answer(Merge(1, [second], wants_changes=False))
+    assert isinstance(relayed, Merged)
+    assert relayed.results == [MergeResult(MergeOutcome.GAP)]
     assert encoded(worker) == b"\0\0"
     assert outcomes(worker, first) == [MergeOutcome.MERGED]
     assert text_of(encoded(worker)) == "hello "
+
+
+ONE, TWO, THREE, DELETION = map(
+    bytes.fromhex,
+    (
+        "0101010004010474657874046f6e652000",
+        "010101048401030474776f2000",
+        "010101088401070674687265652000",
+        "000101010402",
+    ),
+)
+"""Client 1 types "one ", "two " and "three ", and deletes "tw"."""
+FOUR = bytes.fromhex("0101030084010d05666f75722000")
+"""Client 3 types "four " after that."""
+HOLEY = bytes.fromhex(
+    "0301030084010d05666f757220010200840103046f776e20"
+    "03010004010474657874046f6e65200a04840107067468726565200101010402"
+)
+"""What Yjs 13.6 encodes of a document that got all of it but "two ", in which client 2 has typed
+"own ": it shows "one own ", and the rest waits. A hole stands for what is missing."""
+
+
+def test_of_an_answer_with_a_hole_the_part_that_follows_is_merged() -> None:
+    worker = worker_with()
+    (result,) = merge(worker, HOLEY)
+    assert result.outcome is MergeOutcome.PARTIAL
+    assert result.change is not None
+    assert text_of(result.change) == text_of(encoded(worker)) == "one own "
+    assert merge(worker, HOLEY) == [MergeResult(MergeOutcome.PARTIAL, None)]
+    # The change that was missing comes from another client; then all of the answer follows.
+    assert outcomes(worker, TWO, HOLEY) == [MergeOutcome.MERGED, MergeOutcome.MERGED]
+    assert merge(worker, HOLEY, THREE, FOUR) == [MergeResult(MergeOutcome.MERGED)] * 3
+    assert text_of(encoded(worker)) == text_of(ONE, TWO, THREE, FOUR, HOLEY, DELETION)
+
+
+def test_an_answer_deletes_nothing_that_is_not_there() -> None:
+    worker = worker_with(ONE)
+    assert merge(worker, DELETION) == [MergeResult(MergeOutcome.PARTIAL, None)]
+    # Yrs keeps no deletion for later, so it must come once more.
+    assert outcomes(worker, TWO) == [MergeOutcome.MERGED]
+    assert text_of(encoded(worker)) == "one two "
+    assert outcomes(worker, DELETION) == [MergeOutcome.MERGED]
+    assert text_of(encoded(worker)) == "one o "
+
+
+def test_a_relayed_change_with_a_hole_is_damaged() -> None:
+    worker = worker_with()
+    merged = worker.answer(Merge(1, [HOLEY], wants_changes=False))
+    assert isinstance(merged, Merged)
+    assert merged.results == [MergeResult(MergeOutcome.DAMAGED, error="a hole")]
+
+
+@given(st.data())
+def test_clients_that_miss_any_of_the_others_changes_bring_a_document_together(
+    data: st.DataObject,
+) -> None:
+    authors = [Editor(number) for number in (1, 2, 3)]
+    for _ in range(data.draw(st.integers(1, 12))):
+        author = data.draw(st.sampled_from(authors))
+        if len(author.text) and data.draw(st.booleans()):
+            author.delete(1)
+        else:
+            author.type(data.draw(st.sampled_from("abc")))
+        other = data.draw(st.sampled_from(authors))
+        if other is not author:
+            other.doc.apply_update(author.state)
+    everything = [update for author in authors for update in author.updates]
+    worker = worker_with()
+    # One answer has any of the changes, in pieces; the others bring what is missing.
+    pieces = data.draw(st.lists(st.sampled_from(everything), max_size=8))
+    holey = merge_updates(*pieces) if pieces else b"\0\0"
+    (first,) = merge(worker, holey)
+    assert_nothing_waits_in(encoded(worker))
+    for author in authors:
+        # Their states are whole, and follow on each other.
+        assert outcomes(worker, author.state) == [MergeOutcome.MERGED]
+    assert first.outcome in (MergeOutcome.MERGED, MergeOutcome.PARTIAL)
+    assert merge(worker, holey) == [MergeResult(MergeOutcome.MERGED, None)]
+    assert text_of(encoded(worker)) == text_of(*(author.state for author in authors))
 
 
 @pytest.mark.parametrize(
@@ -109,12 +201,11 @@ def test_a_damaged_update_is_named_and_changes_nothing(damaged: bytes) -> None:
 def test_mutated_updates_neither_panic_nor_leave_anything_pending(data: st.DataObject) -> None:
     ada = Editor()
     worker = worker_with(ada.type("hello"))
-    mutant = bytearray(ada.type(" world") if data.draw(st.booleans()) else ada.delete(2))
+    mutant = bytearray(data.draw(st.sampled_from([ada.type(" world"), ada.delete(2), HOLEY])))
     for _ in range(data.draw(st.integers(1, 4))):
         mutant[data.draw(st.integers(0, len(mutant) - 1))] = data.draw(st.integers(0, 255))
     merge(worker, bytes(mutant))
-    snapshot = encoded(worker)
-    assert encoded(worker_with(snapshot)) == snapshot
+    assert_nothing_waits_in(encoded(worker))
 
 
 def test_a_document_that_is_shorter_after_it_was_read_back_is_compacted() -> None:

@@ -6,6 +6,8 @@ that takes longer than 30 seconds, and begins again. So a large document is sent
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from .update import EMPTY_UPDATE, StructSpan, Walk
 from .varint import read_uint, write_uint
 
@@ -40,6 +42,21 @@ def split(update: bytes, max_bytes: int = PART_BYTES) -> tuple[bytes, ...]:
     return (*parts.done, *_split_deletions(update[walk.deletes_start :], max_bytes))
 
 
+def write_structs(update: bytes, spans: Mapping[int, Sequence[StructSpan]]) -> bytes:
+    """Write the structs of an update, without what it deletes.
+
+    Args:
+        update: where they are taken from.
+        spans: by client, the structs to take: at least one, without a hole between them.
+    """
+    out = [write_uint(len(spans))]
+    # Yjs writes clients with larger ids first, and merges such updates faster.
+    for client, run in sorted(spans.items(), reverse=True):
+        out += [write_uint(len(run)), write_uint(client), write_uint(run[0].clock)]
+        out += [update[span.start : span.end] for span in run]
+    return b"".join(out)
+
+
 class _Parts:
     """Collects structs into parts.
 
@@ -67,13 +84,7 @@ class _Parts:
     def end_part(self) -> None:
         if not self._spans:
             return
-        out = [write_uint(len(self._spans))]
-        # Yjs writes clients with larger ids first, and merges such updates faster.
-        for client, spans in sorted(self._spans.items(), reverse=True):
-            out += [write_uint(len(spans)), write_uint(client), write_uint(spans[0].clock)]
-            out += [self._update[span.start : span.end] for span in spans]
-        out.append(b"\x00")
-        self.done.append(b"".join(out))
+        self.done.append(write_structs(self._update, self._spans) + b"\x00")
         self._spans = {}
         self._size = 0
 

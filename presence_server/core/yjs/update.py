@@ -44,12 +44,15 @@ class Shape(Struct, frozen=True):
         is_odd: whether it must be merged before it is relayed, since it has an empty item or an
             empty range, is the first in a shared type that another item holds, or refers from
             one client of its own to another.
+        has_holes: whether clocks of a client are left out between others. ``adds`` tells of them
+            as if they were there.
     """
 
     adds: tuple[tuple[int, int, int], ...]
     needs: dict[int, int]
     deletes: dict[int, int]
     is_odd: bool
+    has_holes: bool = False
 
 
 class StructSpan(Struct, frozen=True, gc=False):
@@ -76,6 +79,7 @@ class Walk:
     Args:
         data: the update.
         is_detailed: whether to note each struct in ``spans``.
+        may_have_holes: whether clocks of a client may be left out between others.
 
     Attributes:
         adds: as in :class:`Shape`.
@@ -84,21 +88,34 @@ class Walk:
         spans: each struct, if the walk is detailed.
         deletes: as in :class:`Shape`.
         deletes_start: where the deleted ranges begin.
+        has_holes: as in :class:`Shape`.
         is_odd: whether an item or a range is empty, or an item has an item as its parent.
 
     Raises:
         DamagedBytes: the update is not valid.
     """
 
-    __slots__ = ("adds", "deletes", "deletes_start", "foreign", "is_odd", "spans")
+    __slots__ = (
+        "_may_have_holes",
+        "adds",
+        "deletes",
+        "deletes_start",
+        "foreign",
+        "has_holes",
+        "is_odd",
+        "spans",
+    )
 
-    def __init__(self, data: bytes, *, is_detailed: bool = False) -> None:
+    def __init__(
+        self, data: bytes, *, is_detailed: bool = False, may_have_holes: bool = False
+    ) -> None:
+        self._may_have_holes = may_have_holes
         self.adds: dict[int, tuple[int, int]] = {}
         self.foreign: list[tuple[int, int, int, int]] = []
         self.spans: list[StructSpan] | None = [] if is_detailed else None
         self.deletes: dict[int, int] = {}
         self.deletes_start = 0
-        self.is_odd = False
+        self.is_odd = self.has_holes = False
         try:
             position = self.deletes_start = self._structs(data)
             position = self._deletions(data, position)
@@ -127,6 +144,13 @@ class Walk:
                     length, position = read_uint(data, position + 1)
                     if not length:
                         raise DamagedBytes("garbage of no length")
+                elif info == _SKIP and self._may_have_holes:
+                    length, position = read_uint(data, position + 1)
+                    if not length:
+                        raise DamagedBytes("a hole of no length")
+                    self.has_holes = True
+                    clock += length
+                    continue
                 else:
                     length, position = self._item(data, position + 1, info, client, clock)
                 if self.spans is not None:
@@ -199,11 +223,14 @@ class Walk:
         return position
 
 
-def check(data: bytes) -> Shape:
+def check(data: bytes, *, may_have_holes: bool = False) -> Shape:
     """Check an update.
 
     Args:
         data: the update.
+        may_have_holes: whether clocks of a client may be left out between others, as Yjs does
+            in a sync step 2 if it holds changes that follow on what it does not have. Such an
+            update is never relayed or merged as it is: see :mod:`.following`.
 
     Returns:
         What it is made of.
@@ -216,7 +243,7 @@ def check(data: bytes) -> Shape:
         client, first, after, needs = typed
         if after <= MAX_CLOCK and max(needs.values(), default=0) <= MAX_CLOCK:
             return Shape(((client, first, after),), needs, {}, is_odd=False)
-    walk = Walk(data)
+    walk = Walk(data, may_have_holes=may_have_holes)
     adds, is_odd = walk.adds, walk.is_odd
     needs = {}
     links = []
@@ -235,6 +262,7 @@ def check(data: bytes) -> Shape:
         needs,
         walk.deletes,
         is_odd,
+        walk.has_holes,
     )
 
 

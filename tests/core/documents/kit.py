@@ -48,6 +48,7 @@ from presence_server.core.events import (
 from presence_server.core.room import Room
 from presence_server.core.yjs import wire
 from presence_server.core.yjs.entries import Entry, encode_entries, encode_entry, read_entries
+from presence_server.core.yjs.following import what_follows
 from presence_server.core.yjs.update import EMPTY_UPDATE, check
 from presence_server.core.yjs.varint import DamagedBytes
 from presence_server.core.yjs.vector import EMPTY_VECTOR, StateVector
@@ -208,6 +209,19 @@ class Board:
         self.updates.append(data)
         return MergeOutcome.MERGED
 
+    def merge_part(self, data: bytes) -> tuple[MergeOutcome, bytes | None]:
+        """Merge what follows of an update; what became of it, and what that changed."""
+        if data in self.updates:
+            return MergeOutcome.MERGED, None
+        try:
+            following = what_follows(data, self.vector)
+        except DamagedBytes:
+            return MergeOutcome.DAMAGED, None
+        part = data if following.is_whole else following.update
+        assert self.merge(part) is MergeOutcome.MERGED
+        outcome = MergeOutcome.MERGED if following.is_whole else MergeOutcome.PARTIAL
+        return outcome, None if part == EMPTY_UPDATE else part
+
     def serve(self, *, stored: bool = False) -> None:
         """The service does what it was asked for."""
         while self.calls:
@@ -217,9 +231,7 @@ class Board:
                     assert self.merge(call.update) is MergeOutcome.MERGED
                     self.merged = call.number
                 case MergeAndTell():
-                    known = call.update in self.updates
-                    outcome = self.merge(call.update)
-                    news = None if known or outcome is not MergeOutcome.MERGED else call.update
+                    outcome, news = self.merge_part(call.update)
                     self.merged = call.number
                     size = sum(map(len, self.updates))
                     vector = self.vector.encode()

@@ -25,7 +25,7 @@ from presence_server.core.yjs.vector import EMPTY_VECTOR, StateVector
 from presence_server.core.yjs.wire import MessageKind
 from presence_server.protocol.messages import ChangesStored, Error
 from tests.core.documents.kit import Board, Client, typed
-from tests.core.yjs.updates import text, update
+from tests.core.yjs.updates import hole, text, update
 
 BIG = update((9, 0, [text("x" * RELAY_BYTES)]))
 
@@ -133,6 +133,95 @@ def test_a_change_that_turns_out_not_to_follow_is_asked_for(board: Board) -> Non
     board.serve()
     assert MessageKind.STEP_1 in ada(board).kinds()
     assert grace(board).changes() == [BIG]
+
+
+HOLEY = update((1, 0, [text("a"), hole(1), text("c", left=(1, 1))]))
+"""An answer of a client that lacks the second change of client 1, and so shows the first only."""
+UNTIL_THE_HOLE = update((1, 0, [text("a")]))
+AFTER_THE_HOLE = update((1, 2, [text("c", left=(1, 1))]))
+
+
+def test_of_an_answer_with_a_hole_what_follows_is_relayed(board: Board) -> None:
+    board.change(ada(board), HOLEY, is_answer=True)
+    board.serve()
+    assert ada(board).changes() == grace(board).changes() == [UNTIL_THE_HOLE]
+    assert ada(board).refused == []
+    # It cannot fill the hole, so it is not asked again for nothing.
+    board.wait(30)
+    assert MessageKind.STEP_1 not in ada(board).kinds()
+
+
+def test_who_holds_changes_back_is_asked_again_once_others_have_come(board: Board) -> None:
+    board.wait(5)
+    board.change(ada(board), HOLEY, is_answer=True)
+    board.serve()
+    for client in board.clients.values():
+        client.take()
+    board.change(grace(board), typed(1, 1), is_answer=True)
+    board.serve()
+    vector = StateVector({1: 2}).encode()
+    assert (MessageKind.STEP_1, vector) in ada(board).take()
+    assert MessageKind.STEP_1 not in grace(board).kinds()
+    board.change(ada(board), AFTER_THE_HOLE, is_answer=True)
+    board.serve()
+    assert grace(board).changes() == [AFTER_THE_HOLE]
+    # Nothing is held back any more.
+    board.wait(5)
+    board.change(grace(board), typed(1, 3), is_answer=True)
+    board.serve()
+    assert MessageKind.STEP_1 not in ada(board).kinds()
+
+
+def test_two_who_hold_the_same_back_do_not_ask_each_other_for_ever(board: Board) -> None:
+    for client in (ada(board), grace(board)):
+        board.change(client, HOLEY, is_answer=True)
+    board.serve()
+    board.wait(5)
+    for client in (ada(board), grace(board)):
+        client.take()
+        board.change(client, HOLEY, is_answer=True)
+    board.serve()
+    board.wait(5)
+    assert MessageKind.STEP_1 not in ada(board).kinds() + grace(board).kinds()
+
+
+@pytest.mark.parametrize("is_answer", [True, False])
+def test_a_change_for_which_the_service_has_no_room_is_asked_for_again(
+    board: Board, is_answer: bool
+) -> None:
+    board.wait(5)
+    board.change(ada(board), BIG, is_answer=is_answer)
+    ada(board).take()
+    board.apply(DocumentMerged(1, MergeOutcome.GAP, None, EMPTY_VECTOR, 0))
+    assert ada(board).kinds() == [MessageKind.STEP_1]
+
+
+def test_a_change_of_which_a_part_does_not_follow_is_asked_for(board: Board) -> None:
+    board.wait(5)
+    # Both are merged first: the one is long, the other may follow on it.
+    board.change(ada(board), BIG)
+    board.change(ada(board), update((2, 0, [text("a")]), (1, 5, [text("c", left=(1, 4))])))
+    ada(board).take()
+    board.serve()
+    found = grace(board).changes()
+    assert found == [BIG, update((2, 0, [text("a")]))]
+    assert MessageKind.STEP_1 in ada(board).kinds()
+
+
+def test_a_viewer_is_not_asked_for_what_it_held_back_as_an_editor(board: Board) -> None:
+    board.wait(5)
+    board.change(ada(board), HOLEY, is_answer=True)
+    board.serve()
+    board.apply(RoleChanged(ada(board).number, ada(board).session_id, may_edit=False))
+    ada(board).take()
+    board.change(grace(board), typed(1, 1), is_answer=True)
+    board.serve()
+    assert ada(board).kinds() == [MessageKind.UPDATE]
+
+
+def test_an_update_with_a_hole_is_damaged(board: Board) -> None:
+    board.change(ada(board), HOLEY)
+    assert ada(board).refused == ["a hole"]
 
 
 @pytest.mark.parametrize("data", [b"\x00", bytes([1, 1, 1, 1, 0, 0, 0]), b"\xff\xff\xff\xff\x0f"])
@@ -349,7 +438,7 @@ def test_an_update_that_was_given_up_ends_its_sender() -> None:
 
 
 def test_what_the_service_tells_about_clients_that_are_gone(board: Board) -> None:
-    for clock in range(3):
+    for clock in range(len(MergeOutcome) - 1):
         board.change(ada(board), typed(1, clock), is_answer=True)
     board.change(ada(board), BIG, is_answer=True)
     board.part(ada(board), Parting.LEFT)

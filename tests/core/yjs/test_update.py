@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from presence_server.core.yjs.content import MAX_NESTING
 from presence_server.core.yjs.update import EMPTY_UPDATE, MAX_CLOCK, Shape, check
 from presence_server.core.yjs.varint import DamagedBytes, write_bytes, write_text, write_uint
-from tests.core.yjs.updates import any_item, garbage, item, json_item, ref, text, update
+from tests.core.yjs.updates import any_item, garbage, hole, item, json_item, ref, text, update
 
 
 def clocks(content: bytes, kind: int) -> int:
@@ -159,6 +159,35 @@ def test_references_between_the_clients_of_an_update_are_not_needed_before() -> 
         (2, 3, [text("y"), text("z", right=(9, 0)), text("w", right=(9, 7), left=(2, 1))]),
     )
     assert check(data) == Shape(((9, 0, 1), (2, 3, 6)), {9: 8}, {}, is_odd=True)
+
+
+def test_an_answer_may_have_holes_and_an_update_may_not() -> None:
+    data = update((1, 2, [hole(3), text("x", left=(1, 4)), hole(2), text("y", left=(2, 0))]))
+    assert check(data, may_have_holes=True) == Shape(((1, 2, 9),), {2: 1}, {}, False, True)
+    assert not check(update((1, 0, [text("x")])), may_have_holes=True).has_holes
+    with pytest.raises(DamagedBytes, match="a hole"):
+        check(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (update((1, 0, [hole(0), text("x")])), "a hole of no length"),
+        (update((1, 0, [text("x"), hole(2**31)])), "31 bits"),
+        (bytes([1, 1, 1, 0, 10]), "too early"),
+        (bytes([1, 1, 1, 0, 0x8A, 1, 0, 0]), "content of an unknown kind"),
+        (update((1, 0, [hole(3), text("x", left=(1, 3))])), "itself"),
+        (
+            update(
+                (1, 0, [hole(3), text("x", left=(2, 3))]), (2, 0, [hole(3), text("y", left=(1, 3))])
+            ),
+            "wait for each other",
+        ),
+    ],
+)
+def test_what_is_refused_of_an_answer_with_holes(data: bytes, reason: str) -> None:
+    with pytest.raises(DamagedBytes, match=reason):
+        check(data, may_have_holes=True)
 
 
 def test_structs_that_wait_for_each_other_are_refused() -> None:

@@ -15,6 +15,11 @@ def garbage(length: int) -> bytes:
     return b"\x00" + write_uint(length)
 
 
+def hole(length: int) -> bytes:
+    """Clocks that are left out."""
+    return b"\x0a" + write_uint(length)
+
+
 def item(
     kind: int,
     content: bytes,
