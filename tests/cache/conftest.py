@@ -50,6 +50,6 @@ async def backend(request: pytest.FixtureRequest, bridge: Bridge) -> AsyncIterat
         yield Backend(MemoryCache(Backend.TTL_S, clock), pass_time)
         return
     # Redis keeps its own time, so time passes for real.
-    cache = RedisCache(request.getfixturevalue("redis_url"), Backend.TTL_S)
+    cache = RedisCache(request.getfixturevalue("redis_url"), Backend.TTL_S, operation_s=20)
     yield Backend(cache, trio.sleep)
     await bridge.call(cache.aclose)

@@ -70,7 +70,7 @@ def test_a_url_as_hosts_write_it_is_taken(url: str) -> None:
 async def test_the_key_is_the_one_other_services_read(
     bridge: Bridge, redis_url: str, redis_server: RedisServer
 ) -> None:
-    cache = RedisCache(redis_url, 60.0)
+    cache = RedisCache(redis_url, 60.0, operation_s=20)
     await bridge.call(cache.set_many, {"a:b": b'[{"user_id":"u"}]'})
     assert redis_server.command_line("GET", "presence:a:b") == b'$17\r\n[{"user_id":"u"}]\r\n'
     assert redis_server.command_line("TTL", "presence:a:b") in (b":60\r\n", b":59\r\n")
@@ -83,13 +83,15 @@ async def test_a_missing_password_is_named_with_its_setting(
 ) -> None:
     wrong = locked_redis.url.replace("redis://", "redis://:wrong@")
     for url in (locked_redis.url, wrong):
-        cache = RedisCache(url, 60.0)
+        cache = RedisCache(url, 60.0, operation_s=20)
         with pytest.raises(CacheError, match=r"^redis\.url: .*password[^\n]*$") as caught:
             await bridge.call(cache.identity)
         assert not isinstance(caught.value, CacheUnavailable)
         assert "wrong" not in str(caught.value).replace("WRONGPASS", "")
         await bridge.call(cache.aclose)
-    right = RedisCache(locked_redis.url.replace("redis://", "redis://:sesame@"), 60.0)
+    right = RedisCache(
+        locked_redis.url.replace("redis://", "redis://:sesame@"), 60.0, operation_s=20
+    )
     assert await bridge.call(right.identity)
     await bridge.call(right.aclose)
 
@@ -98,7 +100,9 @@ async def test_a_missing_password_is_named_with_its_setting(
 async def test_missing_rights_are_named_with_the_setting(
     bridge: Bridge, locked_redis: RedisServer
 ) -> None:
-    cache = RedisCache(locked_redis.url.replace("redis://", "redis://poor:pw@"), 60.0)
+    cache = RedisCache(
+        locked_redis.url.replace("redis://", "redis://poor:pw@"), 60.0, operation_s=20
+    )
     # Who may not ask for the identity still learns that Redis is there.
     assert await bridge.call(cache.identity) == "redis"
     with pytest.raises(CacheError, match=r"^redis\.url: the user lacks rights[^\n]*$"):
@@ -158,7 +162,7 @@ async def test_an_error_of_redis_repeats_nothing_of_what_was_written(
 ) -> None:
     server = start_redis(*options)
     try:
-        cache = RedisCache(server.url, 60)
+        cache = RedisCache(server.url, 60, operation_s=20)
         with pytest.raises(CacheUnavailable) as caught:
             await bridge.call(cache.set_many, {"b": b'[{"display_name":"Ada Lovelace"}]'})
         assert "Ada" not in str(caught.value)

@@ -7,6 +7,8 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,24 +21,29 @@ from presence_server.cluster.local import (
 )
 
 
-def test_only_its_user_can_enter_the_folder(tmp_path: Path) -> None:
-    folder = RuntimeFolder.make(tmp_path)
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder with a short path: the path of a socket has few bytes."""
+    with tempfile.TemporaryDirectory(prefix="local-") as folder:
+        yield Path(folder)
+
+
+def test_only_its_user_can_enter_the_folder(place: Path) -> None:
+    folder = RuntimeFolder.make(place)
     listener = folder.listen(3)
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     assert folder.link_path(3).is_socket()
     listener.close()
     folder.remove()
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
 
 
 @pytest.mark.root
-def test_another_user_cannot_join(tmp_path: Path) -> None:
+def test_another_user_cannot_join(place: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs the rights of root")
-    for parent in (tmp_path, *tmp_path.parents):
-        if parent.stat().st_uid == 0 and parent != Path("/") and "pytest" in parent.name:
-            parent.chmod(0o755)
-    folder = RuntimeFolder.make(tmp_path)
+    place.chmod(0o755)
+    folder = RuntimeFolder.make(place)
     listener = folder.listen(0)
     script = (
         "import os, socket, sys; os.setuid(65534);"
@@ -53,8 +60,8 @@ def test_another_user_cannot_join(tmp_path: Path) -> None:
     folder.remove()
 
 
-def test_a_slot_has_one_owner_until_its_process_is_dead(tmp_path: Path) -> None:
-    folder = RuntimeFolder.make(tmp_path)
+def test_a_slot_has_one_owner_until_its_process_is_dead(place: Path) -> None:
+    folder = RuntimeFolder.make(place)
     pid = os.fork()
     if not pid:
         folder.own(1)
@@ -70,19 +77,19 @@ def test_a_slot_has_one_owner_until_its_process_is_dead(tmp_path: Path) -> None:
     folder.remove()
 
 
-def test_folders_of_killed_servers_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
-    in_use = RuntimeFolder.make(tmp_path)
-    left_over = tmp_path / "presence-server-left"
+def test_folders_of_killed_servers_are_removed_and_those_in_use_stay(place: Path) -> None:
+    in_use = RuntimeFolder.make(place)
+    left_over = place / "presence-server-left"
     left_over.mkdir(0o700)
     (left_over / "slot-0").touch()
-    strange = tmp_path / "presence-server-of-others"
+    strange = place / "presence-server-of-others"
     strange.mkdir(0o755)
     for old in (left_over, strange, in_use.path):
         os.utime(old, (0, 0))
-    young = tmp_path / "presence-server-young"
+    young = place / "presence-server-young"
     young.mkdir(0o700)
-    other = RuntimeFolder.make(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {
+    other = RuntimeFolder.make(place)
+    assert {path.name for path in place.iterdir()} == {
         in_use.path.name,
         other.path.name,
         strange.name,
@@ -92,10 +99,10 @@ def test_folders_of_killed_servers_are_removed_and_those_in_use_stay(tmp_path: P
     other.remove()
 
 
-def test_a_place_that_cannot_hold_the_folder_is_named(tmp_path: Path) -> None:
+def test_a_place_that_cannot_hold_the_folder_is_named(place: Path) -> None:
     with pytest.raises(RuntimeFolderUnusable, match="cannot make a folder in"):
-        RuntimeFolder.make(tmp_path / "nowhere")
-    deep = tmp_path / ("x" * 100)
+        RuntimeFolder.make(place / "nowhere")
+    deep = place / ("x" * 100)
     deep.mkdir()
     with pytest.raises(RuntimeFolderUnusable, match="too long for a socket"):
         RuntimeFolder.make(deep)
@@ -112,8 +119,8 @@ def test_each_board_has_one_owner_among_the_processes() -> None:
             assert directory.owner_of(board) == expected
 
 
-def test_the_socket_of_a_slot_outlives_who_listens_on_it(tmp_path: Path) -> None:
-    folder = RuntimeFolder.make(tmp_path)
+def test_the_socket_of_a_slot_outlives_who_listens_on_it(place: Path) -> None:
+    folder = RuntimeFolder.make(place)
     listener = folder.listen(0)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
         link.connect(str(folder.link_path(0)))

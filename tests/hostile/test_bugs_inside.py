@@ -103,8 +103,8 @@ def names_the_bug(entry: Entry) -> bool:
 async def test_in_a_handler_ends_that_connection(tmp_path: Path, monkeypatch: Patch) -> None:
     async with server_with_victim(tmp_path) as found:
         with monkeypatch.context() as patch:
-            patch.setattr(SessionLink, "on_binary", broken)
-            await found.victim.socket.send_message(b"x")
+            patch.setattr(SessionLink, "on_text", broken)
+            await found.victim.socket.send_message("x")
             assert (await found.victim.close_code())[0] == 1011
         (entry,) = found.logged("connection crashed")
         assert names_the_bug(entry)

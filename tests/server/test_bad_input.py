@@ -141,7 +141,7 @@ BAD_REQUESTS = [
     (upgrade_request("/"), 404),
     (upgrade_request("/ws/"), 404),
     (upgrade_request("/ws/elsewhere"), 404),
-    (upgrade_request("/yjs/demo"), 404),
+    (upgrade_request("/hocuspocus/demo"), 404),
     (upgrade_request("/boards/demo"), 404),
     (upgrade_request("/ws/boards/"), 400),
     (upgrade_request("/ws/boards/demo/x"), 400),
@@ -231,7 +231,10 @@ async def test_numbers_of_any_length_do_no_harm_where_they_are_ignored(
 async def test_bad_frames_close_with_the_code_of_the_rfc_and_detach(
     tmp_path: Path, quiet_logs: None
 ) -> None:
-    async with witnessed(running_server(tmp_path, limits__max_message_bytes=2**18)) as (
+    server = running_server(
+        tmp_path, limits__max_message_bytes=2**18, limits__max_binary_bytes=2**18
+    )
+    async with witnessed(server) as (
         address,
         _,
         witness,

@@ -53,8 +53,8 @@ async def test_a_bug_in_one_session_closes_that_connection_alone(
             def broken(*args: object) -> None:
                 raise RuntimeError("a bug in the session")
 
-            patched.setattr(SessionLink, "on_binary", broken)
-            await ada.socket.send_message(b"anything")
+            patched.setattr(SessionLink, "on_text", broken)
+            await ada.socket.send_message("anything")
             assert (await ada.close_code())[0] == 1011
         assert await bob.silence() == []
         back = await visitors.open(user_id="ada", session_id=session_id)
