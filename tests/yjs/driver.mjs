@@ -59,9 +59,14 @@ const isSynced = (client) => client.provider.synced ?? client.provider.isSynced
 // A document must never wait for something that does not come.
 const isPending = (doc) => doc.store.pendingStructs !== null || doc.store.pendingDs !== null
 
+// The keys of a map come in the order in which they were merged, which means nothing.
+const sorted = (_key, value) => value && typeof value === 'object' && !Array.isArray(value)
+  ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
+  : value
+
 const content = (doc) => JSON.stringify([
   doc.getText('text').toDelta(), doc.getMap('map').toJSON(), doc.getArray('array').toJSON()
-])
+], sorted)
 
 function random (seed) {
   let state = seed >>> 0
@@ -109,7 +114,7 @@ const operations = {
   destroy: ({ name }) => { clients.get(name).provider.destroy(); clients.delete(name) },
   converged: ({ seconds }) => until(seconds, () => {
     const found = new Set([...clients.values()].map(({ doc }) => content(doc)))
-    return found.size <= 1
+    return found.size <= 1 && ![...clients.values()].some(({ doc }) => isPending(doc))
   }),
   awareness: ({ name }) =>
     [...clients.get(name).provider.awareness.getStates().entries()].map(([id, state]) => ({ id, state })),

@@ -84,7 +84,7 @@ class Node:
         return found
 
     async def assert_converged(self) -> None:
-        """Wait until all clients show the same."""
+        """Wait until all clients show the same, and none waits for a part that is missing."""
         assert await self.call("converged", seconds=PATIENCE_S)
 
 
