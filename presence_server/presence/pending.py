@@ -9,8 +9,8 @@ Otherwise a crash between the two would leave more open rows than the board has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 from itertools import islice
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from ..protocol.model import PresenceRecord
 from ..protocol.profile import UserProfile
 from ..storage.write_batch import OpenSession, ProfileSeen
+from .readers import Readers
 from .session_writes import Key, SessionWrites, keep_newest
 
 
@@ -39,7 +40,7 @@ class PendingWrites:
         self._finished: dict[Key, None] = {}
         self._ends: dict[str, dict[Key, None]] = {}
         """By board: the waiting entries whose session has ended."""
-        self._readers: list[list[SessionWrites]] = []
+        self._readers = Readers[SessionWrites]()
 
     @property
     def joins(self) -> int:
@@ -136,8 +137,7 @@ class PendingWrites:
 
     def written(self) -> None:
         """Note that the batch in flight is in the store."""
-        for seen in self._readers:
-            seen += self._in_flight.values()
+        self._readers.written(self._in_flight.values())
         self._in_flight = {}
 
     def failed(self, kept: Iterable[SessionWrites]) -> None:
@@ -153,16 +153,9 @@ class PendingWrites:
             self._note_end(writes)
         self._bound_finished()
 
-    @contextmanager
-    def reading(self) -> Iterator[list[SessionWrites]]:
+    def reading(self) -> AbstractContextManager[list[SessionWrites]]:
         """Gather, for :meth:`overlay`, what is written while the body reads the store."""
-        seen: list[SessionWrites] = []
-        self._readers.append(seen)
-        try:
-            yield seen
-        finally:
-            # By identity, since two readers may have equal lists.
-            self._readers = [other for other in self._readers if other is not seen]
+        return self._readers.reading()
 
     def overlay(
         self,

@@ -7,10 +7,11 @@ takes the place of all changes up to its number, so that a long outage needs lit
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from ..storage.documents import StoredDocument, StoredRow, join_updates, split_updates
 from ..storage.write_batch import DocumentBatch, DocumentOpened, DocumentRow
+from .readers import Readers
 
 MAX_BATCH_BYTES = 8_388_608
 """What one transaction writes of documents at most, unless a single value is larger."""
@@ -115,7 +116,7 @@ class PendingDocuments:
         """Whether the last :meth:`take` left something that had no room."""
         self._waiting: dict[str, DocumentWrites] = {}
         self._in_flight: dict[str, DocumentWrites] = {}
-        self._readers: list[list[DocumentWrites]] = []
+        self._readers = Readers[DocumentWrites]()
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._in_flight)
@@ -184,8 +185,7 @@ class PendingDocuments:
             By board, the number of the last change that is now durable; -1 for a document that
             was deleted without any.
         """
-        for seen in self._readers:
-            seen += self._in_flight.values()
+        self._readers.written(self._in_flight.values())
         stored = {
             board_id: writes.seq or (-1 if writes.is_deleted else 0)
             for board_id, writes in self._in_flight.items()
@@ -209,16 +209,9 @@ class PendingDocuments:
         """Forget what is in flight for a board: the store refuses these values."""
         self._in_flight.pop(board_id, None)
 
-    @contextmanager
-    def reading(self) -> Iterator[list[DocumentWrites]]:
+    def reading(self) -> AbstractContextManager[list[DocumentWrites]]:
         """Gather, for :meth:`overlay`, what is written while the body reads the store."""
-        seen: list[DocumentWrites] = []
-        self._readers.append(seen)
-        try:
-            yield seen
-        finally:
-            # By identity, since two readers may have equal lists.
-            self._readers = [other for other in self._readers if other is not seen]
+        return self._readers.reading()
 
     def overlay(
         self, board_id: str, stored: StoredDocument, seen: list[DocumentWrites]
