@@ -163,14 +163,7 @@ class Gateway(RequestOwner):
         if tls is not None or self._pump is None:
             self._nursery.start_soon(self._serve_in_task, sock, tls, counted)
             return
-        wire = self._pump.wire(sock)
-        request = PumpRequest(wire, counted, self._alarms, self._handshake_timeout_s, self)
-        self._requests += 1
-        try:
-            self._pump.add(wire, request)
-        except OSError:
-            request.on_gone()
-            raise
+        self._add(self._pump, sock, counted, self._handshake_timeout_s)
 
     @override
     def on_head(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
@@ -200,18 +193,25 @@ class Gateway(RequestOwner):
         except Refusal as refusal:
             turn_away(sock, refusal)
             return
-        wire = self._pump.wire(sock)
-        request = PumpRequest(wire, counted, self._alarms, None, self)
-        self._requests += 1
-        try:
-            self._pump.add(wire, request)
-        except OSError:
-            request.on_gone()
-            raise
+        request = self._add(self._pump, sock, counted, None)
         try:
             self._go_on(request, handed.head, handed.rest)
         except Exception as error:
-            wire.endpoint.crash(error)
+            request.wire.endpoint.crash(error)
+
+    def _add(
+        self, pump: Pump, sock: socket.socket, counted: CountedConnection, timeout_s: float | None
+    ) -> PumpRequest:
+        """Let the pump read a socket; ``timeout_s`` bounds its request head, None if it is read."""
+        wire = pump.wire(sock)
+        request = PumpRequest(wire, counted, self._alarms, timeout_s, self)
+        self._requests += 1
+        try:
+            pump.add(wire, request)
+        except OSError:
+            request.on_gone()
+            raise
+        return request
 
     def _go_on(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
         """Serve a request in this process."""
