@@ -6,7 +6,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NamedTuple
 
 import trio
@@ -159,57 +159,51 @@ def bind_now(settings: Settings) -> list[socket.socket]:
 def _bind_resolved(
     settings: Settings, found: Mapping[str, list[ResolvedAddress]]
 ) -> list[socket.socket]:
-    attempts = _ATTEMPTS_AT_A_FREE_PORT if settings.server.port == 0 else 1
-    while True:
-        attempts -= 1
-        sockets: list[socket.socket] = []
-        try:
-            _bind_all(settings, found, sockets)
-        except BaseException as error:
-            for sock in sockets:
-                sock.close()
-            # The port that was free at the first address is in use at a later one: take another.
-            if not attempts or not isinstance(error, PortInUse):
-                raise
-        else:
-            return sockets
+    if settings.server.port == 0:
+        for _ in range(_ATTEMPTS_AT_A_FREE_PORT - 1):
+            # The port that was free at the first address may be in use at a later one.
+            with suppress(PortInUse):
+                return _bind_all(settings, found)
+    return _bind_all(settings, found)
 
 
 def _bind_all(
-    settings: Settings,
-    found: Mapping[str, list[ResolvedAddress]],
-    sockets: list[socket.socket],
-) -> None:
-    """Bind a socket to each address and append it to these sockets.
+    settings: Settings, found: Mapping[str, list[ResolvedAddress]]
+) -> list[socket.socket]:
+    """Bind a socket to each address, or to none.
 
     Raises:
         SettingsError: the settings name an address or port that cannot work.
         PortUnavailable: the address or the port is not available now.
     """
     port = settings.server.port
+    sockets: list[socket.socket] = []
     bound: set[SocketAddress] = set()
-    for host in settings.server.host:
-        refusal: OSError | None = None
-        opened = 0
-        for family, (address, _, *scope) in found[host]:
-            sockaddr = (address, port, *scope)
-            if sockaddr in bound:
+    with ExitStack() as unless_all:
+        for host in settings.server.host:
+            refusal: OSError | None = None
+            opened = 0
+            for family, (address, _, *scope) in found[host]:
+                sockaddr = (address, port, *scope)
+                if sockaddr in bound:
+                    opened += 1
+                    continue
+                try:
+                    sock = bind(family, sockaddr)
+                except OSError as error:
+                    if error.errno not in _NO_SUCH_FAMILY:
+                        raise _refusal(host, port, error) from None
+                    refusal = error
+                    continue
+                sockets.append(unless_all.enter_context(sock))
                 opened += 1
-                continue
-            try:
-                sock = bind(family, sockaddr)
-            except OSError as error:
-                if error.errno not in _NO_SUCH_FAMILY:
-                    raise _refusal(host, port, error) from None
-                refusal = error
-                continue
-            sockets.append(sock)
-            opened += 1
-            port = port or sock.getsockname()[1]
-            bound.add((address, port, *scope))
-        # A machine may lack one of the families that a name or "::" stands for.
-        if refusal is not None and not opened:
-            raise _refusal(host, port, refusal)
+                port = port or sock.getsockname()[1]
+                bound.add((address, port, *scope))
+            # A machine may lack one of the families that a name or "::" stands for.
+            if refusal is not None and not opened:
+                raise _refusal(host, port, refusal)
+        unless_all.pop_all()
+    return sockets
 
 
 def _queries(host: str) -> list[tuple[str, None, int, int, int, int]]:
