@@ -1,10 +1,12 @@
-"""What the client needs of a WebSocket, whoever implements it.
+"""The WebSocket of the client, its request and its errors.
 
-There are two: :mod:`.websocket_trio` over a stream of Trio, and :mod:`.websocket_anyio` over one
-of AnyIO, which runs on asyncio too.
+There are two implementations: :mod:`.websocket_trio` over a stream of Trio, and
+:mod:`.websocket_anyio` over one of AnyIO, which runs on asyncio too.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import msgspec
 
@@ -64,3 +66,28 @@ class UpgradeRefused(PresenceError):
 
 class NoWebSocket(PresenceError):
     """The peer does not speak WebSocket, or did not answer in time."""
+
+
+class WebSocket(Protocol):
+    """An open WebSocket."""
+
+    async def send(self, text: str) -> None:
+        """Send a text message.
+
+        Args:
+            text: The message.
+
+        Raises:
+            WebSocketClosed: The connection has ended.
+        """
+
+    async def receive(self) -> str | bytes:
+        """Wait for the next message.
+
+        Returns:
+            The message: text or bytes.
+
+        Raises:
+            WebSocketClosed: The connection has ended.
+        """
+        ...

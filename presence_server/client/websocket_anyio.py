@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 import anyio
 import anyio.lowlevel
 from anyio.abc import ByteStream
+from typing_extensions import override
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidState, InvalidStatus
 from websockets.frames import CloseCode, Frame, Opcode
@@ -26,6 +27,7 @@ from .websocket import (
     NoWebSocket,
     Upgrade,
     UpgradeRefused,
+    WebSocket,
     WebSocketClosed,
 )
 
@@ -36,8 +38,10 @@ _QUIET = logging.getLogger("presence_server.client.websockets")
 _QUIET.disabled = True
 
 
-class AnyIOWebSocket:
+class AnyIOWebSocket(WebSocket):
     """A WebSocket; :func:`open_websocket` makes one.
+
+    If a task is cancelled between two bytes of a message that it sends, the connection is closed.
 
     Args:
         stream: The stream under it.
@@ -80,17 +84,8 @@ class AnyIOWebSocket:
             case _:
                 raise NoWebSocket
 
+    @override
     async def send(self, text: str) -> None:
-        """Send a text message.
-
-        A connection whose sending task is cancelled between two bytes of a message is closed.
-
-        Args:
-            text: The message.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
         async with self._writing:
             try:
                 self._protocol.send_text(text.encode())
@@ -98,15 +93,8 @@ class AnyIOWebSocket:
                 raise self._closed() from None
             await self._write()
 
+    @override
     async def receive(self) -> str | bytes:
-        """Wait for the next message.
-
-        Returns:
-            The message: text or bytes.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
         # One read may bring a thousand messages: other tasks run between two of them.
         await anyio.lowlevel.checkpoint()
         while True:
@@ -163,7 +151,7 @@ class AnyIOWebSocket:
             except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
                 raise self._closed() from None
             except BaseException:
-                # Nobody knows how much was sent, so that nothing can follow it.
+                # A part may have been sent. No other message can follow a part.
                 await anyio.aclose_forcefully(self._stream)
                 raise
 

@@ -18,9 +18,15 @@ from .address import Opener, Stream, close_forcefully
 from .replica import Replica
 from .retry import Ending, asked_by_close_s
 from .waiting import AlarmClock
-from .websocket import CONNECT_TIMEOUT_S, NoWebSocket, Upgrade, UpgradeRefused, WebSocketClosed
+from .websocket import (
+    CONNECT_TIMEOUT_S,
+    NoWebSocket,
+    Upgrade,
+    UpgradeRefused,
+    WebSocket,
+    WebSocketClosed,
+)
 
-WebSocket = websocket_trio.TrioWebSocket | websocket_anyio.AnyIOWebSocket
 FIRST_EVENT_TIMEOUT_S = 30.0
 """How long a server may be silent that has not told its heartbeat interval yet."""
 SILENCE_MARGIN_S = 10.0

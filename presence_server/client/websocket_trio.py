@@ -18,6 +18,7 @@ from trio_websocket import (
     WebSocketConnection,
     wrap_client_stream,
 )
+from typing_extensions import override
 
 from .websocket import (
     CONNECT_TIMEOUT_S,
@@ -25,6 +26,7 @@ from .websocket import (
     NoWebSocket,
     Upgrade,
     UpgradeRefused,
+    WebSocket,
     WebSocketClosed,
 )
 
@@ -32,7 +34,7 @@ _LOST = 1006
 """trio-websocket's code for a connection that ended without a close frame."""
 
 
-class TrioWebSocket:
+class TrioWebSocket(WebSocket):
     """An open WebSocket.
 
     Args:
@@ -42,29 +44,15 @@ class TrioWebSocket:
     def __init__(self, connection: WebSocketConnection) -> None:
         self._connection = connection
 
+    @override
     async def send(self, text: str) -> None:
-        """Send a text message.
-
-        Args:
-            text: The message.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
         try:
             await self._connection.send_message(text)
         except ConnectionClosed as closed:
             raise _closed(closed) from None
 
+    @override
     async def receive(self) -> str | bytes:
-        """Wait for the next message.
-
-        Returns:
-            The message: text or bytes.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
         try:
             return await self._connection.get_message()
         except ConnectionClosed as closed:
