@@ -103,8 +103,8 @@ class Document:
         self._change: bytes | None = None
         self._origin: list[bytes] = []
         """The updates that the document was made of."""
-        self._doc = pycrdt.Doc[Any]()
-        self._doc.observe(self._changed)
+        self._doc: pycrdt.Doc[Any]
+        self._make()
         self.is_whole = self._load(snapshot, updates)
         self._change = None
         self.vector = StateVector.read(self._doc.get_state())
@@ -135,7 +135,8 @@ class Document:
         except MemoryError:
             raise
         except Exception as error:
-            self._begin_again()
+            # Yrs keeps a part of an update that it refuses.
+            self._make()
             return f"{type(error).__name__}: {error}"
         self._origin.append(update)
         return None
@@ -180,8 +181,8 @@ class Document:
             self.size += len(change)
         return MergeResult(outcome, change if wants_change else None)
 
-    def _begin_again(self) -> None:
-        """Make the document anew: Yrs keeps a part of an update that it refuses."""
+    def _make(self) -> None:
+        """Make the document of its updates."""
         self._doc = pycrdt.Doc[Any]()
         for update in self._origin:
             self._doc.apply_update(update)
@@ -225,13 +226,15 @@ class Document:
         self.size = len(update)
         copy = pycrdt.Doc[Any]()
         copy.apply_update(update)
-        is_same = StateVector.read(copy.get_state()).clocks == self.vector.clocks
+        state = self._doc.get_state()
         # The copy may join structs that lie in pieces here, and be shorter. What is deleted is
         # all that an update has which adds nothing.
-        state = self._doc.get_state()
-        is_same = is_same and len(copy.get_update()) <= len(update)
-        is_same = is_same and len(copy.get_update(state)) == len(self._doc.get_update(state))
-        is_exact = self.is_whole and is_same
+        is_exact = (
+            self.is_whole
+            and StateVector.read(copy.get_state()).clocks == self.vector.clocks
+            and len(copy.get_update()) <= len(update)
+            and len(copy.get_update(state)) == len(self._doc.get_update(state))
+        )
         if is_exact:
             self._origin = [update]
         return Encoded(update, is_exact)
