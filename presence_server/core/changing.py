@@ -23,7 +23,7 @@ from .events import Parted, Parting
 from .roster import Phase
 from .saying import note_activity
 from .state import BoardState
-from .watching import ask_back, deny, relay, watcher_of
+from .watching import ask_back, deny, heard, relay
 from .yjs import wire
 from .yjs.update import EMPTY_UPDATE, Shape, check
 from .yjs.varint import DamagedBytes
@@ -38,13 +38,11 @@ _TOO_LARGE = "the document is as large as it may be: documents.max_bytes"
 
 def change(state: BoardState, event: DocumentChanged, now: float) -> None:
     """Take an update of a client."""
-    session = state.attached(event.connection, event.session_id)
-    if session is None:
+    found = heard(state, event, now)
+    if found is None:
         return
-    session.last_seen = now
-    watcher = watcher_of(state, session, now)
-    document, update = state.document, event.update
-    assert document is not None
+    session, watcher, document = found
+    update = event.update
     if update == EMPTY_UPDATE or session.phase is not Phase.JOINED:
         return  # A client is asked for what it changed meanwhile, once it has joined.
     if not session.may_edit:
@@ -86,7 +84,7 @@ def _sort(
             number = _number(document, watcher, event)
             state.out.append(Merge(number, update))
             return
-        # What does not follow may follow on a change that is being merged.
+        # A change that does not follow now may follow on one that is being merged.
         if is_plain and not fits and not document.merging:
             watcher.owed += 1
             ask_back(state, document, watcher, now)

@@ -1,4 +1,4 @@
-"""What a room knows of its Yjs document: how far it has come, and who watches it.
+"""The state of a Yjs document in a room: its phase, its vector, and its watchers.
 
 The document's bytes are not here. The service of documents has them, and merges what the room
 gives it; the room knows the state vector, and decides by it at once::

@@ -12,13 +12,13 @@ from msgspec import Struct
 
 
 class MergeOutcome(enum.Enum):
-    """What became of one update."""
+    """The outcome of one update."""
 
     MERGED = "merged"
     """The document has it now, or had it before."""
     PARTIAL = "partial"
-    """What follows on the document is merged. The rest follows on changes that the document does
-    not have, and was dropped."""
+    """Its part that follows on the document is merged. The rest follows on changes that the
+    document does not have, and was dropped."""
     GAP = "gap"
     """It follows on changes that the document does not have. It was dropped."""
     DAMAGED = "damaged"
@@ -28,7 +28,7 @@ class MergeOutcome(enum.Enum):
 
 
 class DocumentAnswer(Struct, frozen=True, eq=False, weakref=True):
-    """What a client lacks.
+    """The changes that a client lacks.
 
     Two clients that lack the same of the same version of the document get the same object, so
     that the room makes its frames once.
@@ -76,7 +76,7 @@ class DocumentMerged(Struct, frozen=True):
 
 
 class DocumentAnswered(Struct, frozen=True):
-    """What a client lacks is known: the answer to ``answer``."""
+    """The service answers ``answer``: it knows the changes that a client lacks."""
 
     connection: int
     answer: DocumentAnswer
@@ -159,7 +159,7 @@ class RoleChanged(Struct, frozen=True):
 
 
 ClientDocumentEvent = DocumentAsked | DocumentChanged | AwarenessSaid | AwarenessAsked | RoleChanged
-"""What clients say."""
+"""The events that come from clients."""
 DocumentEvent = (
     DocumentLoaded
     | DocumentMerged
@@ -169,4 +169,4 @@ DocumentEvent = (
     | UpdateSetAside
     | DocumentDeleted
 )
-"""What the service tells."""
+"""The events that come from the service."""

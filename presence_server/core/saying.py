@@ -10,7 +10,7 @@ from .document_effects import Refuse, SendBinary
 from .document_events import AwarenessAsked, AwarenessSaid
 from .roster import Phase, Session
 from .state import BoardState
-from .watching import answer, ask_back, begin, show_everybody, watcher_of
+from .watching import answer, ask_back, begin, heard, show_everybody, watcher_of
 from .yjs import wire
 from .yjs.varint import DamagedBytes
 
@@ -19,13 +19,10 @@ _MAX_HELD_BYTES = 16_384
 
 def say(state: BoardState, event: AwarenessSaid, now: float) -> None:
     """Take the awareness that a client sent."""
-    session = state.attached(event.connection, event.session_id)
-    if session is None:
+    found = heard(state, event, now)
+    if found is None:
         return
-    session.last_seen = now
-    watcher = watcher_of(state, session, now)
-    document = state.document
-    assert document is not None
+    session, watcher, document = found
     if session.phase is Phase.JOINED:
         _take(state, document, session, event, now)
     elif watcher.held is not None or len(event.entries) > _MAX_HELD_BYTES:
@@ -88,12 +85,9 @@ def note_activity(state: BoardState, session: Session, update: Update, now: floa
 
 def tell_everybody(state: BoardState, event: AwarenessAsked, now: float) -> None:
     """Answer a client that asks for the awareness of everybody."""
-    session = state.attached(event.connection, event.session_id)
-    if session is None:
+    found = heard(state, event, now)
+    if found is None:
         return
-    session.last_seen = now
-    watcher = watcher_of(state, session, now)
-    document = state.document
-    assert document is not None
+    _, watcher, document = found
     if watcher.is_watching:
         show_everybody(state, document, watcher)

@@ -1,7 +1,7 @@
-"""Who watches a board's document, what each watcher lacks, and what it hears.
+"""The watchers of a document: connections that get its changes, and what each of them lacks.
 
-A watcher is added before its answer is asked for: what changes meanwhile reaches it twice at
-worst, and Yjs ignores what it has.
+A watcher is added before its answer is asked for. A change that comes meanwhile may reach it
+twice; Yjs ignores a change that it has.
 """
 
 from __future__ import annotations
@@ -9,7 +9,14 @@ from __future__ import annotations
 from . import announce, companions
 from .document import ASK_INTERVAL_S, Document, DocumentPhase, Watcher
 from .document_effects import AnswerVector, LoadDocument, Relay, SendAnswer, SendBinary, Watch
-from .document_events import DocumentAnswered, DocumentAsked, DocumentLoaded
+from .document_events import (
+    AwarenessAsked,
+    AwarenessSaid,
+    DocumentAnswered,
+    DocumentAsked,
+    DocumentChanged,
+    DocumentLoaded,
+)
 from .effects import Send
 from .roster import Phase, Session, User
 from .state import Alarm, BoardState
@@ -49,6 +56,20 @@ def watcher_of(state: BoardState, session: Session, now: float) -> Watcher:
     return watcher
 
 
+def heard(
+    state: BoardState,
+    event: DocumentChanged | DocumentAsked | AwarenessSaid | AwarenessAsked,
+    now: float,
+) -> tuple[Session, Watcher, Document] | None:
+    """Note a sign of life of a client that speaks Yjs; None if it has no session any more."""
+    session = state.attached(event.connection, event.session_id)
+    if session is None:
+        return None
+    session.last_seen = now
+    watcher = watcher_of(state, session, now)
+    return session, watcher, document_of(state)
+
+
 def begin(state: BoardState, watcher: Watcher, now: float) -> None:
     """Send a watcher what is relayed from now on."""
     watcher.is_watching = True
@@ -58,11 +79,10 @@ def begin(state: BoardState, watcher: Watcher, now: float) -> None:
 
 def ask(state: BoardState, event: DocumentAsked, now: float) -> None:
     """A client sent its state vector: it gets what it lacks, as soon as that is known."""
-    session = state.attached(event.connection, event.session_id)
-    if session is None:
+    found = heard(state, event, now)
+    if found is None:
         return
-    session.last_seen = now
-    watcher = watcher_of(state, session, now)
+    _, watcher, _ = found
     watcher.wanted = event.vector
     if watcher.is_watching:
         answer(state, watcher, now)

@@ -27,7 +27,7 @@ REMEMBERED_S = 60.0
 
 
 class Said(Struct, frozen=True):
-    """What a message of a client meant.
+    """The meaning of one message of a client.
 
     Attributes:
         has_changed: whether a state of the sender is another one than before: an activity.
