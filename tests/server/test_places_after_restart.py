@@ -14,9 +14,9 @@ import trio
 from presence_server.server import ListeningAddress
 from tests.server.kit import ADMIN_TOKEN, PATIENCE_S, Client, Visitors, running_server, visiting
 from tests.server.raw import ask, plain
-from tests.servers import postgres_server, postgres_url
+from tests.servers import postgres_server, postgres_url, store_url
 
-__all__ = ["postgres_server", "postgres_url"]
+__all__ = ["postgres_server", "postgres_url", "store_url"]
 
 pytestmark = pytest.mark.e2e
 
@@ -24,15 +24,6 @@ HOUR_NS = 3_600_000_000_000
 
 Ending = Callable[[ListeningAddress, Client, Client], Awaitable[None]]
 """Ends the place of a waiting client; the other client has the seat."""
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty store of either dialect."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'presence.db'}"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
 
 
 async def leave(_address: ListeningAddress, waiting: Client, _seated: Client) -> None:

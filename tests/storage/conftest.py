@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import trio
@@ -10,19 +9,10 @@ from presence_server.presence.bridge import Bridge
 from presence_server.storage import migrate
 from presence_server.storage.repository import Repository
 from presence_server.storage.url import parse_url
-from tests.servers import postgres_server, postgres_url
+from tests.servers import postgres_server, postgres_url, store_url
 from tests.storage.records import PATIENT
 
-__all__ = ["postgres_server", "postgres_url"]
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty store of either dialect."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/presence.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
+__all__ = ["postgres_server", "postgres_url", "store_url"]
 
 
 @pytest.fixture

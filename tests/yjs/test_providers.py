@@ -12,11 +12,11 @@ import pytest
 import trio
 
 from tests.server.process import ServerProcess, server_process
-from tests.servers import postgres_server, postgres_url
+from tests.servers import postgres_server, postgres_url, store_url
 from tests.yjs.rest import delete_document, document
 from tests.yjs.stock import PATIENCE_S, Y_WEBSOCKET, Node, node
 
-__all__ = ["postgres_server", "postgres_url"]
+__all__ = ["postgres_server", "postgres_url", "store_url"]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.yjs]
 
@@ -28,15 +28,6 @@ ADMIN_TOKEN = "an-admin-token-for-this-test-only"
 async def clients() -> AsyncIterator[Node]:
     async with node() as found:
         yield found
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty store of either kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/presence.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
 
 
 def url_of(server: ServerProcess) -> str:

@@ -9,9 +9,9 @@ import signal
 import pytest
 
 from tests.server.process import ServerProcess, server_process
-from tests.servers import postgres_server, postgres_url
+from tests.servers import postgres_server, postgres_url, store_url
 from tests.yjs.stock import Y_WEBSOCKET, Node, Provider
-from tests.yjs.test_providers import BOARD, clients, helpers_of, store_url, until_stored, url_of
+from tests.yjs.test_providers import BOARD, clients, helpers_of, until_stored, url_of
 
 __all__ = ["clients", "postgres_server", "postgres_url", "store_url"]
 
