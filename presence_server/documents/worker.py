@@ -138,7 +138,8 @@ class Document:
             # Yrs keeps a part of an update that it refuses.
             self._make()
             return f"{type(error).__name__}: {error}"
-        self._origin.append(update)
+        if self._change is not None:
+            self._origin.append(update)
         return None
 
     def _changed(self, event: pycrdt.TransactionEvent) -> None:

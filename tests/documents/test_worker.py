@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -316,6 +318,16 @@ def test_a_document_that_was_let_go_is_unknown() -> None:
     assert worker.answer(Forget(1)) == Done()
     assert worker.answer(Forget(1)) == Done()
     assert isinstance(worker.answer(Encode(1)), Failed)
+
+
+def test_an_update_that_changes_nothing_is_not_kept() -> None:
+    ada = Editor()
+    worker = worker_with(ada.type("a"))
+    again = ada.state
+    before = sys.getrefcount(again)
+    for _ in range(3):
+        assert outcomes(worker, again) == [MergeOutcome.MERGED]
+    assert sys.getrefcount(again) == before
 
 
 def test_an_update_that_yrs_refuses_half_way_leaves_nothing_behind() -> None:
