@@ -4,13 +4,10 @@
 // docs/browser.md lists the custom properties, parts and attributes by which a page
 // restyles the bar. Light or dark follows the page's own `color-scheme`.
 
-export const PRESENCE_BAR_CSS = /* css */ `
+import { PRESENCE_THEME_CSS } from './presence-theme.js';
+
+export const PRESENCE_BAR_CSS = /* css */ `${PRESENCE_THEME_CSS}
 :host {
-  --_surface: var(--presence-surface, #ffffff);
-  --_text: var(--presence-text, #1c1f26);
-  --_muted: var(--presence-muted, #5a6170);
-  --_line: var(--presence-line, #d9dde5);
-  --_focus: var(--presence-focus, #2563eb);
   --_size: var(--presence-size, 2.25rem);
   --_online: var(--presence-online, #16a34a);
   --_idle: var(--presence-idle, #d97706);
@@ -25,11 +22,6 @@ export const PRESENCE_BAR_CSS = /* css */ `
 :host([hidden]) { display: none; }
 @supports (color: light-dark(red, red)) {
   :host {
-    --_surface: var(--presence-surface, light-dark(#ffffff, #191c22));
-    --_text: var(--presence-text, light-dark(#1c1f26, #eceef2));
-    --_muted: var(--presence-muted, light-dark(#5a6170, #a3abba));
-    --_line: var(--presence-line, light-dark(#d9dde5, #363c48));
-    --_focus: var(--presence-focus, light-dark(#2563eb, #7aa2ff));
     --_online: var(--presence-online, light-dark(#16a34a, #34d399));
     --_idle: var(--presence-idle, light-dark(#d97706, #fbbf24));
     --_away: var(--presence-away, light-dark(#6b7280, #9aa3b2));

@@ -1,12 +1,9 @@
 // The style sheet of <presence-queue>; docs/browser.md lists its custom properties and parts.
 
-export const PRESENCE_QUEUE_CSS = /* css */ `
+import { PRESENCE_THEME_CSS } from './presence-theme.js';
+
+export const PRESENCE_QUEUE_CSS = /* css */ `${PRESENCE_THEME_CSS}
 :host {
-  --_surface: var(--presence-surface, #ffffff);
-  --_text: var(--presence-text, #1c1f26);
-  --_muted: var(--presence-muted, #5a6170);
-  --_line: var(--presence-line, #d9dde5);
-  --_focus: var(--presence-focus, #2563eb);
   --_accent: var(--presence-accent, #4338ca);
   display: none;
   color: var(--_text);
@@ -14,11 +11,6 @@ export const PRESENCE_QUEUE_CSS = /* css */ `
 }
 @supports (color: light-dark(red, red)) {
   :host {
-    --_surface: var(--presence-surface, light-dark(#ffffff, #191c22));
-    --_text: var(--presence-text, light-dark(#1c1f26, #eceef2));
-    --_muted: var(--presence-muted, light-dark(#5a6170, #a3abba));
-    --_line: var(--presence-line, light-dark(#d9dde5, #363c48));
-    --_focus: var(--presence-focus, light-dark(#2563eb, #7aa2ff));
     --_accent: var(--presence-accent, light-dark(#4338ca, #a5b4fc));
   }
 }
