@@ -6,6 +6,8 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -63,11 +65,19 @@ def restore_backup(path: Path) -> None:
     shutil.move(path.with_name("backup.db"), path)
 
 
+def execute(path: Path, *statements: str) -> None:
+    """Write to a database in one transaction.
+
+    A test whose server runs in the same loop calls this in a thread: the server's own transaction
+    may have to end first, and it ends in that loop.
+    """
+    with closing(sqlite3.connect(path, timeout=PATIENCE_S)) as database, database:
+        for statement in statements:
+            database.execute(statement)
+
+
 def delete_rows(path: Path) -> None:
-    with sqlite3.connect(path) as database:
-        database.execute("DELETE FROM presence")
-        database.execute("DELETE FROM user_profile")
-    database.close()
+    execute(path, "DELETE FROM presence", "DELETE FROM user_profile")
 
 
 @pytest.mark.parametrize("lose", [remove, replace_by_empty, restore_backup, delete_rows])
@@ -83,7 +93,7 @@ async def test_live_sessions_are_written_again_and_survive_a_crash(
         ada = await visitors.open(user_id="ada", display_name="Ada")
         session = str((await ada.next_of("board:joined"))["session_id"])
         await visitors.join("bob")
-        lose(path)
+        await trio.to_thread.run_sync(lose, path)
         with trio.fail_after(NOTICED_WITHIN_S):
             while len(open_rows(path)) < 2:
                 await ada.send("heartbeat")
@@ -103,7 +113,7 @@ async def test_sessions_that_have_dropped_are_written_again_too(
         async with visiting(address) as visitors:
             await visitors.join("ada")
             copy_of(path, "backup.db")
-        lose(path)
+        await trio.to_thread.run_sync(lose, path)
         with trio.fail_after(NOTICED_WITHIN_S):
             while not open_rows(path):  # noqa: ASYNC110 - nobody tells the test
                 await trio.sleep(0.2)
@@ -121,9 +131,7 @@ async def test_the_key_of_the_queues_outlives_the_loss_of_its_row(tmp_path: Path
     async with running_server(tmp_path):
         before = key()
         assert len(before) == 1
-        with sqlite3.connect(path) as database:
-            database.execute("DELETE FROM server_key")
-        database.close()
+        await trio.to_thread.run_sync(execute, path, "DELETE FROM server_key")
         with trio.fail_after(NOTICED_WITHIN_S):
             while key() != before:  # noqa: ASYNC110 - nobody tells the test
                 await trio.sleep(0.2)
@@ -140,7 +148,8 @@ async def test_rows_deleted_from_postgres_come_back(
     ):
         ada = await visitors.join("ada")
         await visitors.join("bob")
-        postgres_server.execute("DELETE FROM collab.presence", postgres_url)
+        delete = partial(postgres_server.execute, "DELETE FROM collab.presence", postgres_url)
+        await trio.to_thread.run_sync(delete)
         with trio.fail_after(PATIENCE_S):
             while postgres_server.execute(count, postgres_url)[0][0] < 2:
                 await ada.send("heartbeat")
