@@ -102,12 +102,18 @@ fuzz: $(STAMP) ## Look for bytes that make the server raise: ARGS="--minutes 10"
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 .PHONY: check
-check: $(STAMP) ## Lint, formatting, types of Python and JavaScript, import arrows
+check: $(STAMP) ## Lint, formatting, types of Python and JavaScript, import arrows, bundle
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@sh .ci/check-types
+	@sh .ci/check-assets
+
+.PHONY: assets
+assets: ## Make the bundle in presence_server/web/static/dist, which is kept in git (needs Node.js)
+	@sh .ci/npm-install .ci/assets
+	@node .ci/assets/build.mjs
 
 .PHONY: format
 format: $(STAMP) ## Format the code and fix what can be fixed
@@ -116,7 +122,7 @@ format: $(STAMP) ## Format the code and fix what can be fixed
 
 .PHONY: clean
 clean: ## Remove the environment, caches and build products; data in var/ stays
-	rm -rf $(VENV) .ci/types/node_modules .ci/yjs/node_modules build dist htmlcov .coverage .coverage.* *.egg-info
+	rm -rf $(VENV) .ci/*/node_modules build dist htmlcov .coverage .coverage.* *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find presence_server tests migrations benchmarks -type d -name __pycache__ -prune \
 		-exec rm -rf {} + 2>/dev/null || true

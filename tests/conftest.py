@@ -25,6 +25,7 @@ _NEEDS = {
     "browser": ("Chromium", programs.chromium),
     "postgres": ("PostgreSQL", programs.postgres),
     "pgbouncer": ("PgBouncer", programs.pgbouncer),
+    "assets": ("Node.js with the packages of .ci/assets", programs.assets_packages),
     "yjs": ("Node.js with the packages of .ci/yjs", programs.yjs_packages),
     "redis": ("redis-server", programs.redis_server),
     "caddy": ("Caddy", programs.caddy),

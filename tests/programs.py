@@ -31,12 +31,22 @@ def pgbouncer() -> Path | None:
     return Path(found) if found else None
 
 
-def yjs_packages() -> Path | None:
-    """The folder of the stock clients of Yjs, which ``.ci/test-needs`` installs by npm."""
-    folder = Path(__file__).resolve().parents[1] / ".ci" / "yjs"
+def _npm_packages(name: str) -> Path | None:
+    """A folder of ``.ci`` whose packages ``.ci/test-needs`` installs by npm, if they are there."""
+    folder = Path(__file__).resolve().parents[1] / ".ci" / name
     # npm writes this file last.
     is_installed = (folder / "node_modules" / ".package-lock.json").exists()
     return folder if is_installed and shutil.which("node") else None
+
+
+def yjs_packages() -> Path | None:
+    """The folder of the stock clients of Yjs."""
+    return _npm_packages("yjs")
+
+
+def assets_packages() -> Path | None:
+    """The folder of what makes the bundle of the browser's modules."""
+    return _npm_packages("assets")
 
 
 def redis_server() -> Path | None:

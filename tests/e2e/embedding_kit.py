@@ -14,8 +14,9 @@ from tests.e2e.browser_kit import SHOWN_WITHIN_MS, Person, ServerProcess
 from tests.e2e.relay import PageRelay
 
 ABOUT_SOMEBODY = ("user:joined", "user:left", "presence:update")
+BAR = '<script type="module" src="/static/presence-bar.js"></script>'
 PAGE = """<!doctype html><meta charset="utf-8"><title>Embedded</title>
-<script type="module" src="/static/presence-bar.js"></script>
+{head}
 <body style="margin: 0; font: 16px sans-serif">{body}</body>"""
 
 _numbers = itertools.count(1)
@@ -68,7 +69,12 @@ class Scene:
         return bob
 
     def embed(
-        self, body: str, *headers: str, width: int = 900, scripts: Iterable[str] = ()
+        self,
+        body: str,
+        *headers: str,
+        width: int = 900,
+        scripts: Iterable[str] = (),
+        with_bar: bool = True,
     ) -> Embedder:
         """Open a page with this in its body; the board "demo" is one of this test alone.
 
@@ -77,8 +83,10 @@ class Scene:
             headers: of the answer.
             width: of the window, in pixels.
             scripts: run before those of the page.
+            with_bar: whether it loads the module of the bar.
         """
-        page = PAGE.format(body=body.replace("demo", self.board))
+        head = BAR if with_bar else ""
+        page = PAGE.format(head=head, body=body.replace("demo", self.board))
         relay = self._stack.enter_context(PageRelay(self.server.url, page, *headers))
         context = self.browser.new_context(viewport={"width": width, "height": 400})
         for script in scripts:

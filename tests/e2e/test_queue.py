@@ -60,6 +60,8 @@ def wait_in(scene: Scene, attributes: str = "", user_id: str = "ada") -> Embedde
     queue = f"<presence-queue board=demo user-id={user_id} {attributes}></presence-queue>"
     page = scene.embed(f"{HEAD}{queue}")
     page.page.wait_for_function(f"() => {QUEUE}?.client?.state === 'queued'")
+    # The element loads it for those who wait: it is there when this is done.
+    page.page.evaluate("() => import('/static/presence-turn.js').then(() => null)")
     return page
 
 

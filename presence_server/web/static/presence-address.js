@@ -25,7 +25,7 @@ export const PROFILE_FIELDS = /** @type {const} */ (['user_id', 'display_name', 
  * @returns {string}
  */
 export function serverRoot(baseUrl, moduleUrl = import.meta.url) {
-  const served = /^(https?:.*\/)static\/[^/]+$/.exec(moduleUrl);
+  const served = /^(https?:.*\/)static\/(?:dist\/)?[^/]+$/.exec(moduleUrl);
   return served ? served[1] : new URL('/', baseUrl).href;
 }
 

@@ -5,10 +5,10 @@ import { element, set, setText } from './presence-avatar.js';
 import { CLIENT_ATTRIBUTES, define, PresenceElement } from './presence-element.js';
 import { PRESENCE_QUEUE_CSS } from './presence-queue-style.js';
 import { styleSheet } from './presence-sheet.js';
-import { Turn } from './presence-turn.js';
 import { Wait } from './presence-wait.js';
 
 /** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
+/** @typedef {import('./presence-turn.js').Turn} Turn */
 /** @typedef {import('./presence-types.js').Status} Status */
 
 const DEFAULT_WAYS = 'title favicon';
@@ -32,7 +32,8 @@ export class PresenceQueue extends PresenceElement {
   #ask = /** @type {HTMLButtonElement} */ (element('button', '', 'Notify me'));
   #leave = /** @type {HTMLButtonElement} */ (element('button', '', ''));
   #screen = element('section', 'screen', '');
-  #turn = new Turn(() => this.#ways());
+  /** Loaded for those who wait: most people never do. @type {Promise<Turn> | null} */
+  #turn = null;
   /** @type {Wait | null} */
   #wait = null;
   #retryAt = 0;
@@ -82,11 +83,17 @@ export class PresenceQueue extends PresenceElement {
     return new Set((this.getAttribute('notify') ?? DEFAULT_WAYS).split(/\s+/));
   }
 
+  /** @param {(turn: Turn) => void} what */
+  #tell(what) {
+    this.#turn ??= import('./presence-turn.js').then(({ Turn }) => new Turn(() => this.#ways()));
+    this.#turn.then(what, () => (this.#turn = null)); // The next change loads it again.
+  }
+
   #stop() {
     clearInterval(this.#ticking);
     this.#ticking = 0;
     this.#wait = null;
-    this.#turn.ends();
+    this.#turn?.then((turn) => turn.ends());
   }
 
   /** @param {Status} status */
@@ -109,7 +116,7 @@ export class PresenceQueue extends PresenceElement {
     const now = performance.now() / 1000;
     this.#wait ??= new Wait(position, now);
     this.#wait.moved(position, etaS, now);
-    this.#turn.waits(position);
+    this.#tell((turn) => turn.waits(position));
     set(this.#screen, { 'data-testid': 'queue-screen', 'data-kind': 'queued' });
     set(this.#position, { 'data-testid': 'queue-position' });
     setText(this.#position, `You are number ${position} of ${queueLength} in the queue`);
@@ -143,7 +150,7 @@ export class PresenceQueue extends PresenceElement {
   }
 
   #comes() {
-    this.#turn.comes();
+    this.#tell((turn) => turn.comes());
     this.dispatchEvent(new CustomEvent('presence-turn', { bubbles: true, composed: true }));
   }
 }

@@ -32,6 +32,7 @@ test('the server is where the module came from, with a path before it too', () =
   const page = 'https://app.example/notes/7';
   assert.equal(serverRoot(page, 'https://p.example/static/presence-bar.js'), 'https://p.example/');
   assert.equal(serverRoot(page, 'https://p.example/a/static/presence-bar.js?v=2'), 'https://p.example/a/');
+  assert.equal(serverRoot(page, 'https://p.example/a/static/dist/presence.js'), 'https://p.example/a/');
   assert.equal(serverRoot(page, 'https://cdn.example/npm/presence.js'), 'https://app.example/');
   assert.equal(serverRoot(page, 'file:///x/static/presence-bar.js'), 'https://app.example/');
 });

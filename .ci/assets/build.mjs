@@ -1,0 +1,91 @@
+// Makes the bundle of the client and the elements: web/static/dist/presence.js, its source map,
+// and a file for each module that is loaded on its first use.
+//
+//     node build.mjs            writes it
+//     node build.mjs --check    says whether the one that is there is up to date
+//
+// The last argument names another folder than dist/.
+
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+const STATIC = new URL('../../presence_server/web/static/', import.meta.url);
+// The oldest browsers of docs/browser.md.
+const TARGET = ['chrome120', 'firefox125', 'safari17'];
+
+const words = process.argv.slice(2);
+const isCheck = words[0] === '--check';
+const folder = words[isCheck ? 1 : 0] ?? fileURLToPath(new URL('dist/', STATIC));
+
+/** @returns {Promise<Map<string, string>>} the text of each file by its name */
+async function bundle() {
+  const build = await rolldown({
+    input: { presence: fileURLToPath(new URL('presence-all.js', STATIC)) },
+    plugins: [styleSheets],
+    // The first file then holds all that a later one shares with it: one request, not a chain.
+    preserveEntrySignatures: 'allow-extension',
+    transform: { target: TARGET },
+  });
+  const { output } = await build.generate({
+    dir: fileURLToPath(new URL('dist/', STATIC)),
+    format: 'esm',
+    sourcemap: true,
+    minify: true,
+    // Names that stay the same over versions: a page that is open while the server gets a newer
+    // version can still load the rest.
+    chunkFileNames: '[name].js',
+    minifyInternalExports: false,
+  });
+  await build.close();
+  return new Map(output.map((file) => [file.fileName, file.type === 'chunk' ? file.code : String(file.source)]));
+}
+
+/**
+ * Make the text of style sheets small. As many lines follow as are gone, so that the source map
+ * stays right.
+ */
+const styleSheets = {
+  name: 'style-sheets',
+  /** @param {string} code */
+  transform(code) {
+    const small = code.replace(/(\/\* css \*\/ )`([^`]*)`/g, (_, mark, css) => {
+      const text = smallStyleSheet(css);
+      return `${mark}\`${text}\`${'\n'.repeat(css.split('\n').length - text.split('\n').length)}`;
+    });
+    return { code: small, map: null };
+  },
+};
+
+/** @param {string} css */
+function smallStyleSheet(css) {
+  return css
+    .replace(/\/\*.*?\*\//gs, '')
+    .replace(/\s+/g, ' ')
+    .replace(/ ?([{};,]) ?/g, '$1')
+    .replace(/: /g, ':')
+    .replaceAll(';}', '}')
+    .trim();
+}
+
+/** @param {Map<string, string>} made */
+async function write(made) {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  for (const [name, text] of made) await writeFile(`${folder}/${name}`, text);
+}
+
+/** @param {Map<string, string>} made */
+async function check(made) {
+  const there = new Set(await readdir(folder).catch(() => []));
+  const different = [];
+  for (const [name, text] of made) {
+    if (!there.delete(name) || (await readFile(`${folder}/${name}`, 'utf8')) !== text) different.push(name);
+  }
+  different.push(...there);
+  if (different.length === 0) return;
+  console.error(`not what the modules make: ${different.join(', ')}; run \`make assets\``);
+  process.exitCode = 1;
+}
+
+await (isCheck ? check : write)(await bundle());
