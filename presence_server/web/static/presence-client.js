@@ -3,7 +3,7 @@
 
 import { ActivityTracker } from './presence-activity.js';
 import { validWait } from './presence-close.js';
-import { BinaryPlane } from './presence-binary.js';
+import { BinaryPlane, isChange } from './presence-binary.js';
 import { ServerClock } from './presence-clock.js';
 import { Complaints } from './presence-complaints.js';
 import { Connection } from './presence-connection.js';
@@ -32,7 +32,8 @@ const CONGESTED_BYTES = 64 * 1024;
  *
  * Events, all CustomEvents, with their detail: `state` ({@link Status}),
  * `users` ({@link UsersChange}), `cursors` (`{cursors: [user_id, x, y][]}`),
- * `error` (`{code, message, retry_after_ms?}`), `binary` (`{data: ArrayBuffer}`).
+ * `error` (`{code, message, retry_after_ms?}`), `binary` (`{data: ArrayBuffer}`),
+ * `stored` (`{updates}`).
  */
 export class PresenceClient extends BoardView {
   /** @type {Options} */
@@ -54,6 +55,7 @@ export class PresenceClient extends BoardView {
     moved: (cursors) => this.#emit('cursors', { cursors }),
     answered: () => this.#outgoing.answered(),
     refreshed: (expiresAt) => this.#connection.tokens.accepted(expiresAt),
+    stored: (updates) => this.#emit('stored', { updates }),
     failed: (payload) => this.#failed(payload),
   };
 
@@ -189,12 +191,12 @@ export class PresenceClient extends BoardView {
    * Send a Yjs frame.
    *
    * @param {ArrayBuffer | Uint8Array} data
-   * @returns {boolean} false while not on the board, or when the server does not answer any
+   * @returns {boolean} false while neither on the board nor in its queue, or when the server answers none
    */
   sendBinary(data) {
-    if (this.state !== 'joined' || !this.#binary.maySend || !this.#connection.sendBinary(data)) return false;
-    this.#binary.sent();
-    this.#activity.reported();
+    if (!this.#binary.maySend(this.state) || !this.#connection.sendBinary(data)) return false;
+    this.#binary.sent(this.state);
+    if (isChange(data)) this.#activity.reported();
     return true;
   }
 

@@ -15,6 +15,7 @@ import { readEvent } from './presence-replica.js';
  * @property {(cursors: CursorMove[]) => void} moved
  * @property {() => void} answered  a heartbeat was
  * @property {(expiresAt: number) => void} refreshed  the token was
+ * @property {(updates: number) => void} stored  so many binary messages of this connection are durable
  * @property {(payload: any) => void} failed
  */
 
@@ -49,6 +50,8 @@ export function takeIn(data, clock, replica, handlers) {
       return handlers.answered();
     case 'auth:refreshed':
       return handlers.refreshed(payload.expires_at);
+    case 'document:stored':
+      return handlers.stored(payload.updates);
     case 'error':
       return handlers.failed(payload);
   }

@@ -182,7 +182,7 @@ export class FakePage {
         baseUrl: 'https://boards.example/boards/demo?x=1#y',
       },
     });
-    for (const type of ['state', 'users', 'cursors', 'error', 'binary']) {
+    for (const type of ['state', 'users', 'cursors', 'error', 'binary', 'stored']) {
       this.client.addEventListener(type, (event) => this.events.push([type, event.detail]));
     }
   }
