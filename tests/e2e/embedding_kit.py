@@ -119,7 +119,8 @@ def crowd(embedder: Embedder, count: int) -> None:
             metadata: null, joined_at: n,
         });
         const client = new EventTarget();
-        bar.client = Object.assign(client, { users, state: 'joined', userId: 'u0' });
+        const told = { users, state: 'joined', userId: 'u0', serverTime: Date.now() };
+        bar.client = Object.assign(client, told);
         return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
     }""",
         count,

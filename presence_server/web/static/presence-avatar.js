@@ -1,74 +1,84 @@
-// A person as the bar and its list show them: face, colour, dot, words.
+// A person as the bar, its list and its cards show them: face, colour, dot, name.
 
 import { edgeOf, initials, safeColor, safeImageUrl, textOn } from './presence-people.js';
 
-/** @typedef {import('./presence-replica.js').User} User */
-
-/**
- * Bring a person's item up to date: `.name` has the name, `.avatar` the face.
- *
- * @param {HTMLLIElement} item
- * @param {User} user
- * @param {boolean} isSelf
- */
-export function describe(item, user, isSelf) {
-  set(item, { 'data-status': user.status, 'data-connected': String(user.connected) });
-  const name = /** @type {HTMLElement} */ (item.querySelector('.name'));
-  const look = lookOf(user);
-  if (name.dataset.name !== user.display_name || name.dataset.self !== String(isSelf)) {
-    set(name, { 'data-name': user.display_name, 'data-self': String(isSelf) });
-    name.replaceChildren(...nameOf(user, isSelf));
-  }
-  const avatar = /** @type {HTMLElement} */ (item.querySelector('.avatar'));
-  if (avatar.dataset.look !== look) avatar.replaceWith(avatarOf(user));
-}
+/** @typedef {import('./presence-people.js').Person} Person */
+/** @typedef {import('./presence-people.js').Shown} Shown */
 
 /**
  * A name as it is shown: it may run in another direction than the page.
  *
- * @param {User} user
- * @param {boolean} isSelf
+ * @param {Person} user
+ * @param {Shown} shown
  * @returns {HTMLElement[]}
  */
-export function nameOf(user, isSelf) {
+export function nameOf(user, { selfId, words }) {
   const name = [element('bdi', '', user.display_name)];
-  if (isSelf) name.push(element('small', '', ' (you)'));
+  if (user.user_id === selfId) name.push(element('small', '', ` ${words.say('you')}`));
   return name;
 }
 
-/** @param {User} user  @returns {string} changes when the avatar has to be drawn anew */
-function lookOf(user) {
-  return JSON.stringify([user.display_name, user.avatar_url, user.color]);
+/**
+ * Make an element for a person's face and status dot, which {@link paint} draws.
+ *
+ * @param {'button' | 'span'} tag
+ * @returns {HTMLElement}
+ */
+export function avatarOf(tag) {
+  const avatar = element(tag, 'avatar', '');
+  set(avatar, { part: 'avatar' });
+  const dot = element('span', 'dot', '');
+  set(dot, { part: 'dot' });
+  avatar.append(element('span', 'face', ''), dot);
+  return avatar;
 }
 
 /**
- * Draw a user's face and status dot.
+ * Bring a person's avatar, and the attributes of the item that it is in, up to date.
  *
- * @param {User} user
- * @returns {HTMLElement}
+ * @param {HTMLElement} item
+ * @param {HTMLElement} avatar
+ * @param {Person} user
  */
-export function avatarOf(user) {
-  const avatar = element('div', 'avatar', '');
+export function paint(item, avatar, user) {
+  set(item, { 'data-status': user.status, 'data-connected': String(user.connected) });
+  item.toggleAttribute('data-gone', Boolean(user.gone));
+  const look = JSON.stringify([user.display_name, user.avatar_url, user.color]);
+  if (avatar.dataset.look === look) return;
+  avatar.dataset.look = look;
   const color = safeColor(user.color);
-  set(avatar, { part: 'avatar', 'aria-hidden': 'true', 'data-edge': edgeOf(color) });
-  avatar.dataset.look = lookOf(user);
+  set(avatar, { 'data-edge': edgeOf(color) });
   avatar.style.setProperty('--color', color);
   avatar.style.setProperty('--on-color', textOn(color));
-  const face = element('div', 'face', initials(user.display_name));
+  const face = /** @type {HTMLElement} */ (avatar.firstElementChild);
+  face.textContent = initials(user.display_name);
   const url = safeImageUrl(user.avatar_url);
-  if (url !== null) {
-    const image = new Image();
-    image.alt = '';
-    image.decoding = 'async';
-    image.referrerPolicy = 'no-referrer';
-    // The initials show until the image is there; if it never comes, they stay.
-    image.addEventListener('load', () => face.replaceChildren(image));
-    image.src = url;
-  }
-  const dot = element('span', 'dot', '');
-  set(dot, { part: 'dot' });
-  avatar.append(face, dot);
-  return avatar;
+  if (url === null) return;
+  const image = new Image();
+  image.alt = '';
+  image.decoding = 'async';
+  image.referrerPolicy = 'no-referrer';
+  // The initials show until the image is there; if it never comes, they stay.
+  image.addEventListener('load', () => {
+    if (avatar.dataset.look === look) face.replaceChildren(image);
+  });
+  image.src = url;
+}
+
+/**
+ * Have these elements in this order in a box, and move few of them.
+ *
+ * @param {Element} box
+ * @param {Element[]} items
+ */
+export function place(box, items) {
+  items.forEach((item, index) => {
+    const there = box.children[index];
+    if (there === item) return;
+    // One that goes further back moves itself, and not all the others past it.
+    if (there && there.nextElementSibling === item) box.append(there);
+    else box.insertBefore(item, there ?? null);
+  });
 }
 
 /**

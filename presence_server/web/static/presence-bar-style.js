@@ -3,6 +3,10 @@
 //
 // docs/browser.md lists the custom properties, parts and attributes by which a page
 // restyles the bar. Light or dark follows the page's own `color-scheme`.
+//
+// Comments stand here, for the text is sent as it is: `.sizer .more` is as wide as the
+// button with its icon; an avatar with `data-edge` has a colour like that of the page; a
+// dot says the status by its shape as well: disc, crescent, ring, dashes.
 
 import { PRESENCE_THEME_CSS } from './presence-theme.js';
 
@@ -35,7 +39,6 @@ export const PRESENCE_BAR_CSS = /* css */ `${PRESENCE_THEME_CSS}
   flex: none;
   width: calc(var(--natural, 0) * (var(--_size) + 3px - var(--overlap, 0px)) + var(--overlap, 0px) + 6px);
 }
-/* As wide as the button is with its icon. */
 .sizer .more { padding-inline: 22px; }
 .bar { display: flex; align-items: center; justify-content: flex-end; gap: 8px; min-height: calc(var(--_size) + 10px); }
 :host([align='start']) .bar { justify-content: flex-start; }
@@ -52,12 +55,13 @@ export const PRESENCE_BAR_CSS = /* css */ `${PRESENCE_THEME_CSS}
 :host([data-stale]) .people { opacity: 0.55; }
 .person { flex: none; margin-inline-start: calc(3px - var(--overlap, 0px)); position: relative; transition: transform 0.15s ease; }
 .person:first-child { margin-inline-start: 0; }
-.person:hover { transform: translateY(-2px); z-index: 2; }
+.person:is(:hover, :focus-within) { transform: translateY(-2px); z-index: 2; }
 .person.arrived { animation: arrive 0.25s ease-out; }
 @keyframes arrive { from { opacity: 0; transform: scale(0.6); } }
 
 .avatar {
   position: relative;
+  display: block;
   width: var(--_size);
   height: var(--_size);
   padding: 2px;
@@ -65,8 +69,10 @@ export const PRESENCE_BAR_CSS = /* css */ `${PRESENCE_THEME_CSS}
   border-radius: 50%;
   background: var(--_surface);
   box-shadow: 0 0 0 2px var(--_surface);
+  font: inherit;
 }
-/* A colour like that of the page would not be seen. */
+button.avatar { cursor: pointer; }
+button:focus-visible { outline: 2px solid var(--_focus); outline-offset: 2px; }
 [data-edge='pale'] { outline: 1px solid var(--edge-pale); }
 [data-edge='pale'] .face { box-shadow: inset 0 0 0 1px var(--edge-pale); }
 [data-edge='dark'] { outline: 1px solid var(--edge-dark); }
@@ -88,7 +94,6 @@ export const PRESENCE_BAR_CSS = /* css */ `${PRESENCE_THEME_CSS}
 }
 .face img { width: 100%; height: 100%; object-fit: cover; }
 
-/* The shape says it as well as the colour: disc, crescent, ring, dashes. */
 .dot {
   position: absolute;
   inset-inline-end: -4px;
@@ -133,70 +138,10 @@ export const PRESENCE_BAR_CSS = /* css */ `${PRESENCE_THEME_CSS}
   cursor: pointer;
 }
 .more:hover, .more[aria-expanded='true'] { background: color-mix(in srgb, var(--_text) 7%, var(--_surface)); }
-.more:focus-visible { outline: 2px solid #2563eb; outline-offset: 2px; }
 .more svg { width: 1rem; height: 1rem; color: var(--_muted); }
 .more[hidden] { display: none; }
-
-.tip {
-  position: fixed;
-  inset: auto;
-  max-width: min(260px, calc(100vw - 16px));
-  margin: 0;
-  padding: 6px 10px;
-  border: 0;
-  border-radius: 8px;
-  background: #14171d;
-  color: #f4f5f7;
-  font-size: 0.8125rem;
-  pointer-events: none;
-  overflow-wrap: anywhere;
-  box-shadow: 0 0 0 1px rgb(255 255 255 / 12%), 0 6px 20px rgb(0 0 0 / 25%);
-}
-.tip span { display: block; color: #b9c0cc; font-size: 0.75rem; }
-
-.list {
-  position: fixed;
-  inset: auto;
-  width: min(18.75rem, calc(100vw - 16px));
-  max-height: min(27.5rem, var(--room, 100vh - 16px));
-  margin: 0;
-  padding: 0;
-  overflow: auto;
-  overscroll-behavior: contain;
-  border: 1px solid var(--_line);
-  border-radius: 14px;
-  background: var(--_surface);
-  color: var(--_text);
-  box-shadow: 0 12px 40px rgb(0 0 0 / 18%);
-}
-/* presence-placement.js does the same for browsers without anchors. */
-@supports (position-area: block-end) {
-  .list {
-    position-anchor: --presence-more;
-    position-area: block-end span-inline-start;
-    position-try: most-block-size flip-block, flip-inline, flip-block flip-inline;
-    max-height: min(27.5rem, 100% - 16px);
-    margin-block: 8px;
-  }
-}
-.list h2 {
-  position: sticky;
-  top: 0;
-  z-index: 1;
-  margin: 0;
-  padding: 12px 16px 8px;
-  background: var(--_surface);
-  color: var(--_muted);
-  font-size: 0.8125rem;
-  font-weight: 600;
-}
-.list ul { margin: 0; padding: 0 8px 8px; list-style: none; }
-.list li { --_size: 2rem; display: flex; align-items: center; gap: 12px; padding: 6px 8px; border-radius: 8px; content-visibility: auto; contain-intrinsic-size: auto 2.75rem; }
-.list li:focus-visible { outline: 2px solid var(--_focus); outline-offset: -2px; }
-.list li > .avatar { flex: none; box-shadow: none; }
-.list .name { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.list .name small { color: var(--_muted); font-size: inherit; }
-.list .word { flex: none; color: var(--_muted); font-size: 0.8125rem; }
+.note { padding: 0 4px; color: var(--_muted); }
+.note:empty { display: none; }
 
 .quiet {
   position: absolute;

@@ -1,18 +1,21 @@
 // <presence-bar board="demo">: who is on the board, as a row of avatars.
 
-import { element, set } from './presence-avatar.js';
+import { element, set, setText } from './presence-avatar.js';
 import { PRESENCE_BAR_CSS } from './presence-bar-style.js';
 import { CLIENT_ATTRIBUTES, define, PresenceElement } from './presence-element.js';
-import { PeopleList } from './presence-list.js';
 import { News } from './presence-news.js';
-import { inOrder } from './presence-people.js';
+import { Order } from './presence-order.js';
 import { PeopleRow } from './presence-row.js';
 import { styleSheet } from './presence-sheet.js';
-import { Tip } from './presence-tip.js';
 
 /** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
+/** @typedef {import('./presence-people.js').Person} Person */
+/** @typedef {import('./presence-people.js').Shown} Shown */
+/** @typedef {import('./presence-panels.js').Panels} Panels */
 
 const OWN_ATTRIBUTES = ['max', 'align', 'size', 'overlap', 'announce'];
+/** What is said in the place of people. */
+const NOTES = ['queued', 'full', 'closed', 'reconnecting'];
 
 /**
  * Beside the attributes of {@link PresenceElement}: `max` avatars at most, `align`
@@ -28,39 +31,38 @@ export class PresenceBar extends PresenceElement {
   #room = new ResizeObserver(() => this.#resized());
   #root = this.attachShadow({ mode: 'open' });
   #row = new PeopleRow();
-  #list;
-  #tip;
   #news;
+  #order = new Order(() => this.changed(), () => this.#isLookedAt());
+  /** Each status, and when it was first seen. @type {Map<string, {key: string, at: number | null}>} */
+  #statuses = new Map();
+  /** @type {Panels | null} */
+  #panels = null;
+  /** @type {Promise<Panels> | null} */
+  #loading = null;
 
   constructor() {
     super();
-    const tip = element('div', 'tip', '');
-    const list = element('div', 'list', '');
     const region = element('div', 'quiet', '');
-    const { bar, people, more, sizer } = this.#row;
+    const { bar, people, more, note, sizer } = this.#row;
     set(bar, { part: 'bar', 'data-testid': 'presence-bar' });
-    set(people, { part: 'people', role: 'list', 'aria-label': 'People on this board' });
+    set(people, { part: 'people', role: 'list' });
+    set(note, { part: 'note' });
     set(more, {
       part: 'more', type: 'button', 'aria-haspopup': 'dialog', 'aria-expanded': 'false',
       'data-testid': 'presence-overflow',
     });
-    set(tip, { part: 'tip', popover: 'manual', 'aria-hidden': 'true' });
-    set(list, {
-      part: 'list', popover: 'auto', role: 'dialog', 'aria-label': 'Everyone on this board',
-      'data-testid': 'presence-list',
-    });
     set(region, { 'aria-live': 'polite', 'data-testid': 'presence-announcer' });
     set(sizer, { 'aria-hidden': 'true' });
     this.#root.adoptedStyleSheets = [styleSheet(PRESENCE_BAR_CSS)];
-    this.#root.append(sizer, bar, tip, list, region);
-    this.#list = new PeopleList(list, more);
-    this.#tip = new Tip(tip);
-    this.#news = new News(region, () => this.getAttribute('announce'));
+    this.#root.append(sizer, bar, region);
+    this.#news = new News(region, () => this.getAttribute('announce'), () => this.words);
+    // The list, the cards and the names under the pointer are loaded when somebody comes near.
+    for (const type of ['pointerenter', 'focusin']) bar.addEventListener(type, () => this.#load());
     people.addEventListener('pointerover', (event) => this.#point(event));
-    people.addEventListener('pointerout', () => this.#tip.hide());
-    more.popoverTargetElement = list;
-    list.addEventListener('beforetoggle', (event) => {
-      if (/** @type {ToggleEvent} */ (event).newState === 'open') this.#list.draw(...this.#people());
+    people.addEventListener('pointerout', () => this.#panels?.tip.hide());
+    people.addEventListener('click', (event) => this.#open(event));
+    more.addEventListener('click', async () => {
+      if (!this.#panels) (await this.#load())?.list.open();
     });
   }
 
@@ -74,6 +76,7 @@ export class PresenceBar extends PresenceElement {
   disconnectedCallback() {
     super.disconnectedCallback();
     this.#room.disconnect();
+    this.#order.stop();
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }
@@ -85,6 +88,7 @@ export class PresenceBar extends PresenceElement {
    */
   watch(client, signal) {
     this.#news.detach();
+    this.#statuses.clear();
     if (client === null || signal === null) return;
     this.#news.attach(client);
     client.addEventListener('users', (event) => {
@@ -108,20 +112,44 @@ export class PresenceBar extends PresenceElement {
     this.#draw();
   }
 
-  /** @returns {[import('./presence-replica.js').User[], string | null]} */
-  #people() {
-    const selfId = this.client?.userId ?? null;
-    return [inOrder(this.client?.users.values() ?? [], selfId), selfId];
+  /** @returns {Shown} */
+  #shown() {
+    const { client, words } = this;
+    const selfId = client?.userId ?? null;
+    const users = this.#order.sort(client?.users.values() ?? [], selfId);
+    const since = (/** @type {Person} */ user) => this.#statuses.get(user.user_id)?.at ?? null;
+    return { users, count: users.length, selfId, words, now: client?.serverTime ?? 0, since };
   }
 
   #draw() {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    const [users, selfId] = this.#people();
-    set(this, { 'data-count': String(users.length) });
-    this.toggleAttribute('data-stale', this.client?.state === 'reconnecting' || this.client?.status?.offline === true);
-    this.#row.draw(users, selfId, this.#layout(), () => this.clientWidth);
-    if (this.#list.isOpen) this.#list.draw(users, selfId);
+    const shown = this.#shown();
+    this.#noteStatuses(shown);
+    const { client, words } = this;
+    const state = client?.state ?? '';
+    const isStale = state === 'reconnecting' || client?.status?.offline === true;
+    set(this, { 'data-count': String(shown.count) });
+    this.toggleAttribute('data-stale', isStale);
+    this.#news.connection(isStale);
+    const { bar, people, note } = this.#row;
+    set(bar, { lang: words.lang });
+    set(people, { 'aria-label': words.say('people') });
+    setText(note, shown.count === 0 && NOTES.includes(state) ? words.say(state) : '');
+    this.#row.draw(shown, this.#layout(), () => this.clientWidth);
+    this.#panels?.draw(shown);
+  }
+
+  /** @param {Shown} shown */
+  #noteStatuses({ users, now }) {
+    const before = this.#statuses;
+    this.#statuses = new Map();
+    for (const user of users) {
+      const key = `${user.status} ${user.connected}`;
+      const known = before.get(user.user_id);
+      const at = known ? now : null;
+      this.#statuses.set(user.user_id, known?.key === key ? known : { key, at });
+    }
   }
 
   #layout() {
@@ -139,11 +167,52 @@ export class PresenceBar extends PresenceElement {
     return value >= 0 ? value : null;
   }
 
+  // --- what opens -------------------------------------------------------------
+
+  /** @returns {Promise<Panels | undefined>} undefined: it could not be loaded */
+  async #load() {
+    try {
+      this.#loading ??= import('./presence-panels.js').then(({ Panels }) => new Panels(this.#root, this.#row.more, {
+        shown: () => this.#shown(),
+        select: (user) => this.#select(user),
+      }));
+      this.#panels = await this.#loading;
+      return this.#panels;
+    } catch (error) {
+      this.#loading = null;
+      return void console.warn(`presence-bar: ${error}`);
+    }
+  }
+
+  #isLookedAt() {
+    return this.#row.bar.matches(':hover, :focus-within') || this.#panels?.isOpen === true;
+  }
+
+  /** @param {Event} event  on an avatar */
+  #item({ target }) {
+    const item = /** @type {HTMLElement | null} */ (/** @type {Element} */ (target).closest('li'));
+    return { item, userId: item?.dataset.userId ?? '' };
+  }
+
   /** @param {Event} event */
-  #point(event) {
-    const item = /** @type {Element} */ (event.target).closest('li');
-    const user = item && this.client?.users.get(item.dataset.userId ?? '');
-    if (item && user) this.#tip.show(user, user.user_id === this.client?.userId, item);
+  async #point(event) {
+    const { item, userId } = this.#item(event);
+    if (item) (await this.#load())?.point(userId, item);
+  }
+
+  /** @param {Event} event */
+  async #open(event) {
+    const { item, userId } = this.#item(event);
+    if (item) (await this.#load())?.choose(userId, /** @type {HTMLElement} */ (item.firstElementChild));
+  }
+
+  /**
+   * @param {Person} user
+   * @returns {boolean} false when the page opens something of its own
+   */
+  #select(user) {
+    const init = { detail: { user }, bubbles: true, composed: true, cancelable: true };
+    return this.dispatchEvent(new CustomEvent('presence-select', init));
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { PROFILE_FIELDS } from './presence-address.js';
 import { hold, keyOf, refresh, release } from './presence-registry.js';
+import { Words } from './presence-words.js';
 
 /** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
 /** @typedef {import('./presence-types.js').Options} Options */
@@ -10,7 +11,7 @@ import { hold, keyOf, refresh, release } from './presence-registry.js';
 /** The attributes that name a client. */
 export const CLIENT_ATTRIBUTES = ['board', 'server', 'token', ...PROFILE_FIELDS].map((name) => name.replaceAll('_', '-'));
 /** Properties that are no attributes. */
-const PROPERTIES = /** @type {const} */ (['client', 'getToken']);
+const PROPERTIES = /** @type {const} */ (['client', 'getToken', 'strings']);
 
 /**
  * An element of a board. Attributes, which may change at any time: `board`, `server`,
@@ -33,6 +34,10 @@ export class PresenceElement extends /** @type {typeof HTMLElement} */ (globalTh
   /** @type {AbortController | null} */
   #listening = null;
   #isPlanned = false;
+  /** @type {import('./presence-words.js').Strings | null} */
+  #strings = null;
+  /** For elements: what they say. */
+  words = new Words(null);
   #states = this.attachInternals?.().states;
 
   /** The client whose board is shown. @returns {PresenceClient | null} */
@@ -56,6 +61,17 @@ export class PresenceElement extends /** @type {typeof HTMLElement} */ (globalTh
   set getToken(getToken) {
     this.#getToken = getToken;
     this.#plan();
+  }
+
+  /** What the element says, in the place of English. */
+  get strings() {
+    return this.#strings;
+  }
+
+  set strings(strings) {
+    this.words = new Words(strings);
+    this.#strings = strings;
+    this.changed();
   }
 
   connectedCallback() {

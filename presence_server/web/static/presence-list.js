@@ -1,131 +1,173 @@
 // The list of everyone, in a popover that opens where there is room.
 
-import { avatarOf, describe, element, setText } from './presence-avatar.js';
+import { avatarOf, element, nameOf, paint, place, set, setText } from './presence-avatar.js';
 import { Placement } from './presence-placement.js';
-import { statusWord } from './presence-people.js';
+import { Roving } from './presence-roving.js';
+import { Search } from './presence-search.js';
 
-/** @typedef {import('./presence-replica.js').User} User */
+/** @typedef {import('./presence-people.js').Person} Person */
+/** @typedef {import('./presence-people.js').Shown} Shown */
 
-/** How far a key goes, in rows. @type {Record<string, number>} */
+/**
+ * @typedef {object} ListHost
+ * @property {() => Shown} shown
+ * @property {(userId: string, button: HTMLElement) => void} choose
+ */
+
+/**
+ * One person.
+ *
+ * @typedef {object} Row
+ * @property {HTMLLIElement} item
+ * @property {HTMLElement} button
+ * @property {HTMLElement} avatar
+ * @property {HTMLElement} name
+ * @property {HTMLElement} word
+ * @property {Person | null} user  as it was drawn
+ */
+
+/** How far a key goes, in rows. */
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, End: Infinity, Home: -Infinity };
 
 /** Draws people into a popover; a row stays the same element while its person is there. */
 export class PeopleList {
   #panel;
   #button;
+  #host;
   #placement;
-  #title = element('h2', '', '');
+  #title = element('bdi', '', '');
   #items = element('ul', '', '');
-  /** @type {Map<string, HTMLLIElement>} */
+  #search;
+  #keys;
+  /** @type {Map<string, Row>} */
   #rows = new Map();
-  /** The row that the keyboard is at. @type {HTMLElement | null} */
-  #current = null;
+  #words = /** @type {unknown} */ (null);
   /** Whether the keyboard was in the list when it closed. */
   #hadFocus = false;
 
   /**
    * @param {HTMLElement} panel  the popover
-   * @param {HTMLElement} button  opens it
+   * @param {HTMLButtonElement} button  opens it
+   * @param {ListHost} host
    */
-  constructor(panel, button) {
+  constructor(panel, button, host) {
     this.#panel = panel;
     this.#button = button;
-    this.#placement = new Placement(panel, button);
+    this.#host = host;
+    this.#placement = new Placement(panel);
+    this.#keys = new Roving(this.#items, STEPS);
+    this.#search = new Search(() => this.draw(host.shown()));
     this.#items.setAttribute('role', 'list');
-    const title = element('bdi', '', '');
-    this.#title.append(title);
-    panel.append(this.#title, this.#items);
-    panel.addEventListener('beforetoggle', (event) => {
-      if (/** @type {ToggleEvent} */ (event).newState === 'closed') this.#hadFocus = panel.matches(':focus-within');
+    const head = element('div', 'head', '');
+    const title = element('h2', '', '');
+    title.append(this.#title);
+    head.append(title, this.#search.input);
+    panel.append(head, this.#items);
+    button.popoverTargetElement = panel;
+    panel.addEventListener('beforetoggle', (event) => this.#toggles(event));
+    panel.addEventListener('toggle', (event) => this.#toggled(event));
+    panel.addEventListener('keydown', (event) => this.#search.key(event, this.#keys.current));
+    this.#items.addEventListener('click', (event) => {
+      const chosen = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('button'));
+      if (chosen) host.choose(chosen.dataset.listUserId ?? '', chosen);
     });
-    panel.addEventListener('toggle', (event) => this.#toggled(/** @type {ToggleEvent} */ (event).newState === 'open'));
-    panel.addEventListener('keydown', (event) => this.#key(event));
   }
 
   get isOpen() {
     return this.#panel.matches(':popover-open');
   }
 
-  /**
-   * @param {User[]} users
-   * @param {string | null} selfId
-   */
-  draw(users, selfId) {
-    const title = /** @type {HTMLElement} */ (this.#title.firstElementChild);
-    setText(title, users.length === 1 ? '1 person here' : `${users.length} people here`);
-    // First, so that the rows that stay are not moved.
-    const here = new Set(users.map((user) => user.user_id));
-    for (const userId of [...this.#rows.keys()]) if (!here.has(userId)) this.#remove(userId);
-    users.forEach((user, index) => {
-      const row = this.#rowOf(user);
-      describe(row, user, user.user_id === selfId);
-      setText(/** @type {HTMLElement} */ (row.lastElementChild), statusWord(user));
-      if (this.#items.children[index] !== row) this.#items.insertBefore(row, this.#items.children[index] ?? null);
-    });
-    if (!this.#current) this.#moveTo(this.#items.firstElementChild, false);
+  open() {
+    this.#panel.showPopover();
   }
 
-  /** @param {User} user */
-  #rowOf(user) {
-    let row = this.#rows.get(user.user_id);
-    if (!row) {
-      row = document.createElement('li');
-      row.tabIndex = -1;
-      row.setAttribute('part', 'item');
-      row.dataset.testid = 'presence-list-user';
-      row.dataset.listUserId = user.user_id;
-      row.append(avatarOf(user), element('span', 'name', ''), element('span', 'word', ''));
-      this.#rows.set(user.user_id, row);
+  /** @param {Shown} shown */
+  draw(shown) {
+    const { users, count, words } = shown;
+    if (words !== this.#words) for (const row of this.#rows.values()) row.user = null;
+    this.#words = words;
+    set(this.#panel, { lang: words.lang, 'aria-label': words.say('everyone') });
+    set(this.#items, { 'aria-label': words.say('everyone') });
+    this.#search.draw(count, words);
+    // First, so that the rows that stay are not moved.
+    const here = new Set(users.map((user) => user.user_id));
+    for (const [userId, { item, button }] of this.#rows) {
+      if (here.has(userId)) continue;
+      this.#keys.leave(button);
+      item.remove();
+      this.#rows.delete(userId);
     }
+    let found = 0;
+    const items = users.map((user) => {
+      const row = this.#rowOf(user);
+      const isFound = this.#search.finds(user.display_name);
+      if (row.item.hidden === isFound) row.item.hidden = !isFound;
+      if (isFound) found += 1;
+      this.#drawRow(row, user, shown);
+      return row.item;
+    });
+    place(this.#items, items);
+    this.#keys.check();
+    setText(this.#title, this.#search.text ? words.say('found', { found, count }) : words.say('here', { count }));
+  }
+
+  /**
+   * @param {Row} row
+   * @param {Person} user
+   * @param {Shown} shown
+   */
+  #drawRow(row, user, shown) {
+    if (row.user === user) return;
+    const { user: old } = row;
+    row.user = user;
+    paint(row.item, row.avatar, user);
+    if (old?.display_name !== user.display_name) row.name.replaceChildren(...nameOf(user, shown));
+    setText(row.word, shown.words.status(user));
+  }
+
+  /** @param {Person} user  @returns {Row} */
+  #rowOf({ user_id }) {
+    const known = this.#rows.get(user_id);
+    if (known) return known;
+    const item = document.createElement('li');
+    const button = element('button', 'item', '');
+    set(item, { 'data-testid': 'presence-list-user' });
+    set(button, { part: 'item', type: 'button', tabindex: '-1', 'aria-haspopup': 'dialog', 'aria-expanded': 'false' });
+    button.dataset.listUserId = user_id;
+    const text = element('span', 'text', '');
+    const row = {
+      item, button, avatar: avatarOf('span'), name: element('span', 'name', ''), word: element('span', 'word', ''), user: null,
+    };
+    set(row.avatar, { 'aria-hidden': 'true' });
+    text.append(row.name);
+    button.append(row.avatar, text, row.word);
+    item.append(button);
+    this.#rows.set(user_id, row);
     return row;
   }
 
-  /** @param {string} userId */
-  #remove(userId) {
-    const row = /** @type {HTMLLIElement} */ (this.#rows.get(userId));
-    this.#rows.delete(userId);
-    const next = row.nextElementSibling ?? row.previousElementSibling;
-    const hadFocus = row === this.#current && row.matches(':focus');
-    row.remove();
-    if (row === this.#current) this.#moveTo(next, hadFocus);
+  /** @param {Event} event */
+  #toggles(event) {
+    if (event.target !== this.#panel) return; // of a card in the list
+    if (/** @type {ToggleEvent} */ (event).newState === 'open') this.draw(this.#host.shown());
+    else this.#hadFocus = this.#panel.matches(':focus-within');
   }
 
-  /** @param {boolean} isOpen */
-  #toggled(isOpen) {
+  /** @param {Event} event */
+  #toggled(event) {
+    if (event.target !== this.#panel) return;
+    const isOpen = /** @type {ToggleEvent} */ (event).newState === 'open';
     this.#button.setAttribute('aria-expanded', String(isOpen));
     if (isOpen) {
-      this.#placement.start();
-      this.#current?.focus();
+      this.#placement.start(this.#button);
+      this.#keys.current?.focus();
     } else {
       this.#placement.stop();
       if (this.#hadFocus) this.#button.focus();
       // Drawn anew when it opens again; meanwhile it costs nothing.
       this.#items.replaceChildren();
       this.#rows.clear();
-      this.#current = null;
+      this.#search.clear();
     }
   }
-
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    const step = STEPS[event.key];
-    if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    const rows = [...this.#items.children];
-    const at = rows.indexOf(/** @type {Element} */ (this.#current));
-    this.#moveTo(rows[Math.min(Math.max(at + step, 0), rows.length - 1)], true);
-  }
-
-  /**
-   * @param {Element | null | undefined} row
-   * @param {boolean} focus
-   */
-  #moveTo(row, focus) {
-    if (this.#current) this.#current.tabIndex = -1;
-    this.#current = /** @type {HTMLElement | null} */ (row ?? null);
-    if (!this.#current) return;
-    this.#current.tabIndex = 0;
-    if (focus) this.#current.focus();
-  }
 }
-

@@ -1,8 +1,7 @@
-// Says to screen readers who joined and who left.
-
-import { announcement } from './presence-people.js';
+// Says to screen readers who joined and who left, and whether the connection stands.
 
 /** @typedef {import('./presence-replica.js').UsersChange} UsersChange */
+/** @typedef {import('./presence-words.js').Words} Words */
 
 const AFTER_MS = 1500;
 
@@ -13,7 +12,10 @@ const speakers = new WeakMap();
 export class News {
   #region;
   #mode;
+  #words;
   #timer = 0;
+  #isLost = false;
+  #saidLost = false;
   /** @type {Map<string, {name: string, change: 'joined' | 'left'}>} */
   #items = new Map();
   /** @type {Set<News>} */
@@ -22,10 +24,12 @@ export class News {
   /**
    * @param {HTMLElement} region
    * @param {() => string | null} mode  `off`: nothing; `brief`: no names
+   * @param {() => Words} words
    */
-  constructor(region, mode) {
+  constructor(region, mode, words) {
     this.#region = region;
     this.#mode = mode;
+    this.#words = words;
   }
 
   /** @param {object} client  whose news they will be */
@@ -46,6 +50,17 @@ export class News {
     // A person who joined and left within a moment is not worth announcing.
     if (before && before.change !== kind) this.#items.delete(user.user_id);
     else this.#items.set(user.user_id, { name: user.display_name, change: kind });
+    this.#plan();
+  }
+
+  /** @param {boolean} isLost */
+  connection(isLost) {
+    if (isLost === this.#isLost) return;
+    this.#isLost = isLost;
+    this.#plan();
+  }
+
+  #plan() {
     this.#timer ||= window.setTimeout(() => this.#announce(), AFTER_MS);
   }
 
@@ -57,7 +72,11 @@ export class News {
     if (mode === 'off' || this.#others.values().next().value !== this) return;
     const names = (/** @type {string} */ change) =>
       items.filter((item) => item.change === change).map((item) => item.name);
-    const text = announcement(names('joined'), names('left'), mode === 'brief');
+    const words = this.#words();
+    const texts = [words.news(names('joined'), names('left'), mode === 'brief')];
+    if (this.#isLost !== this.#saidLost) texts.unshift(words.say(this.#isLost ? 'reconnecting' : 'back'));
+    this.#saidLost = this.#isLost;
+    const text = texts.filter(Boolean).join('. ');
     if (text) this.#region.textContent = text;
   }
 }

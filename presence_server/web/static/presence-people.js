@@ -1,14 +1,30 @@
-// How a person is shown: initials, colours that can be read, words for a status.
+// How a person is shown: initials, and colours that can be read.
 // Names and addresses come from other people, so a name is only used as text, and
 // an address only as the source of an image, after a check.
 
 /** @typedef {import('./presence-replica.js').User} User */
 
+/**
+ * Somebody who is shown.
+ *
+ * @typedef {User & {gone?: string}} Person  gone: of somebody who has left, in words
+ */
+
+/**
+ * What is shown.
+ *
+ * @typedef {object} Shown
+ * @property {Person[]} users  in their order
+ * @property {number} count  how many of them are there
+ * @property {string | null} selfId
+ * @property {import('./presence-words.js').Words} words
+ * @property {number} now  milliseconds since the epoch, by the server's clock
+ * @property {(user: Person) => number | null} since  when the status changed, by the same clock;
+ *   null: before this page looked
+ */
+
 const DARK_TEXT = '#000000';
 const LIGHT_TEXT = '#ffffff';
-
-/** @type {Record<string, string>} */
-const STATUS_WORDS = { online: 'Online', idle: 'Idle', away: 'Away' };
 
 /** Letters of these scripts would join to a word. */
 const JOINS = /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Nko}\p{Script=Mongolian}]/u;
@@ -16,11 +32,14 @@ const JOINS = /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Nko}\p{Script=Mongol
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /**
+ * What the elements of a user say to the others, which anybody can make up.
+ *
  * @param {User} user
- * @returns {string} one word, or so
+ * @returns {Record<string, unknown>}
  */
-export function statusWord(user) {
-  return user.connected ? (STATUS_WORDS[user.status] ?? user.status) : 'Reconnecting';
+export function presenceOf(user) {
+  const { presence } = /** @type {{presence?: unknown}} */ (user.metadata ?? {});
+  return typeof presence === 'object' && presence !== null ? /** @type {Record<string, unknown>} */ (presence) : {};
 }
 
 /**
@@ -111,44 +130,4 @@ export function safeImageUrl(url) {
   if (typeof url !== 'string' || !URL.canParse(url)) return null;
   const { protocol, href } = new URL(url);
   return protocol === 'https:' || protocol === 'http:' ? href : null;
-}
-
-/**
- * Order people: oneself first, then by the time of joining.
- *
- * @param {Iterable<User>} users
- * @param {string | null} selfId
- * @returns {User[]}
- */
-export function inOrder(users, selfId) {
-  return [...users].sort(
-    (a, b) =>
-      Number(b.user_id === selfId) - Number(a.user_id === selfId) ||
-      a.joined_at - b.joined_at ||
-      (a.user_id < b.user_id ? -1 : 1),
-  );
-}
-
-/**
- * Say in words that people joined and left.
- *
- * @param {string[]} joined  names
- * @param {string[]} left  names
- * @param {boolean} [brief]  how many, and no names
- * @returns {string} empty when nothing happened
- */
-export function announcement(joined, left, brief = false) {
-  return [say(joined, 'joined', brief), say(left, 'left', brief)].filter(Boolean).join('. ');
-}
-
-/**
- * @param {string[]} names
- * @param {string} verb
- * @param {boolean} brief
- */
-function say(names, verb, brief) {
-  if (names.length === 0) return '';
-  if (brief && names.length === 1) return `1 person ${verb}`;
-  if (brief || names.length > 2) return `${names.length} people ${verb}`;
-  return `${names.join(' and ')} ${verb}`;
 }

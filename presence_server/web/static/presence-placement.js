@@ -1,4 +1,4 @@
-// Keeps a popover beside its button and inside the window, while the page scrolls
+// Keeps a popover beside a button and inside the window, while the page scrolls
 // and changes its size. Browsers with CSS anchor positioning do it by the style
 // sheet; for the others it is done here.
 
@@ -7,23 +7,22 @@ const MARGIN_PX = 8;
 /** Places a popover between start() and stop(). */
 export class Placement {
   #panel;
-  #button;
+  /** @type {Element | null} */
+  #button = null;
   #frame = 0;
   /** @type {AbortController | null} */
   #listening = null;
 
-  /**
-   * @param {HTMLElement} panel  of which the style sheet says the highest height
-   * @param {HTMLElement} button
-   */
-  constructor(panel, button) {
+  /** @param {HTMLElement} panel  of which the style sheet says the highest height */
+  constructor(panel) {
     this.#panel = panel;
-    this.#button = button;
   }
 
-  start() {
+  /** @param {Element} button */
+  start(button) {
     if (CSS.supports('position-area: block-end')) return;
     this.stop();
+    this.#button = button;
     this.#listening = new AbortController();
     const options = { capture: true, passive: true, signal: this.#listening.signal };
     const later = () => (this.#frame ||= requestAnimationFrame(() => this.#place()));
@@ -41,6 +40,7 @@ export class Placement {
 
   #place() {
     this.#frame = 0;
+    if (!this.#button) return;
     const { style } = this.#panel;
     const { top, bottom, left, right } = this.#button.getBoundingClientRect();
     const above = top - 2 * MARGIN_PX;

@@ -1,9 +1,10 @@
 // The row of avatars, as many as there is room for, and the button with the rest.
 
-import { avatarOf, describe, element, peopleIcon, set, setText } from './presence-avatar.js';
-import { statusWord } from './presence-people.js';
+import { avatarOf, element, paint, peopleIcon, place, set, setText } from './presence-avatar.js';
+import { Roving } from './presence-roving.js';
 
-/** @typedef {import('./presence-replica.js').User} User */
+/** @typedef {import('./presence-people.js').Person} Person */
+/** @typedef {import('./presence-people.js').Shown} Shown */
 
 /**
  * @typedef {object} Layout
@@ -12,6 +13,14 @@ import { statusWord } from './presence-people.js';
  * @property {number} overlap  of two avatars in pixels
  */
 
+/**
+ * @typedef {object} Item
+ * @property {HTMLLIElement} item
+ * @property {HTMLElement} avatar
+ */
+
+/** How far a key goes, in avatars. */
+const STEPS = { ArrowRight: 1, ArrowLeft: -1, End: Infinity, Home: -Infinity };
 /** Where the bar may choose its width, it is as wide as this many avatars. */
 const NATURAL = 5;
 const GAP_PX = 8;
@@ -23,19 +32,22 @@ const DEFAULT_SIZE_PX = 36;
 export class PeopleRow {
   people = element('ul', 'people', '');
   more = /** @type {HTMLButtonElement} */ (element('button', 'more', ''));
+  /** Said where nobody is seen. */
+  note = element('span', 'note', '');
   bar = element('div', 'bar', '');
   /** Is as wide as the row would like to be, and is not seen. */
   sizer = element('div', 'sizer', '');
   #total = element('span', 'more', '');
+  #keys = new Roving(this.people, STEPS);
   /** What the measured size depends on. */
   #shape = '';
   /** How many avatars there is room for. */
   #room = 0;
-  /** @type {Map<string, HTMLLIElement>} */
-  #shown = new Map();
+  /** @type {Map<string, Item>} */
+  #items = new Map();
 
   constructor() {
-    this.bar.append(this.people, this.more);
+    this.bar.append(this.people, this.note, this.more);
     this.sizer.append(element('span', 'natural', ''), this.#total);
     this.more.hidden = true;
     this.#total.hidden = true;
@@ -47,28 +59,28 @@ export class PeopleRow {
   }
 
   /**
-   * @param {User[]} users  in the order to show them
-   * @param {string | null} selfId
+   * @param {Shown} shown
    * @param {Layout} layout
    * @param {() => number} width  of the room, measured once the sizer is right
    */
-  draw(users, selfId, layout, width) {
+  draw(shown, layout, width) {
+    const { users, count, words } = shown;
     const natural = Math.min(users.length, Number.isFinite(layout.max) ? layout.max : NATURAL);
-    const shape = [natural, users.length, layout.size, layout.overlap].join();
+    const shape = [natural, count, words.lang, layout.size, layout.overlap].join();
     // A forced layout is dear, so it is done for a new shape only.
     if (shape !== this.#shape) {
-      this.#style(natural, users.length, layout);
+      this.#style(natural, count ? words.number(count) : '', layout);
       this.#room = this.#fitting(layout.overlap, width());
       this.#shape = shape;
     }
     const visible = users.slice(0, Math.min(this.#room, layout.max));
-    this.#drawMore(users.length, users.length - visible.length);
-    this.#drawPeople(visible, selfId, layout.overlap > 0);
+    this.#drawMore(shown, Math.max(0, count - visible.length));
+    this.#drawPeople(visible, shown, layout.overlap > 0);
   }
 
   /**
    * @param {number} natural  how many avatars it would like to show
-   * @param {number} total
+   * @param {string} total
    * @param {Layout} layout
    */
   #style(natural, total, { size, overlap }) {
@@ -77,8 +89,8 @@ export class PeopleRow {
       part.style.setProperty('--overlap', `${overlap}px`);
     }
     this.sizer.style.setProperty('--natural', String(natural));
-    this.#total.hidden = total === 0;
-    setText(this.#total, String(total));
+    this.#total.hidden = !total;
+    setText(this.#total, total);
   }
 
   /**
@@ -95,59 +107,55 @@ export class PeopleRow {
   }
 
   /**
-   * @param {User[]} visible
-   * @param {string | null} selfId
+   * @param {Person[]} visible
+   * @param {Shown} shown
    * @param {boolean} overlap  then each lies on the next one, which leaves its dot free
    */
-  #drawPeople(visible, selfId, overlap) {
+  #drawPeople(visible, { selfId, words }, overlap) {
     // First, so that the others are not moved.
     const here = new Set(visible.map((user) => user.user_id));
-    for (const userId of [...this.#shown.keys()]) if (!here.has(userId)) this.#remove(userId);
-    visible.forEach((user, index) => {
-      const item = this.#itemOf(user);
-      describe(item, user, user.user_id === selfId);
-      setText(/** @type {HTMLElement} */ (item.lastElementChild), `, ${statusWord(user)}`);
+    for (const [userId, { item, avatar }] of this.#items) {
+      if (here.has(userId)) continue;
+      this.#keys.leave(avatar);
+      item.remove();
+      this.#items.delete(userId);
+    }
+    const items = visible.map((user, index) => {
+      const { item, avatar } = this.#itemOf(user);
+      paint(item, avatar, user);
+      set(avatar, { 'aria-label': words.say('person', { name: words.name(user, selfId), status: words.status(user) }) });
       const above = overlap ? String(visible.length - index) : '';
       if (item.style.zIndex !== above) item.style.zIndex = above;
-      if (this.people.children[index] !== item) {
-        this.people.insertBefore(item, this.people.children[index] ?? null);
-      }
+      return item;
     });
+    place(this.people, items);
+    this.#keys.check();
   }
 
-  /** @param {string} userId */
-  #remove(userId) {
-    this.#shown.get(userId)?.remove();
-    this.#shown.delete(userId);
-  }
-
-  /** @param {User} user */
+  /** @param {Person} user */
   #itemOf(user) {
-    let item = this.#shown.get(user.user_id);
-    if (!item) {
-      item = document.createElement('li');
-      item.className = 'person arrived';
-      item.dataset.testid = 'presence-user';
-      item.dataset.userId = user.user_id;
-      set(item, { part: 'person' });
-      item.append(avatarOf(user), element('span', 'quiet name', ''), element('span', 'quiet', ''));
-      this.#shown.set(user.user_id, item);
-    }
-    return item;
+    const known = this.#items.get(user.user_id);
+    if (known) return known;
+    const item = document.createElement('li');
+    item.className = 'person arrived';
+    set(item, { part: 'person', 'data-testid': 'presence-user', 'data-user-id': user.user_id });
+    const avatar = avatarOf('button');
+    set(avatar, { type: 'button', tabindex: '-1', 'aria-haspopup': 'dialog', 'aria-expanded': 'false' });
+    item.append(avatar);
+    const made = { item, avatar };
+    this.#items.set(user.user_id, made);
+    return made;
   }
 
   /**
-   * @param {number} total
+   * @param {Shown} shown
    * @param {number} hidden
    */
-  #drawMore(total, hidden) {
-    if (this.more.hidden !== (total === 0)) this.more.hidden = total === 0;
-    const people = total === 1 ? '1 person' : `${total} people`;
-    const text = hidden > 0 ? `+${hidden}` : String(total);
+  #drawMore({ count, words }, hidden) {
+    if (this.more.hidden !== (count === 0)) this.more.hidden = count === 0;
+    const text = hidden > 0 ? `+${words.number(hidden)}` : words.number(count);
     // What is seen is a part of what is heard: people who steer by voice say what they see.
-    set(this.more, {
-      'aria-label': hidden > 0 ? `+${hidden} more, show all ${people} on this board` : `${people} on this board, show all`,
-    });
+    set(this.more, { 'aria-label': words.say(hidden > 0 ? 'more' : 'all', { hidden, count }) });
     if (this.more.dataset.text === text) return;
     this.more.dataset.text = text;
     const number = element('bdi', '', text);

@@ -1,9 +1,9 @@
 // The name of the person under the pointer.
 
 import { element, nameOf } from './presence-avatar.js';
-import { statusWord } from './presence-people.js';
 
-/** @typedef {import('./presence-replica.js').User} User */
+/** @typedef {import('./presence-people.js').Person} Person */
+/** @typedef {import('./presence-people.js').Shown} Shown */
 
 const MARGIN_PX = 8;
 
@@ -20,13 +20,13 @@ export class Tip {
   }
 
   /**
-   * @param {User} user
-   * @param {boolean} isSelf
+   * @param {Person} user
+   * @param {Shown} shown
    * @param {Element} item  of the bar
    */
-  show(user, isSelf, item) {
-    this.#name.replaceChildren(...nameOf(user, isSelf));
-    this.#word.textContent = statusWord(user);
+  show(user, shown, item) {
+    this.#name.replaceChildren(...nameOf(user, shown));
+    this.#word.textContent = shown.words.status(user);
     this.#panel.showPopover();
     const at = item.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.#panel;

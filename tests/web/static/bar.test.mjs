@@ -7,7 +7,10 @@ import { drawFrame, forget, installDom, written } from './fake-dom.mjs';
 import { FakePage, user } from './fakes.mjs';
 
 installDom();
-const { PresenceBar } = await import('../../../presence_server/web/static/presence-bar.js');
+const STATIC = '../../../presence_server/web/static';
+const { PresenceBar } = await import(`${STATIC}/presence-bar.js`);
+const { PeopleList } = await import(`${STATIC}/presence-list.js`);
+const { Words } = await import(`${STATIC}/presence-words.js`);
 
 const GOOD = 'https://x.example/good.png';
 const BAD = [
@@ -68,18 +71,11 @@ for (const avatar_url of BAD) {
 }
 
 test('in the list of everyone it is no image either', () => {
-  const page = new FakePage();
-  let root = null;
-  const bar = new (class extends PresenceBar {
-    attachShadow(options) {
-      root = super.attachShadow(options);
-      return root;
-    }
-  })();
-  bar.client = page.client;
-  page.join({ current_users: [...BAD, GOOD].map((avatar_url, n) => user(`u${n}`, { avatar_url })) });
-  const list = root.querySelector('.list');
-  list.dispatchEvent(Object.assign(new Event('beforetoggle'), { newState: 'open' }));
-  assert.equal(list.children[1].children.length, BAD.length + 1);
+  const panel = document.createElement('div');
+  const users = [...BAD, GOOD].map((avatar_url, n) => user(`u${n}`, { avatar_url }));
+  const shown = { users, count: users.length, selfId: null, words: new Words(null), now: 0, since: () => null };
+  new PeopleList(panel, document.createElement('button'), { shown: () => shown, choose() {} });
+  panel.dispatchEvent(Object.assign(new Event('beforetoggle'), { newState: 'open' }));
+  assert.equal(panel.children[1].children.length, BAD.length + 1);
   assert.deepEqual(sources(), [GOOD]);
 });

@@ -13,7 +13,7 @@ class FakeElement extends EventTarget {
   clientWidth = 2000;
   offsetWidth = 36;
   isConnected = true;
-  style = { setProperty: (name, value) => written.push([name, String(value)]) };
+  style = { setProperty: (name, value) => written.push([name, String(value)]), removeProperty() {} };
   #parent = null;
   #made = new Map();
 
@@ -27,6 +27,15 @@ class FakeElement extends EventTarget {
 
   get firstElementChild() {
     return this.children[0] ?? null;
+  }
+
+  get parentElement() {
+    return this.#parent;
+  }
+
+  get nextElementSibling() {
+    const siblings = this.#parent?.children ?? [];
+    return siblings[siblings.indexOf(this) + 1] ?? null;
   }
 
   get lastElementChild() {
@@ -61,6 +70,10 @@ class FakeElement extends EventTarget {
     if (found) return found;
     if (!this.#made.has(selector)) this.#made.set(selector, new FakeElement());
     return this.#made.get(selector);
+  }
+
+  querySelectorAll() {
+    return [];
   }
 
   all() {

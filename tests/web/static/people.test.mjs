@@ -3,9 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import {
-  announcement, edgeOf, initials, inOrder, safeColor, safeImageUrl, statusWord, textOn,
-} from '../../../presence_server/web/static/presence-people.js';
+import { edgeOf, initials, presenceOf, safeColor, safeImageUrl, textOn } from '../../../presence_server/web/static/presence-people.js';
 import { user } from './fakes.mjs';
 
 test('initials', () => {
@@ -52,20 +50,9 @@ test('only #rrggbb becomes a colour', () => {
   for (const color of [null, 'red', '#fff', '#1234567', 'url(x)']) assert.equal(safeColor(color), '#57534e');
 });
 
-test('oneself first, then by time of joining', () => {
-  const users = [user('c', { joined_at: 3 }), user('b', { joined_at: 2 }), user('a', { joined_at: 2 }), user('me', { joined_at: 9 })];
-  assert.deepEqual(inOrder(users, 'me').map(({ user_id }) => user_id), ['me', 'a', 'b', 'c']);
-});
-
-test('somebody who is not connected is reconnecting, whatever the status', () => {
-  assert.equal(statusWord(user('a', { status: 'idle' })), 'Idle');
-  assert.equal(statusWord(user('a', { connected: false })), 'Reconnecting');
-});
-
-test('announcements name two, and count more', () => {
-  assert.equal(announcement([], []), '');
-  assert.equal(announcement(['Ada'], []), 'Ada joined');
-  assert.equal(announcement(['Ada', 'Bob'], ['Cyd']), 'Ada and Bob joined. Cyd left');
-  assert.equal(announcement([], ['a', 'b', 'c']), '3 people left');
-  assert.equal(announcement(['Ada'], ['a', 'b'], true), '1 person joined. 2 people left');
+test('what elements say is read with care: anybody can make it up', () => {
+  assert.deepEqual(presenceOf(user('a', { metadata: { presence: { hand: true } } })), { hand: true });
+  for (const metadata of [null, {}, { presence: null }, { presence: 'x' }, { presence: 7 }]) {
+    assert.deepEqual(presenceOf(user('a', { metadata })), {});
+  }
 });
