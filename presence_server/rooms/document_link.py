@@ -64,7 +64,12 @@ class DocumentLink:
                 assert_never(effect)
 
     def close(self) -> None:
-        """The room ended."""
+        """The room ended. Its link no longer refers to it: together they would be a cycle."""
+        self._tell = _ignore
         if self._is_open and self._documents is not None:
             self._is_open = False
             self._documents.close(self._board_id)
+
+
+def _ignore(event: DocumentEvent) -> None:
+    """No room hears of this event."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import structlog
 import trio
 
-from ..core.events import ConfirmRows, Save, Stalled
+from ..core.events import ConfirmRows, Save
 from ..protocol.model import BoardLimits
 from ..stalls import StallWatch
 from .batch import Batch
@@ -169,9 +169,8 @@ class Registry:
             room.apply(Save())
 
     def _note_stall(self, seconds: float) -> None:
-        with self.batch:
-            for room in self:
-                room.apply(Stalled(seconds))
+        for room in self:
+            room.note_stall(seconds)
 
     def _count_waiting(self, change: int) -> None:
         self._waiting += change

@@ -13,18 +13,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from ..core.document_effects import ToService, ToWatchers
 from ..core.document_events import DocumentChanged
-from ..core.effects import (
-    AddMember,
-    Bind,
-    Broadcast,
-    Close,
-    Effect,
-    RemoveMember,
-    SeatFree,
-    Send,
-)
 from ..core.events import (
     AdmitNext,
     ClockSet,
@@ -33,6 +22,7 @@ from ..core.events import (
     Event,
     Restore,
     RowCommitted,
+    Stalled,
     Tick,
     Updated,
 )
@@ -44,8 +34,8 @@ from ..protocol.model import BoardLimits, Update
 from ..waiting import AlarmClock, Doorbell
 from .batch import Batch
 from .document_link import DocumentLink
+from .effects import EffectCarrier
 from .members import Members
-from .persistence import persist
 from .ports import Documents, Peer, RoomMetrics, Store
 
 log = structlog.get_logger(__name__)
@@ -84,7 +74,6 @@ class RoomTask:
         documents: Documents | None = None,
     ) -> None:
         self.room = Room(board_id, limits, epoch_ms())
-        self._store = store
         self._batch = batch
         self._epoch_ms = epoch_ms
         self._check_stall = check_stall
@@ -100,6 +89,7 @@ class RoomTask:
         self.has_crashed = False
         self._ended = trio.Event()
         self._seat_free = Doorbell()
+        self._effects = EffectCarrier(self._members, self._document, store, self._seat_free.ring)
         self._look = AlarmClock()
         self._cursors_at = math.inf
         """When the cursor tick comes; infinity if none is set."""
@@ -142,6 +132,16 @@ class RoomTask:
             self._work()
             self._seat_free.ring()
 
+    def note_stall(self, seconds: float) -> None:
+        """Have the room apply ``Stalled`` before its next event: it matters to none earlier.
+
+        Thousands of rooms at once would make the server stand still again.
+        """
+        if self._backlog and isinstance(last := self._backlog[-1], Stalled):
+            self._backlog.pop()
+            seconds += last.seconds
+        self._backlog.append(Stalled(seconds))
+
     def forget(self, connection_id: int) -> None:
         """A connection is gone: nothing more is written to it."""
         self._members.forget(connection_id)
@@ -170,7 +170,7 @@ class RoomTask:
             now = trio.current_time()
             while self._backlog:
                 for effect in self.room.handle(self._backlog.popleft(), now):
-                    self._carry_out(effect, now)
+                    self._effects.carry_out(effect, now, self._on_committed)
             if self.room.is_empty and not self.is_held:
                 self._end()
             else:
@@ -196,7 +196,7 @@ class RoomTask:
             update: what changes.
             now: scheduling seconds.
         """
-        if self._alive and not self._applying:
+        if self._alive and not self._applying and not self._backlog:
             try:
                 cursors_at = self.room.move(connection_id, session_id, update, now)
             except Exception as error:
@@ -213,7 +213,7 @@ class RoomTask:
 
         The update of the Yjs document is not checked yet; else as for :meth:`update`.
         """
-        if self._alive and not self._applying and not self.is_held:
+        if self._alive and not self._applying and not self._backlog and not self.is_held:
             try:
                 number = self.room.relay(connection_id, session_id, update, now)
             except Exception as error:
@@ -247,19 +247,6 @@ class RoomTask:
                 nursery.cancel_scope.cancel()
         except Exception as error:
             self._crash("room crashed", error)
-
-    def _carry_out(self, effect: Effect, now: float) -> None:
-        match effect:
-            case SeatFree():
-                self._seat_free.ring()
-            case Send() | Broadcast() | AddMember() | RemoveMember() | Bind() | Close():
-                self._members.carry_out(effect, now)
-            case _ if isinstance(effect, ToWatchers):
-                self._members.tell_watchers(effect)
-            case _ if isinstance(effect, ToService):
-                self._document.carry_out(effect)
-            case _:
-                persist(effect, self._store, self._on_committed)
 
     def _on_committed(self, session_id: str) -> None:
         self.apply(RowCommitted(session_id), patient=True)

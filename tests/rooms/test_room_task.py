@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +11,8 @@ import pytest
 import trio
 import trio.testing
 
-from presence_server.core.events import Parting, Tick
+from presence_server.core.effects import Effect
+from presence_server.core.events import Event, Kick, Parting, Tick
 from presence_server.core.room import Room
 from presence_server.protocol.errors import CloseCode
 from presence_server.protocol.messages import (
@@ -234,3 +237,47 @@ async def test_a_room_hears_its_members_first_after_the_server_stood_still(
         await settle()
         assert ada.closed is None
         nursery.cancel_scope.cancel()
+
+
+async def test_a_stall_is_left_to_the_next_event_of_each_room(
+    mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled: list[str] = []
+    handle = Room.handle
+
+    def noted(room: Room, event: Event, now: float) -> list[Effect]:
+        handled.append(type(event).__name__)
+        return handle(room, event, now)
+
+    async with trio.open_nursery() as nursery:
+        stalls = StallWatch()
+        board = FakeBoard(stalls=stalls)
+        await nursery.start(board.registry.run)
+        nursery.start_soon(stalls.run)
+        ada = board.connect("ada")
+        await settle()
+        monkeypatch.setattr(Room, "handle", noted)
+        for _ in range(2):
+            mock_clock.jump(10)
+            stalls.check()
+        assert handled == []
+        # Not by the short way, which would pass the two stalls over. They are one by now.
+        board.update(ada, Update(cursor=Cursor(1, 2)))
+        assert handled == ["Stalled", "Updated"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_room_that_has_ended_is_freed_without_the_garbage_collector() -> None:
+    async with running(FakeBoard()) as board:
+        board.connect("ada")
+        await settle()
+        (room,) = board.registry
+        freed = weakref.ref(room)
+        gc.disable()
+        try:
+            room.apply(Kick("ada"))
+            del room
+            await settle()
+            assert freed() is None
+        finally:
+            gc.enable()
