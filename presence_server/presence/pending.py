@@ -40,6 +40,8 @@ class PendingWrites:
         self._finished: dict[Key, None] = {}
         self._ends: dict[str, dict[Key, None]] = {}
         """By board: the waiting entries whose session has ended."""
+        self._new_profiles: dict[Key, None] = {}
+        """The waiting changes that have a profile."""
         self._readers = Readers[SessionWrites]()
 
     @property
@@ -68,6 +70,7 @@ class PendingWrites:
         writes.profile = ProfileSeen(profile, max([record.connected_at, *since]))
         writes.on_committed = [*(earlier.on_committed if earlier else ()), on_committed]
         self._forget_end(key)
+        self._new_profiles.pop(key, None)
         self._joining[key] = writes
 
     def heartbeat(self, key: Key, at_ms: int) -> None:
@@ -81,7 +84,9 @@ class PendingWrites:
 
     def change_profile(self, key: Key, profile: ProfileSeen) -> None:
         """Note the new profile of a session's user."""
-        self._of(key).profile = profile
+        writes = self._of(key)
+        writes.profile = profile
+        self._note_profile(writes)
 
     def disconnect(self, key: Key, at_ms: int) -> None:
         """Note the end of a session, in milliseconds since the epoch; the first end counts."""
@@ -133,6 +138,7 @@ class PendingWrites:
         writes = self._joining.pop(key, None) or self._changed.pop(key, None)
         if writes is not None:
             self._forget_end(key)
+            self._new_profiles.pop(key, None)
             taken[key] = writes
 
     def written(self) -> None:
@@ -151,6 +157,7 @@ class PendingWrites:
                 writes = newer
             (self._changed if writes.insert is None else self._joining)[key] = writes
             self._note_end(writes)
+            self._note_profile(writes)
         self._bound_finished()
 
     def reading(self) -> AbstractContextManager[list[SessionWrites]]:
@@ -172,14 +179,15 @@ class PendingWrites:
         """
         sessions = {(s.record.board_id, s.record.session_id): s for s in stored}
         profiles: dict[str, ProfileSeen] = {}
+        boards = None if board_ids is None else frozenset(board_ids)
         for entries in (
             seen,
             self._in_flight.values(),
-            self._changed.values(),
+            self._changed_among(sessions, boards),
             self._joining.values(),
         ):
             for writes in entries:
-                if board_ids is None or writes.key[0] in board_ids:
+                if boards is None or writes.key[0] in boards:
                     self._overlay_one(sessions, writes.key, writes)
                 if writes.profile is not None:
                     keep_newest(profiles, writes.profile)
@@ -188,6 +196,15 @@ class PendingWrites:
             for session in sessions.values()
             if session.record.disconnected_at is None
         ]
+
+    def _changed_among(
+        self, sessions: Iterable[Key], boards: frozenset[str] | None
+    ) -> Iterable[SessionWrites]:
+        """The changes of some sessions, and of every profile: a million may wait at a start."""
+        if boards is None:
+            return self._changed.values()
+        keys = dict.fromkeys((*sessions, *self._new_profiles))
+        return [self._changed[key] for key in keys if key in self._changed]
 
     @staticmethod
     def _overlay_one(sessions: dict[Key, OpenSession], key: Key, writes: SessionWrites) -> None:
@@ -203,6 +220,10 @@ class PendingWrites:
         if writes is None:
             writes = self._changed[key] = SessionWrites(key)
         return writes
+
+    def _note_profile(self, writes: SessionWrites) -> None:
+        if writes.profile is not None and writes.insert is None:
+            self._new_profiles[writes.key] = None
 
     def _note_end(self, writes: SessionWrites) -> None:
         if writes.closed_at is None:

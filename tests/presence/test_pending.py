@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -204,11 +205,15 @@ def test_of_several_profiles_of_a_user_the_newest_is_written() -> None:
     assert to_batch(pending.take(10, changes=True)).profiles == [renamed("new", T0 + 2)]
 
 
-def test_every_open_session_of_a_user_has_the_profile_that_waits() -> None:
+@pytest.mark.parametrize("boards", [None, ["b"]])
+@pytest.mark.parametrize("board_of_change", ["b", "c"])
+def test_every_open_session_of_a_user_has_the_profile_that_waits(
+    board_of_change: str, boards: list[str] | None
+) -> None:
     pending = PendingWrites()
     tabs = [OpenSession(replace(record(), session_id=f"tab-{n}"), profile()) for n in range(2)]
-    pending.change_profile(("b", "tab-0"), renamed("A", T0 + 1))
-    found = pending.overlay([*tabs, OpenSession(record(1), profile(1))], None, [])
+    pending.change_profile((board_of_change, "tab-0"), renamed("A", T0 + 1))
+    found = pending.overlay([*tabs, OpenSession(record(1), profile(1))], boards, [])
     assert [s.profile.display_name for s in found] == ["A", "A", "User 1"]
 
 
@@ -251,6 +256,12 @@ def test_whatever_fails_the_store_ends_as_if_nothing_had(steps: list[tuple[str, 
             in_flight = []
     if in_flight:
         pending.failed(in_flight)
+    stored = [
+        OpenSession(row, store.profiles[row.user_id])
+        for row in store.rows.values()
+        if row.disconnected_at is None
+    ]
+    assert pending.overlay(stored, ["b"], []) == pending.overlay(stored, None, [])
     while len(pending):
         store._apply(to_batch(pending.take(2, changes=True)))
         pending.written()
