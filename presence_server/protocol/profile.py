@@ -123,6 +123,8 @@ def change_profile(profile: UserProfile, change: ProfileChange) -> UserProfile:
 
 def _strip_unstorable(text: str) -> str:
     """Remove NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot encode."""
+    if text.isascii() and text.isprintable():
+        return text
     return _UNSTORABLE.sub("", text)
 
 

@@ -6,6 +6,7 @@ that a client asks for comes next: its room keeps the events until its sessions 
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -24,10 +25,16 @@ from ..waiting import Doorbell
 log = structlog.get_logger(__name__)
 
 RETRY_S = 1.0
-SLICE_ROWS = 200
+SLICE_ROWS = 400
 """Rows that are read, and sessions that are restored, before the event loop goes on. A board with
 more of them is read alone."""
 PAGE_BOARDS = 1000
+FREEZE_SESSIONS = 2000
+"""Restored sessions between two calls of :func:`gc.freeze`."""
+
+_Stored = tuple[PresenceRecord, UserProfile]
+_Slice = tuple[list[str], Sequence[_Stored]]
+"""Boards, and their sessions that are open in the store."""
 
 
 class Recovery:
@@ -48,6 +55,7 @@ class Recovery:
         self._is_over = False
         self._waits = False
         self._sessions = 0
+        self._spared = 0
         self._doorbell = Doorbell()
         registry.on_crash = self._note_crash
         registry.must_wait = self._must_wait
@@ -85,25 +93,41 @@ class Recovery:
 
     async def _restore_all(self) -> bool:
         """Restore all boards that are not restored yet; False if the store is down."""
-        after = ""
-        while True:
-            try:
-                page = await self._service.open_boards(after, PAGE_BOARDS)
-            except StorageError as error:
-                self._give_up(error)
-                return False
-            own = [board for board in page if self._registry.owns(board[0])]
-            for boards in _slices(own):
-                if not await self._restore_wanted() or not await self._restore(boards):
+        slices, to_restore = trio.open_memory_channel[_Slice | StorageError](1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read_ahead, slices)
+            async for found in to_restore:
+                if isinstance(found, StorageError):
+                    self._give_up(found)
                     return False
-            if len(page) < PAGE_BOARDS:
-                break
-            after = page[-1][0]
+                if not await self._restore_wanted():
+                    nursery.cancel_scope.cancel()
+                    return False
+                await self._put_back_all(*found)
         if not await self._restore_wanted():
             return False
         if self._sessions:
             log.info("sessions recovered", boards=len(self._restored), sessions=self._sessions)
         return True
+
+    async def _read_ahead(self, slices: trio.MemorySendChannel[_Slice | StorageError]) -> None:
+        """Read the slices, one while the last one is restored; the error of the store is last."""
+        after = ""
+        async with slices:
+            try:
+                while True:
+                    page = await self._service.open_boards(after, PAGE_BOARDS)
+                    own = [board for board in page if self._registry.owns(board[0])]
+                    for boards in _slices(own):
+                        board_ids = [board for board in boards if board not in self._restored]
+                        if board_ids:
+                            stored = await self._service.open_sessions(board_ids)
+                            await slices.send((board_ids, stored))
+                    if len(page) < PAGE_BOARDS:
+                        return
+                    after = page[-1][0]
+            except StorageError as error:
+                await slices.send(error)
 
     async def _restore_wanted(self) -> bool:
         while self._wanted:
@@ -113,26 +137,38 @@ class Recovery:
 
     async def _restore(self, board_ids: Sequence[str]) -> bool:
         """Bring back the sessions of some boards; False if the store is down."""
-        board_ids = [b for b in board_ids if self._is_over or b not in self._restored]
-        if not board_ids:
-            return True
         try:
             stored = await self._service.open_sessions(board_ids)
         except StorageError as error:
             self._give_up(error)
             return False
-        self._waits = False
-        boards: dict[str, list[tuple[PresenceRecord, UserProfile]]] = defaultdict(list)
-        for record, profile in stored:
-            boards[record.board_id].append((record, profile))
-        self._sessions += len(stored)
-        for board_id in board_ids:
-            await self._put_back(board_id, boards.get(board_id, ()))
+        await self._put_back_all(board_ids, stored)
         return True
 
-    async def _put_back(
-        self, board_id: str, sessions: Sequence[tuple[PresenceRecord, UserProfile]]
-    ) -> None:
+    async def _put_back_all(self, board_ids: Sequence[str], stored: Sequence[_Stored]) -> None:
+        """Put back the sessions of boards that were read together."""
+        self._waits = False
+        boards: dict[str, list[_Stored]] = defaultdict(list)
+        for record, profile in stored:
+            boards[record.board_id].append((record, profile))
+        for board_id in board_ids:
+            # A board that a client asked for may be restored since it was read.
+            if self._is_over or board_id not in self._restored:
+                self._sessions += len(boards[board_id])
+                await self._put_back(board_id, boards[board_id])
+        self._spare_collector()
+
+    def _spare_collector(self) -> None:
+        """Have the garbage collector leave out what was restored.
+
+        The sessions stay for minutes. It would go through all of them again and again, and the
+        event loop would stand still meanwhile. A room that ends leaves no reference cycle.
+        """
+        if self._sessions >= self._spared + FREEZE_SESSIONS:
+            self._spared = self._sessions
+            gc.freeze()
+
+    async def _put_back(self, board_id: str, sessions: Sequence[_Stored]) -> None:
         """Give a room its sessions, in parts if there are many; its events wait meanwhile."""
         held: set[RoomTask] = set()
         for at in range(0, len(sessions), SLICE_ROWS):

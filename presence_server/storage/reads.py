@@ -101,9 +101,10 @@ def to_open_session(row: sa.RowMapping) -> OpenSession:
     Raises:
         ValueError: the row is not one that this server writes.
     """
+    user_id = row_values.user_id(row)
     record = PresenceRecord(
         board_id=row_values.board_id(row),
-        user_id=row_values.user_id(row),
+        user_id=user_id,
         session_id=row_values.session_id(row),
         status=row_values.status(row),
         cursor=row_values.cursor(row),
@@ -111,7 +112,7 @@ def to_open_session(row: sa.RowMapping) -> OpenSession:
         last_heartbeat_at=row_values.time_ms(row, "last_heartbeat_at"),
         connected_at=row_values.time_ms(row, "connected_at"),
     )
-    return OpenSession(record, row_values.profile(row))
+    return OpenSession(record, row_values.profile(row, user_id))
 
 
 def to_history(row: sa.RowMapping) -> HistoryEntry:
@@ -122,7 +123,7 @@ def to_history(row: sa.RowMapping) -> HistoryEntry:
     """
     ended = row["disconnected_at"]
     return HistoryEntry(
-        **msgspec.structs.asdict(row_values.profile(row)),
+        **msgspec.structs.asdict(row_values.profile(row, row_values.user_id(row))),
         status=row_values.status(row),
         connected_at=row_values.time_ms(row, "connected_at"),
         last_heartbeat_at=row_values.time_ms(row, "last_heartbeat_at"),

@@ -19,6 +19,8 @@ MAX_SESSION_ID = 128
 MAX_TIME_MS = 253_402_300_799_999
 """The end of the year 9999, the last time that PostgreSQL's driver can read."""
 
+_GIVEN = tuple(name for name in UserProfile.__struct_fields__ if name != "user_id")
+
 Row = Mapping[Any, Any]
 """The values of a row by the names of their columns."""
 
@@ -121,12 +123,12 @@ def user_id(row: Row) -> str:
     return value
 
 
-def profile(row: Row) -> UserProfile:
+def profile(row: Row, user: str) -> UserProfile:
     """The user's profile. What is missing or broken in it gets its default, the id as the name.
 
-    Raises:
-        ValueError: the row does not name a user.
+    Args:
+        row: the values.
+        user: their :func:`user_id`.
     """
-    names = (name for name in UserProfile.__struct_fields__ if name != "user_id")
-    values = {name: value for name in names if isinstance(value := row[name], str)}
-    return clean_profile(user_id(row), **values)
+    values = {name: value for name in _GIVEN if isinstance(value := row[name], str)}
+    return clean_profile(user, **values)
