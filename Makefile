@@ -111,9 +111,10 @@ check: $(STAMP) ## Lint, formatting, types of Python and JavaScript, import arro
 	@sh .ci/check-assets
 
 .PHONY: assets
-assets: ## Make the bundle in presence_server/web/static/dist, which is kept in git (needs Node.js)
+assets: ## Make dist/ and vendor/ in presence_server/web/static, which are kept in git (needs Node.js)
 	@sh .ci/npm-install .ci/assets
 	@node .ci/assets/build.mjs
+	@node .ci/assets/vendor.mjs
 
 .PHONY: format
 format: $(STAMP) ## Format the code and fix what can be fixed

@@ -1,22 +1,10 @@
 // Makes the bundle of the client and the elements: web/static/dist/presence.js, its source map,
-// and a file for each module that is loaded on its first use.
-//
-//     node build.mjs            writes it
-//     node build.mjs --check    says whether the one that is there is up to date
-//
-// The last argument names another folder than dist/.
+// and a file for each module that is loaded on its first use. Its arguments: see files.mjs.
 
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
-const STATIC = new URL('../../presence_server/web/static/', import.meta.url);
-// The oldest browsers of docs/browser.md.
-const TARGET = ['chrome120', 'firefox125', 'safari17'];
-
-const words = process.argv.slice(2);
-const isCheck = words[0] === '--check';
-const folder = words[isCheck ? 1 : 0] ?? fileURLToPath(new URL('dist/', STATIC));
+import { finish, STATIC, TARGET } from './files.mjs';
 
 /** @returns {Promise<Map<string, string>>} the text of each file by its name */
 async function bundle() {
@@ -68,24 +56,4 @@ function smallStyleSheet(css) {
     .trim();
 }
 
-/** @param {Map<string, string>} made */
-async function write(made) {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  for (const [name, text] of made) await writeFile(`${folder}/${name}`, text);
-}
-
-/** @param {Map<string, string>} made */
-async function check(made) {
-  const there = new Set(await readdir(folder).catch(() => []));
-  const different = [];
-  for (const [name, text] of made) {
-    if (!there.delete(name) || (await readFile(`${folder}/${name}`, 'utf8')) !== text) different.push(name);
-  }
-  different.push(...there);
-  if (different.length === 0) return;
-  console.error(`not what the modules make: ${different.join(', ')}; run \`make assets\``);
-  process.exitCode = 1;
-}
-
-await (isCheck ? check : write)(await bundle());
+await finish('dist/', await bundle());

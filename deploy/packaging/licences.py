@@ -18,6 +18,9 @@ BUILD_TOOLS = {"altgraph", "cffi", "packaging", "pip", "pycparser", "pyinstaller
 
 OURS = "presence-server"
 _LICENCE_FILE = re.compile(r"(LICEN[CS]E|COPYING|NOTICE|AUTHORS)", re.IGNORECASE)
+_SCRIPTS = Path("presence_server/web/static/vendor")
+_NOTICE = ".LICENSE.txt"
+"""The end of the name of a file beside a script of others."""
 _SYSTEM_LIBRARY = re.compile(r"lib[^/]+\.so[.\d]*$")
 
 
@@ -36,6 +39,10 @@ def third_party_licences(folder: Path) -> str:
     ]
     parts += [
         _section(library.name, _copyright_of(library)) for library in system_libraries(folder)
+    ]
+    parts += [
+        _section(notice.name.removesuffix(_NOTICE), notice.read_text(encoding="utf-8"))
+        for notice in sorted((folder / "_internal" / _SCRIPTS).glob(f"*{_NOTICE}"))
     ]
     return "\n".join(parts)
 

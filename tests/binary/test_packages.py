@@ -63,7 +63,7 @@ def test_the_tarball_unpacks_to_a_program_that_runs(home: Path) -> None:
     example = root / "config.example.toml"
     assert example.read_bytes() == (ROOT / "config" / "example.toml").read_bytes()
     licences = (root / "THIRD-PARTY-LICENSES.txt").read_text()
-    for name in ("Python 3", "trio ", "SQLAlchemy ", "pyinstaller ", "libssl", "libsqlite3"):
+    for name in ("Python 3", "trio ", "SQLAlchemy ", "pyinstaller ", "libssl", "libsqlite3", "yjs"):
         assert re.search(rf"^={{80}}\n{name}", licences, re.MULTILINE | re.IGNORECASE), name
     libraries = {path.name for path in (root / "_internal").glob("lib*.so*")}
     for library in libraries - {name for name in libraries if name.startswith("libpython")}:

@@ -125,6 +125,21 @@ def test_methods_and_properties_of_the_client() -> None:
     assert named(section("Properties"), "property") == properties | more_properties
 
 
+def test_provider() -> None:
+    source = script("presence-yjs")
+    methods, properties = public_members("presence-yjs")
+    methods |= set(re.findall(r"^  (\w+) = \(.*\) => \{$", source, re.M))
+    properties |= set(re.findall(r"^    this\.(\w+) = ", source, re.M))
+    assert named(section("Methods of the provider"), "method") == methods
+    assert named(section("Properties of the provider"), "property") == properties
+    options = re.search(r"constructor\(client, doc, \{ (.*) \}\)", source)
+    assert options is not None
+    known = {option.partition(" ")[0] for option in options[1].split(", ")}
+    assert named(section("Options of the provider"), "option") == known
+    sent = set(re.findall(r"new CustomEvent\('(\w+)'", source))
+    assert named(section("Events of the provider"), "event") == sent
+
+
 def test_states_of_the_client() -> None:
     found = re.search(r"@typedef \{(.*?)\} State", script("presence-types"))
     assert found is not None
