@@ -61,7 +61,7 @@ def wait_in(scene: Scene, attributes: str = "", user_id: str = "ada") -> Embedde
     page = scene.embed(f"{HEAD}{queue}")
     page.page.wait_for_function(f"() => {QUEUE}?.client?.state === 'queued'")
     # The element loads it for those who wait: it is there when this is done.
-    page.page.evaluate("() => import('/static/presence-turn.js').then(() => null)")
+    page.page.evaluate("() => import('/static/presence-queue-screen.js').then(() => null)")
     return page
 
 

@@ -9,6 +9,7 @@ const SOUND_S = 0.5;
 /** Changes the page while its user waits, and gives everything back. */
 export class Turn {
   #ways;
+  #say;
   /** @type {string | null} */
   #title = null;
   /** What this class has written, to see whether the page has another title since. */
@@ -18,15 +19,19 @@ export class Turn {
   /** @type {AbortController | null} */
   #listening = null;
 
-  /** @param {() => Set<string>} ways  in which to tell, as {@link Way} */
-  constructor(ways) {
+  /**
+   * @param {() => Set<string>} ways  in which to tell, as {@link Way}
+   * @param {(phrase: string, values?: Record<string, number>) => string} say
+   */
+  constructor(ways, say) {
     this.#ways = ways;
+    this.#say = say;
   }
 
   /** @param {number} position  in the queue */
   waits(position) {
     this.#restore();
-    if (this.#ways().has('title')) this.#write(`${position} in the queue`);
+    if (this.#ways().has('title')) this.#write(this.#say('titleWaits', { position }));
   }
 
   /** It is the user's turn; a page that is seen shows that by itself. */
@@ -34,7 +39,7 @@ export class Turn {
     this.#restore();
     if (document.visibilityState === 'visible') return;
     const ways = this.#ways();
-    if (ways.has('title')) this.#write('Your turn');
+    if (ways.has('title')) this.#write(this.#say('titleTurn'));
     if (ways.has('favicon')) this.#showIcon();
     if (ways.has('sound')) this.#play();
     if (ways.has('notification')) this.#notify();
@@ -83,7 +88,7 @@ export class Turn {
   #notify() {
     if (globalThis.Notification?.permission !== 'granted') return;
     try {
-      const notification = new Notification('It is your turn', { body: this.#title ?? document.title, tag: 'presence-turn' });
+      const notification = new Notification(this.#say('turn'), { body: this.#title ?? document.title, tag: 'presence-turn' });
       notification.onclick = () => window.focus();
     } catch {
       // Some phones show notifications of service workers only.

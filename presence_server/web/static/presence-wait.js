@@ -1,4 +1,4 @@
-// How long somebody still waits, in words and as a part of the way.
+// How long somebody still waits, roughly and as a part of the way.
 
 const MINUTE_S = 60;
 /** Without an estimate the bar creeps, so that people see that something goes on. */
@@ -49,14 +49,13 @@ export class Wait {
 
   /**
    * @param {number} now
-   * @returns {string} empty while it is not known
+   * @returns {{phrase: 'soon' | 'seconds' | 'minutes', minutes: number} | null} null while it is not known
    */
   estimate(now) {
-    if (this.#etaS === undefined) return '';
+    if (this.#etaS === undefined) return null;
     const leftS = this.#etaS - (now - this.#at);
-    if (leftS <= 0) return 'Any moment now';
-    if (leftS <= 0.75 * MINUTE_S) return 'Less than a minute';
-    const minutes = Math.round(leftS / MINUTE_S);
-    return minutes === 1 ? 'About a minute' : `About ${minutes} minutes`;
+    const minutes = Math.max(1, Math.round(leftS / MINUTE_S));
+    if (leftS <= 0) return { phrase: 'soon', minutes };
+    return { phrase: leftS <= 0.75 * MINUTE_S ? 'seconds' : 'minutes', minutes };
   }
 }
