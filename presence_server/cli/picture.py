@@ -8,6 +8,7 @@ from ..client import ClientEvent, Disconnected, PresenceClient
 from ..protocol.messages import (
     BoardJoined,
     BoardQueued,
+    BoardWatching,
     Error,
     PresenceChanged,
     UserJoined,
@@ -32,6 +33,9 @@ def line_of(event: ClientEvent) -> str | None:
             return _line(joined.server_time, f"{how}, {len(joined.current_users)} present: {names}")
         case BoardQueued(payload=queued):
             return f"queued: position {queued.position} of {queued.queue_length}"
+        case BoardWatching(payload=watching):
+            names = ", ".join(sorted(_clean(user.user_id) for user in watching.current_users))
+            return f"watching, {len(watching.current_users)} present: {names}"
         case UserJoined(payload=arrival):
             user = arrival.user
             text = f"+ {_clean(user.user_id)} ({_clean(user.display_name)})"
@@ -68,7 +72,8 @@ def _headline(client: PresenceClient) -> str:
         case "joined":
             return f"{len(client.users)} present"
         case "queued":
-            return f"the board is full; you are number {client.position} in the queue"
+            seated = f", {len(client.users)} present" if client.users else ""
+            return f"the board is full{seated}; you are number {client.position} in the queue"
         case "connecting":
             return f"reconnecting, {len(client.users)} were present"
         case "closed":

@@ -89,7 +89,10 @@ class PresenceClient:
 
     @property
     def users(self) -> Mapping[str, UserObject]:
-        """The users of the board by ``user_id``; without a connection, the last known ones."""
+        """The users of the board by ``user_id``; without a connection, the last known ones.
+
+        In the queue they are those who have a seat, if the server lets this client watch.
+        """
         return self._replica.users
 
     @property
@@ -274,7 +277,7 @@ class PresenceClient:
             return Ending(None, str(error), opened=False)
         is_guest = "user_id" not in self._profile and self._tokens.token is None
         guest = self._replica.guest() if is_guest else {}
-        query = {**guest, **self._profile, "session_id": self.session_id}
+        query = {**guest, **self._profile, "session_id": self.session_id, "watch": "1"}
         self._link = WebSocketLink(
             self._open_stream,
             self._address.netloc,

@@ -1,12 +1,15 @@
-"""A board as a client sees it: the snapshot of ``board:joined``, and every event since."""
+"""A board as a client sees it: the newest snapshot, and every event since."""
 
 from __future__ import annotations
+
+from typing import assert_never
 
 import msgspec
 
 from ..protocol.messages import (
     BoardJoined,
     BoardQueued,
+    BoardWatching,
     PresenceChanged,
     PresenceCursors,
     ServerMessage,
@@ -22,7 +25,7 @@ class Replica:
     """A client's copy of its board; pure: only :meth:`apply` changes it.
 
     Attributes:
-        users: Everyone on the board, by ``user_id``.
+        users: Everyone on the board, by ``user_id``; in the queue as far as the client may watch.
         session_id: The client's own session; None until the server has told it.
         self_id: The client's own ``user_id``; None until the server has told it.
         position: The client's position in the queue; 1 is next; None outside the queue.
@@ -35,6 +38,8 @@ class Replica:
         self.self_id: str | None = None
         self.position: int | None = None
         self.heartbeat_interval_s: float | None = None
+        self._name: str | None = None
+        """The name that the client had on the board, before it came into the queue."""
 
     @property
     def self_user(self) -> UserObject | None:
@@ -44,8 +49,9 @@ class Replica:
     def guest(self) -> dict[str, str]:
         """The name and id that the server gave to this user, by which only a guest can resume."""
         shown = self.self_user
+        name = self._name if shown is None else shown.display_name
         found = {} if self.self_id is None else {"user_id": self.self_id}
-        return found | ({"display_name": shown.display_name} if shown else {})
+        return found | ({} if name is None else {"display_name": name})
 
     def apply(self, message: ServerMessage) -> None:
         """Bring it up to date.
@@ -54,17 +60,8 @@ class Replica:
             message: An event; one about a user who is not on the list changes nothing.
         """
         match message:
-            case BoardJoined(payload=joined):
-                self.users = {user.user_id: user for user in joined.current_users}
-                self.session_id = joined.session_id
-                self.self_id = joined.self_.user_id
-                self.position = None
-                self.heartbeat_interval_s = joined.heartbeat_interval_s
-            case BoardQueued(payload=queued):
-                self.session_id = queued.session_id
-                self.self_id = queued.user_id
-                self.position = queued.position
-                self.heartbeat_interval_s = queued.heartbeat_interval_s
+            case BoardJoined() | BoardQueued() | BoardWatching():
+                self._begin(message)
             case UserJoined(payload=arrival):
                 self.users[arrival.user.user_id] = arrival.user
             case UserUpdated(payload=update):
@@ -88,3 +85,25 @@ class Replica:
                         self.users[user_id] = msgspec.structs.replace(user, cursor=cursor)
             case _:
                 pass
+
+    def _begin(self, message: BoardJoined | BoardQueued | BoardWatching) -> None:
+        match message:
+            case BoardJoined(payload=joined):
+                self.users = {user.user_id: user for user in joined.current_users}
+                self.session_id = joined.session_id
+                self.self_id = joined.self_.user_id
+                self.position = None
+                self.heartbeat_interval_s = joined.heartbeat_interval_s
+            case BoardQueued(payload=queued):
+                if self.position is None:
+                    shown = self.self_user
+                    self._name = self._name if shown is None else shown.display_name
+                    self.users = {}
+                self.session_id = queued.session_id
+                self.self_id = queued.user_id
+                self.position = queued.position
+                self.heartbeat_interval_s = queued.heartbeat_interval_s
+            case BoardWatching(payload=watching):
+                self.users = {user.user_id: user for user in watching.current_users}
+            case _:
+                assert_never(message)

@@ -9,6 +9,7 @@ from ..protocol.messages import (
     NO_METADATA,
     BoardJoined,
     BoardQueued,
+    BoardWatching,
     ChangesStored,
     ChangesStoredPayload,
     Error,
@@ -26,6 +27,7 @@ from ..protocol.messages import (
     UserObject,
     UserUpdated,
     UserUpdatedPayload,
+    WatchingPayload,
 )
 from ..protocol.model import BoardLimits, LeaveReason
 from .roster import Session, User
@@ -81,6 +83,11 @@ def board_queued(
             eta_s=eta_s,
         )
     )
+
+
+def board_watching(users: list[UserObject]) -> BoardWatching:
+    """The snapshot of the board for a session that waits for a seat."""
+    return BoardWatching(WatchingPayload(users))
 
 
 def user_joined(user: User, now_ms: int) -> UserJoined:

@@ -22,7 +22,16 @@ class Send(Struct, frozen=True):
 
 
 class Broadcast(Struct, frozen=True):
-    """Send one event to all who are members of the board at this point of the effects."""
+    """Send one event to all who are members of the board at this point of the effects.
+
+    Spectators get it as well, unless it is about cursors: they get those by ``TellSpectators``.
+    """
+
+    message: ServerMessage
+
+
+class TellSpectators(Struct, frozen=True):
+    """Send one event to all who are spectators of the board at this point of the effects."""
 
     message: ServerMessage
 
@@ -34,7 +43,19 @@ class AddMember(Struct, frozen=True):
 
 
 class RemoveMember(Struct, frozen=True):
-    """End the membership of a connection: it gets no later broadcast."""
+    """End the membership of a connection: it gets no later broadcast, as a spectator neither."""
+
+    connection: int
+
+
+class AddSpectator(Struct, frozen=True):
+    """Let a connection that waits for a seat watch the board."""
+
+    connection: int
+
+
+class RemoveSpectator(Struct, frozen=True):
+    """End the watching of a connection, which is about to become a member."""
 
     connection: int
 
@@ -131,13 +152,12 @@ class SeatFree(Struct, frozen=True):
     """Wake the admission task: a seat is free, and a connected user waits."""
 
 
+ToSpectators = TellSpectators | AddSpectator | RemoveSpectator
+"""The effects that are for connections that wait and watch."""
+ToConnections = Send | Broadcast | AddMember | RemoveMember | Bind | Close | ToSpectators
+"""The effects that are for connections."""
 Effect = (
-    Send
-    | Broadcast
-    | AddMember
-    | RemoveMember
-    | Bind
-    | Close
+    ToConnections
     | InsertRow
     | SaveRows
     | SaveProfile

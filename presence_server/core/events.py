@@ -43,7 +43,8 @@ class Connect(Struct, frozen=True):
         speaks_text: false if the client understands binary messages only.
         is_guest: whether the client cannot come back as the same user.
         may_edit: whether the client may change the document.
-        watches: whether the client wants to watch the document while it waits for a seat.
+        watches: whether the client wants to watch the board, and its document, while it waits
+            for a seat.
     """
 
     connection: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..protocol.errors import CloseCode, retry_reason
 from ..protocol.model import BoardLimits, LeaveReason, PresenceRecord
 from ..protocol.profile import UserProfile
-from . import announce, queueing, saying
+from . import announce, queueing, saying, spectating
 from .effects import AddMember, Bind, Broadcast, Close, CloseRow, InsertRow, RemoveMember, Send
 from .events import Connect
 from .roster import Phase, Session, User
@@ -32,9 +32,8 @@ def connect(state: BoardState, event: Connect, now: float) -> None:
     session.connection = event.connection
     session.speaks_text, session.is_guest = event.speaks_text, event.is_guest
     session.may_edit = event.may_edit
-    session.watches = event.watches and queueing.may_watch(state)
     # A client without text would not know that it waits, unless it watches meanwhile.
-    may_queue = event.speaks_text or session.watches
+    may_queue = event.speaks_text or (event.watches and spectating.has_room(state))
     if user is not None:
         _seat(state, user, session, now)
     elif place is not None and may_queue:
@@ -71,6 +70,7 @@ def join(state: BoardState, session_id: str, now: float) -> None:
         return
     state.timers.disarm((Alarm.COMMIT_WAIT, session_id))
     session.phase = Phase.JOINED
+    spectating.promote(state, session)
     user = state.users[session.profile.user_id]
     held, session.held = session.held, None
     if held is not None:
@@ -147,6 +147,8 @@ def _queue(state: BoardState, event: Connect, session: Session, now: float) -> N
     if event.ticket_id is not None and event.ticket_id not in state.sessions:
         session.session_id = event.ticket_id
     queueing.enqueue(state, session, now, event.queued_at_ms)
+    if event.watches:
+        spectating.ask(state, session)
 
 
 def _seat(state: BoardState, user: User, session: Session, now: float) -> None:
@@ -155,6 +157,7 @@ def _seat(state: BoardState, user: User, session: Session, now: float) -> None:
     session.connected_at_ms = state.now_ms(now)
     session.last_activity = now
     state.sessions[session.session_id] = session
+    state.spectators.asking.pop(session.session_id, None)
     user.add(session)
     if session.connection is not None:
         state.out.append(Bind(session.connection, session.session_id))
@@ -213,6 +216,8 @@ def _resume(state: BoardState, event: Connect, session_id: str, now: float) -> b
         state.out.append(RemoveMember(session.connection))
         state.out.append(Close(session.connection, CloseCode.RESUMED_ELSEWHERE))
         stop_watching(state, session.connection)
+    if session.speaks_text:
+        spectating.stop(state, session)
     session.connection = event.connection
     session.may_edit = event.may_edit
     session.last_seen = now
@@ -223,6 +228,8 @@ def _resume(state: BoardState, event: Connect, session_id: str, now: float) -> b
     if session.phase is Phase.QUEUED:
         state.queue.note(session)
         queueing.tell_position(state, session, now)
+        if event.watches and session.speaks_text:
+            spectating.ask(state, session)
         state.queue_changed = True
         return True
     user = state.users[session.profile.user_id]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..protocol.errors import CloseCode
 from ..protocol.model import LeaveReason
-from . import watching
+from . import spectating, watching
 from .effects import Close, RemoveMember
 from .events import Parted, Parting
 from .roster import Phase, Session
@@ -18,6 +18,8 @@ def part(state: BoardState, event: Parted, now: float) -> None:
         return
     state.out.append(RemoveMember(event.connection))
     session.connection = None
+    if session.speaks_text:
+        spectating.stop(state, session)  # Others would have no place without watching.
     # A client that does not know the id of its session cannot come back to it.
     has_left = event.how is Parting.LEFT or watching.has_said_goodbye(state, session)
     if has_left or not session.id_known:

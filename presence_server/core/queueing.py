@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..protocol.model import LeaveReason
-from . import announce
+from . import announce, spectating
 from .effects import Bind, PlaceBegan, PlaceEnded, SeatFree, Send
 from .roster import Phase, Session
 from .state import Alarm, BoardState
@@ -16,12 +16,6 @@ position at once."""
 def can_admit(state: BoardState) -> bool:
     """Whether a seat is free and a connected user waits for one."""
     return state.free_seats() > 0 and state.queue.attached > 0
-
-
-def may_watch(state: BoardState) -> bool:
-    """Whether one more client may watch the Yjs document while it waits."""
-    watching = sum(s.watches and s.phase is Phase.QUEUED for s in state.sessions.values())
-    return watching < state.limits.watch_limit
 
 
 def enqueue(state: BoardState, session: Session, now: float, since_ms: int | None = None) -> None:
@@ -57,6 +51,7 @@ def review(state: BoardState, now: float) -> None:
     if len(state.queue):
         _reclaim(state, now)
         _tell_moved(state, now)
+        spectating.admit(state, now)
         if can_admit(state):
             state.out.append(SeatFree())
     else:

@@ -13,8 +13,8 @@ from msgspec import UNSET
 from ..protocol.messages import UserObject
 from ..protocol.model import BoardLimits, PresenceRecord, PresenceStatus, Update
 from ..protocol.profile import UserProfile
-from . import announce, changing, documents, joining, leaving, profiles, queueing, watching
-from .effects import Broadcast, Effect, Send
+from . import announce, changing, documents, joining, leaving, profiles, queueing, ticking, watching
+from .effects import Effect, Send
 from .events import (
     Activity,
     AdmitNext,
@@ -137,7 +137,7 @@ class Room:
     def next_cursor_deadline(self) -> float:
         """When to apply ``CursorTick``, in scheduling seconds; infinity if nothing waits for it."""
         state = self._state
-        return min(state.cursors.due, state.changes.due, state.awareness_due)
+        return min(state.cursors.due, state.changes.due, state.awareness_due, state.spectators.due)
 
     def can_admit(self) -> bool:
         """Whether a seat is free and a connected user waits for one."""
@@ -161,13 +161,7 @@ class Room:
             case Heard() | HeartbeatReceived():
                 self._hear(event, now)
             case CursorTick():
-                for user in state.changes.take(now):
-                    state.tell_if_changed(user, now)
-                moved = state.cursors.take(now, state.now_ms(now))
-                if moved is not None:
-                    state.out.append(Broadcast(moved))
-                if state.document is not None:
-                    watching.tick(state, now, has_moved=moved is not None)
+                ticking.tick(state, now)
             case Tick():
                 self._ring(now)
             case Connect():

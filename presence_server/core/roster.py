@@ -125,7 +125,7 @@ class Session:
         self.is_guest = False
         """Whether its client cannot come back as the same user."""
         self.watches = False
-        """Whether its client may watch the Yjs document while it waits for a seat."""
+        """Whether its client watches the board and its Yjs document while it waits for a seat."""
         self.may_edit = True
         """Whether its client may change the Yjs document."""
         self.resumed = False

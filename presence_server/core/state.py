@@ -18,6 +18,7 @@ from .effects import Broadcast, Effect
 from .journal import Journal
 from .pacing import ChangePacer
 from .roster import Phase, Session, User
+from .spectators import Spectators
 from .timers import Timers
 from .waiting_queue import WaitingQueue
 
@@ -53,6 +54,7 @@ class BoardState:
         users: those who hold a seat, by user id.
         sessions: all sessions, those in the queue included, by session id.
         document: the Yjs document, from the first connection on that speaks Yjs.
+        spectators: the sessions in the queue that watch the board.
         out: the effects of the event at hand.
         positions_told_at: when changed positions were last sent, in scheduling seconds.
         queue_changed: seats or queue changed, so the queue is reviewed at the end of the event.
@@ -74,6 +76,7 @@ class BoardState:
         "queue_changed",
         "save_at",
         "sessions",
+        "spectators",
         "timers",
         "users",
     )
@@ -91,6 +94,7 @@ class BoardState:
         self.changes = ChangePacer(limits.cursor_interval_ms)
         self.journal = Journal(zlib.crc32(board_id.encode()) / 2**32)
         self.document: Document | None = None
+        self.spectators = Spectators()
         self.out: list[Effect] = []
         self.queue_changed = False
         self.positions_told_at = -math.inf
@@ -215,6 +219,7 @@ class BoardState:
         self.timers.disarm((Alarm.SESSION_END, session_id))
         self.timers.disarm((Alarm.COMMIT_WAIT, session_id))
         self.queue_changed = True
+        self.spectators.forget(session)
         if self.document is not None:
             self.leave_document(session, now)
         if session.phase is Phase.QUEUED:
@@ -235,6 +240,7 @@ class BoardState:
         self.timers.disarm((Alarm.USER_STATUS, user_id))
         self.timers.disarm((Alarm.USER_UNREACHABLE, user_id))
         self.cursors.forget(user_id)
+        self.spectators.forget_cursor(user_id)
         if user.announced:
             self.out.append(Broadcast(announce.user_left(user_id, reason, self.now_ms(now))))
 

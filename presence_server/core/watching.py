@@ -56,6 +56,17 @@ def watcher_of(state: BoardState, session: Session, now: float) -> Watcher:
     return watcher
 
 
+def begin_to_wait(state: BoardState, session: Session, now: float) -> None:
+    """A session that waits may watch from now on: if it speaks Yjs, it sees the document."""
+    document = state.document
+    watcher = None
+    if document is not None and session.connection is not None:
+        watcher = document.watchers.get(session.connection)
+    if watcher is not None and not watcher.is_watching:
+        begin(state, watcher, now)
+        answer(state, watcher, now)
+
+
 def heard(
     state: BoardState,
     event: DocumentChanged | DocumentAsked | AwarenessSaid | AwarenessAsked,

@@ -140,6 +140,18 @@ class BoardQueued(Struct, frozen=True, tag_field="type", tag="board:queued"):
     payload: QueuedPayload
 
 
+class WatchingPayload(Struct, frozen=True):
+    """Everybody on the board, on which the session itself has no seat yet."""
+
+    current_users: list[UserObject]
+
+
+class BoardWatching(Struct, frozen=True, tag_field="type", tag="board:watching"):
+    """A session that waits sees the board meanwhile; see ``board:watching`` in section 4."""
+
+    payload: WatchingPayload
+
+
 class UserJoinedPayload(Struct, frozen=True):
     """The user, and when the first session joined."""
 
@@ -262,6 +274,7 @@ class Error(Struct, frozen=True, tag_field="type", tag="error"):
 ServerMessage = (
     BoardJoined
     | BoardQueued
+    | BoardWatching
     | UserJoined
     | PresenceChanged
     | UserUpdated

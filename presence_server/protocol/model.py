@@ -96,7 +96,7 @@ class BoardLimits(msgspec.Struct, frozen=True):
         queue_grace_s: how long a waiting user who dropped keeps the place.
         commit_wait_s: how long a join waits for its row before it goes on from memory.
         sessions_per_user: sessions of one user, those included whose connection dropped.
-        watch_limit: clients that may watch the Yjs document while they wait.
+        watch_limit: clients that may watch the board while they wait.
         document_max_bytes: the size of a Yjs document.
         documents_are_stored: whether Yjs documents outlive their boards.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.document_effects import ToService, ToWatchers
-from ..core.effects import AddMember, Bind, Broadcast, Close, Effect, RemoveMember, SeatFree, Send
+from ..core.effects import Effect, SeatFree, ToConnections
 from .document_link import DocumentLink
 from .members import Members
 from .persistence import persist
@@ -48,7 +48,7 @@ class EffectCarrier:
         match effect:
             case SeatFree():
                 self._on_seat_free()
-            case Send() | Broadcast() | AddMember() | RemoveMember() | Bind() | Close():
+            case _ if isinstance(effect, ToConnections):
                 self._members.carry_out(effect, now)
             case _ if isinstance(effect, ToWatchers):
                 self._members.tell_watchers(effect)

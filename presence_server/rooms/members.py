@@ -7,16 +7,32 @@ from typing import assert_never
 import trio
 
 from ..core.document_effects import Refuse, Relay, SendAnswer, SendBinary, ToWatchers, Watch
-from ..core.effects import AddMember, Bind, Broadcast, Close, RemoveMember, Send
+from ..core.effects import (
+    AddMember,
+    AddSpectator,
+    Bind,
+    Broadcast,
+    Close,
+    RemoveMember,
+    RemoveSpectator,
+    Send,
+    TellSpectators,
+    ToConnections,
+    ToSpectators,
+)
 from ..protocol.frames import binary_frame, text_frame
-from ..protocol.messages import BoardJoined, BoardQueued, ServerMessage, encode
+from ..protocol.messages import (
+    BoardJoined,
+    BoardQueued,
+    BoardWatching,
+    PresenceCursors,
+    ServerMessage,
+    encode,
+)
 from .answers import Answers
 from .fanout import Fanout
 from .ports import Peer, RoomMetrics
 from .snapshots import Snapshots
-
-ToMembers = Send | Broadcast | AddMember | RemoveMember | Bind | Close
-"""The effects of a room that are for its connections."""
 
 
 class Members:
@@ -34,6 +50,7 @@ class Members:
         "_peers",
         "_queued",
         "_snapshots",
+        "_spectators",
         "_watchers",
     )
 
@@ -45,6 +62,8 @@ class Members:
         self._queued: set[int] = set()
         """The connections that wait for a seat."""
         self._fanout = Fanout()
+        self._spectators: Fanout | None = None
+        """The connections that wait for a seat and watch; None before the first one."""
         self._watchers: Fanout | None = None
         """The binary messages, and who gets them; None before somebody speaks Yjs."""
         self._answers = Answers()
@@ -56,8 +75,8 @@ class Members:
     @property
     def pending(self) -> int:
         """Broadcasts that wait for a flush."""
-        watchers = self._watchers
-        return self._fanout.pending + (0 if watchers is None else watchers.pending)
+        others = (self._spectators, self._watchers)
+        return self._fanout.pending + sum(fanout.pending for fanout in others if fanout is not None)
 
     def add(self, peer: Peer) -> None:
         """A connection asks for a session now."""
@@ -80,17 +99,18 @@ class Members:
             peer.tell_binary(message)
         else:
             self._fanout.catch_up(connection_id)
-            if type(message) is BoardJoined:
+            if self._spectators is not None:
+                self._spectators.catch_up(connection_id)
+            if type(message) is BoardJoined or type(message) is BoardWatching:
                 peer.write_shared(self._snapshots.frame(message))
             else:
                 peer.write(text_frame(encode(message)))
 
-    def carry_out(self, effect: ToMembers, now: float) -> None:
+    def carry_out(self, effect: ToConnections, now: float) -> None:
         """Do what the room asks for; ``now`` is the time in scheduling seconds."""
         match effect:
             case Broadcast():
-                if len(self._fanout):  # A start restores many users before anybody listens.
-                    self._fanout.broadcast(text_frame(encode(effect.message)))
+                self._broadcast(effect.message)
             case Send():
                 if type(effect.message) is BoardQueued:
                     self._queued.add(effect.connection)
@@ -99,6 +119,8 @@ class Members:
                 self._join(effect.connection, now)
             case RemoveMember():
                 self._remove(effect.connection)
+            case TellSpectators() | AddSpectator() | RemoveSpectator():
+                self._carry_out_for_spectators(effect)
             case Bind():
                 self._bind(effect, now)
             case Close():
@@ -154,6 +176,9 @@ class Members:
             deliveries, frames = self._fanout.flush()
         else:
             deliveries, frames = self._fanout.flush_with(self._watchers)
+        if self._spectators is not None:
+            more, own = self._spectators.flush()
+            deliveries, frames = deliveries + more, frames + own
         if frames:
             self._metrics.flush(deliveries, frames)
 
@@ -163,6 +188,34 @@ class Members:
         self._peers.clear()
         for peer in peers:
             peer.close(code)
+
+    def _broadcast(self, message: ServerMessage) -> None:
+        spectators = self._spectators
+        is_watched = (
+            spectators is not None and len(spectators) > 0 and type(message) is not PresenceCursors
+        )
+        # A start restores many users before anybody listens.
+        if not is_watched and not len(self._fanout):
+            return
+        frame = text_frame(encode(message))
+        self._fanout.broadcast(frame)
+        if spectators is not None and is_watched:
+            spectators.broadcast(frame)
+
+    def _carry_out_for_spectators(self, effect: ToSpectators) -> None:
+        if self._spectators is None:
+            self._spectators = Fanout()
+        match effect:
+            case TellSpectators():
+                self._spectators.broadcast(text_frame(encode(effect.message)))
+            case AddSpectator():
+                peer = self._peers.get(effect.connection)
+                if peer is not None:
+                    self._spectators.add(peer)
+            case RemoveSpectator():
+                self._spectators.remove(effect.connection)
+            case _:
+                assert_never(effect)
 
     def _bind(self, effect: Bind, now: float) -> None:
         peer = self._peers.get(effect.connection)
@@ -188,6 +241,8 @@ class Members:
 
     def _remove(self, connection_id: int) -> None:
         self._fanout.remove(connection_id)
+        if self._spectators is not None:
+            self._spectators.remove(connection_id)
         if self._watchers is not None:
             self._watchers.remove(connection_id)
 

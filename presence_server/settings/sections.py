@@ -194,7 +194,7 @@ class QueueSettings(Section):
     grace_s: Grace = Field(
         30, description="Seconds a dropped connection keeps its place in the queue."
     )
-    watch: bool = Field(True, description="Whether who waits may watch the board's Yjs document.")
+    watch: bool = Field(True, description="Whether clients that wait may watch the board.")
     watch_limit: int = Field(
         100, ge=0, le=1_000_000, description="Clients that may watch one board while they wait."
     )

@@ -86,6 +86,7 @@ class Peer:
         self.request = request
         self.path = urlsplit(request.path).path
         self.query = dict(parse_qsl(urlsplit(request.path).query))
+        self.watches = self.query.pop("watch", "") == "1"
         self.headers = {name.lower(): value for name, value in request.headers}
         self.received: list[ClientMessage] = []
         self._stream = stream

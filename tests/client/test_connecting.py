@@ -13,8 +13,10 @@ from presence_server.protocol.messages import (
     BoardJoined,
     BoardLeave,
     BoardQueued,
+    BoardWatching,
     Error,
     ErrorPayload,
+    WatchingPayload,
 )
 from tests.client.fake_server import (
     HOST,
@@ -23,6 +25,7 @@ from tests.client.fake_server import (
     joined,
     queued,
     refusing,
+    user,
     welcoming,
 )
 from tests.client.loops import Stage, on_both_loops
@@ -46,6 +49,7 @@ class TestConnecting:
         (peer,) = server.peers
         assert peer.path == "/ws/boards/b1"
         assert peer.query == {"user_id": "me", "display_name": "Me & Co"}
+        assert peer.watches
         assert isinstance(peer.received[-1], BoardLeave)
 
     @on_both_loops
@@ -58,11 +62,14 @@ class TestConnecting:
 
     @on_both_loops
     async def test_starts_in_the_queue_too(self, stage: Stage) -> None:
-        server = stage.server(welcoming(queued(2), queued(1), joined()))
+        board = BoardWatching(WatchingPayload([user("ada")]))
+        server = stage.server(welcoming(queued(2), board, queued(1), joined()))
         async with connect(HOST, "b1", open_stream=server.open_stream) as client:
             assert client.self_user is None
-            seen = [await anext(client) for _ in range(3)]
-            assert [type(event) for event in seen] == [BoardQueued, BoardQueued, BoardJoined]
+            seen = [await anext(client) for _ in range(2)]
+            assert [type(event) for event in seen] == [BoardQueued, BoardWatching]
+            seen = [await anext(client) for _ in range(2)]
+            assert [type(event) for event in seen] == [BoardQueued, BoardJoined]
             assert (client.state, client.position) == ("joined", None)
 
     @on_both_loops

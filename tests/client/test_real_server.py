@@ -14,7 +14,15 @@ import pytest
 import trio
 
 from presence_server.client import Disconnected, PresenceClosed, connect
-from presence_server.protocol.messages import BoardJoined, PresenceCursors, UserJoined, UserLeft
+from presence_server.protocol.messages import (
+    BoardJoined,
+    BoardQueued,
+    BoardWatching,
+    PresenceChanged,
+    PresenceCursors,
+    UserJoined,
+    UserLeft,
+)
 from presence_server.protocol.model import LeaveReason
 from tests.certificates import self_signed
 from tests.keys import SECRET, token
@@ -68,6 +76,29 @@ async def test_one_moves_and_the_other_sees_it_and_comes_back_after_a_drop(
                 while not isinstance(left := await anext(ada), UserLeft):
                     pass
                 assert left.payload.reason is LeaveReason.DISCONNECT
+
+        await play(loop, scenario)
+
+
+async def test_who_waits_for_a_seat_watches_the_board(tmp_path: Path, loop: str) -> None:
+    async with running_server(tmp_path, board__capacity=1) as address:
+
+        async def scenario() -> None:
+            async with (
+                connect(address.url, "demo", user_id="ada") as ada,
+                connect(address.url, "demo", user_id="bob") as bob,
+            ):
+                kinds = [type(await anext(bob)) for _ in range(2)]
+                assert kinds == [BoardQueued, BoardWatching]
+                assert (bob.state, set(bob.users)) == ("queued", {"ada"})
+                await ada.update(status="away", cursor=(1, 2))
+                seen = {type(await anext(bob)) for _ in range(2)}
+                assert seen == {PresenceChanged, PresenceCursors}
+                assert bob.users["ada"].cursor is not None
+                await ada.leave()
+                assert isinstance(await anext(bob), UserLeft)
+                assert isinstance(await anext(bob), BoardJoined)
+                assert (bob.state, set(bob.users)) == ("joined", {"bob"})
 
         await play(loop, scenario)
 

@@ -6,6 +6,7 @@ import msgspec
 
 from presence_server.client.replica import Replica
 from presence_server.protocol.messages import (
+    BoardWatching,
     CursorsPayload,
     HeartbeatAck,
     HeartbeatAckPayload,
@@ -18,6 +19,7 @@ from presence_server.protocol.messages import (
     UserLeftPayload,
     UserUpdated,
     UserUpdatedPayload,
+    WatchingPayload,
 )
 from presence_server.protocol.model import Cursor, LeaveReason, PresenceStatus
 from tests.client.fake_server import METADATA, joined, queued, user
@@ -42,6 +44,21 @@ def test_a_place_in_the_queue_ends_with_joining() -> None:
     assert (replica.position, replica.session_id, replica.self_id) == (3, "s1", "me")
     replica.apply(joined())
     assert replica.position is None
+
+
+def test_who_watches_from_the_queue_sees_the_board_without_itself() -> None:
+    replica = Replica()
+    replica.apply(joined("me", "old"))
+    replica.apply(queued(2))
+    assert not replica.users
+    replica.apply(BoardWatching(WatchingPayload([user("ada"), user("bob")])))
+    replica.apply(queued(1))
+    replica.apply(UserLeft(UserLeftPayload("bob", LeaveReason.DISCONNECT, 3)))
+    assert set(replica.users) == {"ada"}
+    assert replica.self_user is None
+    assert replica.guest() == {"user_id": "me", "display_name": "Me"}
+    replica.apply(joined("me", "ada"))
+    assert set(replica.users) == {"me", "ada"}
 
 
 def test_users_come_and_go() -> None:

@@ -15,6 +15,7 @@ from presence_server.core.effects import (
     InsertRow,
     Publish,
     Send,
+    TellSpectators,
 )
 from presence_server.core.events import (
     Activity,
@@ -34,6 +35,7 @@ from presence_server.core.events import (
 )
 from presence_server.core.journal import SAVE_INTERVAL_S, TRACE_INTERVAL_S
 from presence_server.core.queueing import NOTICE_INTERVAL_S
+from presence_server.core.spectators import CURSOR_INTERVAL_S
 from presence_server.protocol.errors import CloseCode, ErrorCode
 from presence_server.protocol.messages import (
     BoardJoined,
@@ -65,7 +67,7 @@ class CheckedWorld(World):
         """By connection: when it was last told its position, and which."""
         self.unpublished_since: dict[bool, float] = {}
         """Since when store or cache lack something: without cursors (False), or with them."""
-        self.cursors_told_at = float("-inf")
+        self.cursors_told_at = self.spectators_told_at = float("-inf")
         self.changes_told_at: dict[str, float] = {}
         self.profiles_told_at: dict[str, float] = {}
         self.is_sound = True
@@ -233,6 +235,10 @@ class CheckedWorld(World):
                 self._row_closed(session_id)
             case Broadcast(message):
                 self._broadcast(message)
+            case TellSpectators(message):
+                assert isinstance(message, PresenceCursors)
+                assert self.now >= self.spectators_told_at + CURSOR_INTERVAL_S
+                self.spectators_told_at = self.now
             case InsertRow(record, _):
                 self._seen_inserts.append(record.session_id)
             case Close(number, code):
@@ -376,8 +382,8 @@ class CheckedWorld(World):
                 assert shown.connected is (self.now < since + self.limits.reconnecting_after_s)
             if on_time and joined:
                 assert shown.status is user.status(self.now, self.limits)
-        for wire in self.members.values():
-            mirror = wire.mirror
+        for wire in (*self.members.values(), *self.spectators.values()):
+            mirror = wire.mirror if wire.number in self.members else wire.watched
             assert mirror is not None
             if nothing_waits:
                 assert mirror == seen
@@ -390,6 +396,7 @@ class CheckedWorld(World):
             for s in self.ref.sessions.values()
             if s.phase == "joined" and s.connection is not None
         }
+        assert self.spectators.keys() == self.ref.let_watch()
 
     def _check_deadlines(self) -> None:
         """Nothing is overdue that the room did not ask to be woken for."""

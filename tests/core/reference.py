@@ -126,6 +126,10 @@ class Reference:
         self.seated: dict[str, RefUser] = {}
         self.queue: dict[str, dict[str, RefSession]] = {}
         self.sessions: dict[str, RefSession] = {}
+        self.watching: list[tuple[RefSession, int | None]] = []
+        """Who watches the board from the queue, and over which connection."""
+        self.asking: list[RefSession] = []
+        """Who would like to watch, in order."""
 
     def waiting(self) -> list[str]:
         """Users in the queue who are there, in order."""
@@ -164,6 +168,7 @@ class Reference:
             old.connection = event.connection
             old.last_seen = now
             old.dropped_at, old.page_left, old.resumed = None, False, True
+            self._ask(old, event)
             return "resumed"
         if not event.may_begin or self.making_way(user_id) is None:
             return "too many"
@@ -182,7 +187,39 @@ class Reference:
             self.enqueue(session)
         else:
             return "refused"
+        self._ask(session, event)
         return "queued" if session.phase == "queued" else "seated"
+
+    def _ask(self, session: RefSession, event: Connect) -> None:
+        if session in self.asking:
+            self.asking.remove(session)
+        if event.watches and session.phase == "queued":
+            self.asking.append(session)
+
+    def let_watch(self) -> set[int | None]:
+        """Who watches after an event: those who did and still wait, then those who asked.
+
+        Returns:
+            Their connections.
+        """
+        self.watching = [
+            (session, connection)
+            for session, connection in self.watching
+            if session.connection == connection
+            and session.phase != "joined"
+            and self.sessions.get(session.session_id) is session
+        ]
+        self.asking = [
+            session
+            for session in self.asking
+            if session.connection is not None
+            and session.phase == "queued"
+            and self.sessions.get(session.session_id) is session
+        ]
+        while self.asking and len(self.watching) < self.limits.watch_limit:
+            session = self.asking.pop(0)
+            self.watching.append((session, session.connection))
+        return {connection for _, connection in self.watching}
 
     def enqueue(self, session: RefSession) -> None:
         """Into the user's place, at the end for a new user."""

@@ -79,6 +79,7 @@ def limits_from(number: int) -> BoardLimits:
         "commit_wait_s": (0.25, 1.5),
         "cursor_interval_ms": (50.0, 700.0),
         "sessions_per_user": (100, 2, 1),
+        "watch_limit": (1, 2, 0),
     }
     chosen = dict(zip(names, _pick(number, *names.values()), strict=True))
     return board_limits(**chosen)
@@ -89,7 +90,7 @@ class BoardMachine(RuleBasedStateMachine):
 
     world: CheckedWorld
 
-    @initialize(number=st.integers(0, 4 * 4 * 4 * 2**7 * 3 * 3 * 3 - 1))
+    @initialize(number=st.integers(0, 4 * 4 * 4 * 2**7 * 3 * 3 * 3 * 3 - 1))
     def open_board(self, number: int) -> None:
         self.world = CheckedWorld(limits_from(number), now=1000.0)
 
@@ -100,15 +101,22 @@ class BoardMachine(RuleBasedStateMachine):
             wires = [wire for wire in wires if wire.closed is None]
         return wires[(number // 8) % len(wires)] if wires else None
 
-    @rule(number=st.integers(0, 5 * 8 - 1), who=st.integers(0, 31))
+    @rule(number=st.integers(0, 2 * 5 * 8 - 1), who=st.integers(0, 31))
     def connect(self, number: int, who: int) -> None:
+        watches, number = divmod(number, 5 * 8)
         user, way = divmod(number, 8)
         resume = None
         if way >= 5:
             wires = list(self.world.wires.values())
             resume = wires[-1 - who % len(wires)].session_id if wires else "unheard-of"
         # Now and then the server is full of something.
-        self.world.connect(USERS[user], resume, may_begin=who < 30, may_queue=who % 16 < 14)
+        self.world.connect(
+            USERS[user],
+            resume,
+            may_begin=who < 30,
+            may_queue=who % 16 < 14,
+            watches=bool(watches),
+        )
 
     @rule(who=st.integers(0, 63))
     def come_back(self, who: int) -> None:
@@ -213,6 +221,7 @@ class BoardMachine(RuleBasedStateMachine):
         assert not world.open_rows()
         assert world.published == ()
         assert not world.members
+        assert not world.spectators
         world.replay()
 
 

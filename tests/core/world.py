@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from presence_server.core.effects import (
     AddMember,
+    AddSpectator,
     Bind,
     Broadcast,
     Close,
@@ -22,11 +23,13 @@ from presence_server.core.effects import (
     PlaceEnded,
     Publish,
     RemoveMember,
+    RemoveSpectator,
     SaveHeartbeats,
     SaveProfile,
     SaveRows,
     SeatFree,
     Send,
+    TellSpectators,
 )
 from presence_server.core.events import (
     Activity,
@@ -49,6 +52,7 @@ from presence_server.core.room import Room
 from presence_server.protocol.messages import (
     BoardJoined,
     BoardQueued,
+    BoardWatching,
     PresenceChanged,
     PresenceCursors,
     ServerMessage,
@@ -72,12 +76,17 @@ EPOCH_MS = 1_700_000_000_000
 ONLINE, IDLE, AWAY = PresenceStatus.ONLINE, PresenceStatus.IDLE, PresenceStatus.AWAY
 
 
+ToMembers = Broadcast | AddMember | RemoveMember | TellSpectators | AddSpectator | RemoveSpectator
+
+
 class Wire:
     """One socket, and what its client makes of the frames."""
 
-    def __init__(self, number: int, user_id: str) -> None:
+    def __init__(self, number: int, user_id: str, *, watches: bool = False) -> None:
         self.number = number
         self.user_id = user_id
+        self.watches = watches
+        """Whether it asks to watch the board while it waits."""
         self.session_id = ""
         """As the server bound it."""
         self.inbox: list[ServerMessage] = []
@@ -85,42 +94,29 @@ class Wire:
         self.is_member = False
         self.mirror: dict[str, UserObject] | None = None
         """The list as this client sees it: the snapshot and what followed."""
+        self.watched: dict[str, UserObject] | None = None
+        """The same before it has joined, if it watches."""
 
     def receive(self, message: ServerMessage) -> None:
         """Take a frame in, as a client would."""
         assert self.closed is None, f"a frame after close {self.closed}: {message}"
         self.inbox.append(message)
         match message:
+            case BoardWatching(payload):
+                assert self.watches, "it did not ask to watch"
+                assert self.watched is None, "a second snapshot"
+                assert self.mirror is None, "it has joined"
+                assert self.of(BoardQueued), "it does not know that it waits"
+                self.watched = _by_id(payload.current_users)
             case BoardJoined(payload):
                 assert self.mirror is None, "a second snapshot"
                 assert payload.session_id == self.session_id
-                self.mirror = {user.user_id: user for user in payload.current_users}
-                assert len(self.mirror) == len(payload.current_users), "a user listed twice"
+                self.mirror, self.watched = _by_id(payload.current_users), None
                 assert self.mirror[self.user_id] == payload.self_
-            case UserJoined(payload):
-                assert self.mirror is not None, "a presence event before board:joined"
-                assert payload.user.user_id not in self.mirror, "a join of somebody present"
-                self.mirror[payload.user.user_id] = payload.user
-            case UserLeft(payload):
-                assert self.mirror is not None, "a presence event before board:joined"
-                del self.mirror[payload.user_id]
-            case PresenceChanged(payload):
-                assert self.mirror is not None, "a presence event before board:joined"
-                self.mirror[payload.user_id] = replace(
-                    self.mirror[payload.user_id],
-                    status=payload.status,
-                    connected=payload.connected,
-                    metadata=payload.metadata,
-                )
-            case UserUpdated(payload):
-                assert self.mirror is not None, "a presence event before board:joined"
-                assert payload.user.user_id in self.mirror, "a change of somebody absent"
-                self.mirror[payload.user.user_id] = payload.user
-            case PresenceCursors(payload):
-                assert self.mirror is not None, "a presence event before board:joined"
-                for user_id, x, y in payload.cursors:
-                    cursor = None if x is None or y is None else Cursor(x, y)
-                    self.mirror[user_id] = replace(self.mirror[user_id], cursor=cursor)
+            case UserJoined() | UserLeft() | PresenceChanged() | UserUpdated() | PresenceCursors():
+                shown = self.watched if self.mirror is None else self.mirror
+                assert shown is not None, "a presence event before a snapshot"
+                _show(shown, message)
             case _:
                 pass
 
@@ -148,6 +144,39 @@ class Wire:
         return self.mirror[user_id]
 
 
+def _by_id(users: list[UserObject]) -> dict[str, UserObject]:
+    found = {user.user_id: user for user in users}
+    assert len(found) == len(users), "a user listed twice"
+    return found
+
+
+def _show(
+    shown: dict[str, UserObject],
+    message: UserJoined | UserLeft | PresenceChanged | UserUpdated | PresenceCursors,
+) -> None:
+    """Bring a client's list up to date."""
+    match message:
+        case UserJoined(payload):
+            assert payload.user.user_id not in shown, "a join of somebody present"
+            shown[payload.user.user_id] = payload.user
+        case UserLeft(payload):
+            del shown[payload.user_id]
+        case PresenceChanged(payload):
+            shown[payload.user_id] = replace(
+                shown[payload.user_id],
+                status=payload.status,
+                connected=payload.connected,
+                metadata=payload.metadata,
+            )
+        case UserUpdated(payload):
+            assert payload.user.user_id in shown, "a change of somebody absent"
+            shown[payload.user.user_id] = payload.user
+        case PresenceCursors(payload):
+            for user_id, x, y in payload.cursors:
+                cursor = None if x is None or y is None else Cursor(x, y)
+                shown[user_id] = replace(shown[user_id], cursor=cursor)
+
+
 class World:
     """A room with everything around it, on a clock that moves when told.
 
@@ -161,6 +190,7 @@ class World:
         self.now = now
         self.wires: dict[int, Wire] = {}
         self.members: dict[int, Wire] = {}
+        self.spectators: dict[int, Wire] = {}
         self.rows: dict[str, PresenceRecord] = {}
         """Every session ever stored, as the store has it."""
         self.profiles: dict[str, UserProfile] = {}
@@ -179,6 +209,7 @@ class World:
         self.room = Room(BOARD, self.limits, EPOCH_MS)
         self.log: list[tuple[Event, float, list[Effect]]] = []
         self.members = {}
+        self.spectators = {}
         self.uncommitted = []
         self.seat_free = False
         # What the process before this one left in the cache has its own expiry.
@@ -213,21 +244,15 @@ class World:
         match effect:
             case Send(number, message):
                 self.wires[number].receive(message)
-            case Broadcast(message):
-                for wire in self.members.values():
-                    wire.receive(message)
-            case AddMember(number):
-                assert self.wires[number].closed is None
-                assert self.wires[number].has_joined(), "broadcasts before the snapshot"
-                self.members[number] = self.wires[number]
-            case RemoveMember(number):
-                self.members.pop(number, None)
+            case _ if isinstance(effect, ToMembers):
+                self._tell(effect)
             case Bind(number, session_id):
                 self.wires[number].session_id = session_id
             case Close(number, code):
                 wire = self.wires[number]
                 assert wire.closed is None, "closed twice"
                 assert number not in self.members, "closed while still a member"
+                assert number not in self.spectators, "closed while it still watches"
                 wire.closed = int(code)
             case Publish(board_id, users):
                 assert board_id == BOARD
@@ -236,6 +261,33 @@ class World:
                 self.seat_free = True
             case _:
                 self._store(effect)
+
+    def _tell(self, effect: ToMembers) -> None:
+        """Tell members and spectators, or change who they are."""
+        match effect:
+            case Broadcast(message):
+                for wire in self.members.values():
+                    wire.receive(message)
+                if not isinstance(message, PresenceCursors):
+                    for wire in self.spectators.values():
+                        wire.receive(message)
+            case TellSpectators(message):
+                assert self.spectators, "an event for nobody"
+                for wire in self.spectators.values():
+                    wire.receive(message)
+            case AddSpectator(number):
+                assert self.wires[number].watched is not None, "events before the snapshot"
+                self.spectators[number] = self.wires[number]
+            case RemoveSpectator(number):
+                self.spectators.pop(number)
+            case AddMember(number):
+                assert number not in self.spectators
+                assert self.wires[number].closed is None
+                assert self.wires[number].has_joined(), "broadcasts before the snapshot"
+                self.members[number] = self.wires[number]
+            case RemoveMember(number):
+                self.members.pop(number, None)
+                self.spectators.pop(number, None)
 
     def _store(self, effect: Effect) -> None:
         match effect:
@@ -284,16 +336,16 @@ class World:
         *,
         may_begin: bool = True,
         may_queue: bool = True,
+        watches: bool = False,
         **profile: str,
     ) -> Wire:
         """A connection of a user asks for a session."""
         self._next += 1
         number = self._next
-        wire = self.wires[number] = Wire(number, user_id)
+        wire = self.wires[number] = Wire(number, user_id, watches=watches)
         who = clean_profile(user_id, **profile)
-        self.apply(
-            Connect(number, f"s{number}", who, resume, may_begin=may_begin, may_queue=may_queue)
-        )
+        event = Connect(number, f"s{number}", who, resume, watches=watches)
+        self.apply(replace(event, may_begin=may_begin, may_queue=may_queue))
         return wire
 
     def return_with_ticket(self, user_id: str, ticket: str, queued_at_ms: int) -> Wire:
@@ -351,7 +403,7 @@ class World:
 
     def resume(self, wire: Wire) -> Wire:
         """The same user comes back with the same session."""
-        return self.connect(wire.user_id, resume=wire.session_id)
+        return self.connect(wire.user_id, resume=wire.session_id, watches=wire.watches)
 
     def kick(self, user_id: str) -> list[Effect]:
         """An administrator removes a user."""

@@ -154,11 +154,18 @@ class FakeBoard:
         )
         self._numbers = iter(range(1, 1_000_000))
 
-    def connect(self, user_id: str, *, board: str = "b", resume: str | None = None) -> FakePeer:
+    def connect(
+        self,
+        user_id: str,
+        *,
+        board: str = "b",
+        resume: str | None = None,
+        watches: bool = False,
+    ) -> FakePeer:
         """A connection of a user asks for a session."""
         number = next(self._numbers)
         peer = FakePeer(number)
-        event = Connect(number, f"s{number}", clean_profile(user_id), resume)
+        event = Connect(number, f"s{number}", clean_profile(user_id), resume, watches=watches)
         self.registry.open(board).connect(peer, event)
         if self.store.commits_at_once:
             self.store.commit()
