@@ -56,7 +56,10 @@ _DRAWS_NOTHING = re.compile(
     r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
 )
 """White space, the default ignorable characters of Unicode, and characters that are blank."""
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_NOT_IN_A_NAME = re.compile(
+    "[\0-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+"""The control characters, the line and the paragraph separator, and those that turn text."""
 
 
 def is_board_id(text: str) -> bool:
@@ -135,9 +138,7 @@ def _clean_name(raw: str) -> str:
         # Most names are, and a start may restore very many of them.
         return raw.strip()[:MAX_DISPLAY_NAME].strip()
     text = unicodedata.normalize("NFC", _strip_unstorable(raw))
-    text = "".join(
-        c for c in text if c not in _BIDI and unicodedata.category(c) not in ("Cc", "Zl", "Zp")
-    )
+    text = _NOT_IN_A_NAME.sub("", text)
     # Removing a character can bring a base and its mark together, hence NFC again.
     name = unicodedata.normalize("NFC", text).strip()[:MAX_DISPLAY_NAME].strip()
     # Joiners and selectors inside a name are part of how it is drawn; alone they draw nothing.

@@ -13,13 +13,17 @@ from typing import Any
 from ..protocol.errors import PresenceError
 from ..protocol.metadata import read_metadata
 from ..protocol.model import Cursor, PresenceStatus
-from ..protocol.profile import UserProfile, clean_profile, clean_user_id, is_board_id
+from ..protocol.profile import (
+    PROFILE_FIELDS,
+    UserProfile,
+    clean_profile,
+    clean_user_id,
+    is_board_id,
+)
 
 MAX_SESSION_ID = 128
 MAX_TIME_MS = 253_402_300_799_999
 """The end of the year 9999, the last time that PostgreSQL's driver can read."""
-
-_GIVEN = tuple(name for name in UserProfile.__struct_fields__ if name != "user_id")
 
 Row = Mapping[Any, Any]
 """The values of a row by the names of their columns."""
@@ -130,5 +134,5 @@ def profile(row: Row, user: str) -> UserProfile:
         row: the values.
         user: their :func:`user_id`.
     """
-    values = {name: value for name in _GIVEN if isinstance(value := row[name], str)}
+    values = {name: value for name in PROFILE_FIELDS if isinstance(value := row[name], str)}
     return clean_profile(user, **values)

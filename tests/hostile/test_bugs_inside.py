@@ -18,6 +18,7 @@ import trio
 from presence_server.cache.memory import MemoryCache
 from presence_server.core.cursors import CursorTray
 from presence_server.core.room import Room
+from presence_server.rooms.effects import EffectCarrier
 from presence_server.rooms.fanout import Fanout
 from presence_server.rooms.room_task import RoomTask
 from presence_server.server import ListeningAddress
@@ -152,7 +153,7 @@ async def test_in_accepting_ends_that_connection(
     [
         (Room, "handle", "room crashed"),
         (Room, "move", "room crashed"),
-        (RoomTask, "_carry_out", "room crashed"),
+        (EffectCarrier, "carry_out", "room crashed"),
         (Room, "next_deadline", "room crashed"),
         (Fanout, "flush", "flush crashed"),
     ],

@@ -110,6 +110,11 @@ class TestDisplayName:
 
     def test_loses_control_and_bidi_characters(self) -> None:
         assert self.name(f"A\x00d{BIDI}a\r\n\x7f\x85") == "Ada"
+        lost = [c for c in map(chr, range(0x3000)) if self.name(f"A{c}é") == "Aé"]
+        by_category = [
+            c for c in map(chr, range(0x3000)) if unicodedata.category(c) in ("Cc", "Zl", "Zp")
+        ]
+        assert sorted(lost) == sorted([*by_category, *BIDI])
 
     def test_becomes_nfc_even_across_what_was_removed(self) -> None:
         assert self.name("Rene\u0301") == "Ren\u00e9"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 from http import HTTPStatus
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from websockets.protocol import State
@@ -23,6 +24,7 @@ _VERSION = "13"
 _PREFIX = "/ws/"
 _BOARDS = "/ws/boards/"
 _YJS = "/yjs/"
+_END_OF_PATH = re.compile("[?#]")
 _LONGEST_PATH = len(_BOARDS) + 3 * 128
 """The path of a board id of 128 characters, each of them escaped."""
 
@@ -101,7 +103,7 @@ def read_handshake(
         Refusal: the board id is not valid (400), the origin is not allowed (403), or there
             is no such endpoint (404).
     """
-    path = urlsplit(head.target).path
+    path = _END_OF_PATH.split(head.target, maxsplit=1)[0]
     prefix = _YJS if has_yjs and path.startswith(_YJS) else _BOARDS
     if not path.startswith(prefix):
         raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "no such endpoint")

@@ -21,7 +21,7 @@ _MAX_LENGTH_DIGITS = 18
 """With more digits two readers may overflow differently."""
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET = re.compile(rb"/[\x21-\x7e]*")
+_VISIBLE = bytes(range(0x21, 0x7F))
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)((?:[/?][\x21-\x7e]*)?)")
 """A target with a host, as a client of a proxy sends it (RFC 9112 section 3.2.2)."""
 _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
@@ -150,9 +150,9 @@ def parse_head(data: bytes) -> RequestHead:
     Raises:
         BadRequest: it is not HTTP/1.1 or 1.0, or two readers might read it differently.
     """
-    if data.count(b"\r\n") > MAX_HEADERS + 2:
+    lines = data.removesuffix(b"\r\n\r\n").split(b"\r\n", MAX_HEADERS + 1)
+    if len(lines) > MAX_HEADERS + 1:
         raise BadRequest(f"the request has more than {MAX_HEADERS} headers")
-    lines = data.removesuffix(b"\r\n\r\n").split(b"\r\n")
     method, target, host, version = _request_line(lines[0])
     headers = [_header(line) for line in lines[1:]]
     hosts = [value for name, value in headers if name == "host"]
@@ -194,7 +194,8 @@ def _request_line(line: bytes) -> tuple[str, str, str | None, str]:
         target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
     if not _TOKEN.fullmatch(method) or method == b"CONNECT":
         raise BadRequest("the method is not served")
-    if not _TARGET.fullmatch(target):
+    # An expression would take ten times as long for a long query.
+    if not target.startswith(b"/") or target.translate(None, _VISIBLE):
         raise BadRequest("the target is not a path")
     return method.decode("ascii"), target.decode("ascii"), host, version.decode("ascii")
 

