@@ -39,8 +39,10 @@ export function avatarOf(tag) {
  * @param {HTMLElement} item
  * @param {HTMLElement} avatar
  * @param {Person} user
+ * @param {Shown} shown
  */
-export function paint(item, avatar, user) {
+export function paint(item, avatar, user, { badges }) {
+  badges?.drawBadge(avatar, user);
   set(item, { 'data-status': user.status, 'data-connected': String(user.connected) });
   item.toggleAttribute('data-gone', Boolean(user.gone));
   const look = JSON.stringify([user.display_name, user.avatar_url, user.color]);
@@ -128,10 +130,12 @@ export function peopleIcon() {
 }
 
 /**
+ * Make a part of an icon.
+ *
  * @param {string} tag
  * @param {Record<string, string>} attributes
  */
-function svgElement(tag, attributes) {
+export function svgElement(tag, attributes) {
   const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   return made;

@@ -116,6 +116,7 @@ button:focus-visible { outline: 2px solid var(--_focus); outline-offset: 2px; }
   background: color-mix(in srgb, var(--color) 12%, var(--_surface));
   color: var(--_muted);
 }
+[data-gone] .dot { display: none; }
 [data-connected='false'] .face img { opacity: 0.4; filter: grayscale(1); }
 
 .more {

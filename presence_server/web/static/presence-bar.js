@@ -5,6 +5,7 @@ import { PRESENCE_BAR_CSS } from './presence-bar-style.js';
 import { CLIENT_ATTRIBUTES, define, PresenceElement } from './presence-element.js';
 import { News } from './presence-news.js';
 import { Order } from './presence-order.js';
+import { saysMore } from './presence-people.js';
 import { PeopleRow } from './presence-row.js';
 import { styleSheet } from './presence-sheet.js';
 
@@ -12,15 +13,17 @@ import { styleSheet } from './presence-sheet.js';
 /** @typedef {import('./presence-people.js').Person} Person */
 /** @typedef {import('./presence-people.js').Shown} Shown */
 /** @typedef {import('./presence-panels.js').Panels} Panels */
+/** @typedef {import('./presence-recent.js').Recent} Recent */
 
-const OWN_ATTRIBUTES = ['max', 'align', 'size', 'overlap', 'announce'];
+const OWN_ATTRIBUTES = ['max', 'align', 'size', 'overlap', 'announce', 'keep-left'];
 /** What is said in the place of people. */
 const NOTES = ['queued', 'full', 'closed', 'reconnecting'];
 
 /**
  * Beside the attributes of {@link PresenceElement}: `max` avatars at most, `align`
  * (`start`, `center`, `end`), `size` of an avatar and their `overlap` in pixels,
- * `announce` of who comes and goes (`names`, `brief`, `off`).
+ * `announce` of who comes and goes (`names`, `brief`, `off`), `keep-left`, for how many
+ * seconds those who left are shown.
  */
 export class PresenceBar extends PresenceElement {
   /** @override */
@@ -35,6 +38,12 @@ export class PresenceBar extends PresenceElement {
   #order = new Order(() => this.changed(), () => this.#isLookedAt());
   /** Each status, and when it was first seen. @type {Map<string, {key: string, at: number | null}>} */
   #statuses = new Map();
+  /** @type {Shown['badges']} */
+  #badges = null;
+  /** @type {Promise<void> | null} */
+  #loadingBadges = null;
+  /** @type {Recent | null} */
+  #recent = null;
   /** @type {Panels | null} */
   #panels = null;
   /** @type {Promise<Panels> | null} */
@@ -89,10 +98,13 @@ export class PresenceBar extends PresenceElement {
   watch(client, signal) {
     this.#news.detach();
     this.#statuses.clear();
+    this.#recent?.stop();
     if (client === null || signal === null) return;
     this.#news.attach(client);
     client.addEventListener('users', (event) => {
-      this.#news.note(/** @type {CustomEvent} */ (event).detail);
+      const { detail } = /** @type {CustomEvent} */ (event);
+      this.#news.note(detail);
+      if (detail.kind === 'left') this.#left(detail.user, client);
       this.changed();
     }, { signal });
     client.addEventListener('state', () => this.changed(), { signal });
@@ -116,9 +128,12 @@ export class PresenceBar extends PresenceElement {
   #shown() {
     const { client, words } = this;
     const selfId = client?.userId ?? null;
-    const users = this.#order.sort(client?.users.values() ?? [], selfId);
+    const here = client?.users ?? new Map();
+    const now = client?.serverTime ?? 0;
+    const gone = this.#recent?.people(here, now, 1000 * (this.#number('keep-left') ?? 0), words) ?? [];
+    const users = this.#order.sort([...here.values(), ...gone], selfId);
     const since = (/** @type {Person} */ user) => this.#statuses.get(user.user_id)?.at ?? null;
-    return { users, count: users.length, selfId, words, now: client?.serverTime ?? 0, since };
+    return { users, count: here.size, selfId, words, badges: this.#badges, now, since };
   }
 
   #draw() {
@@ -126,6 +141,7 @@ export class PresenceBar extends PresenceElement {
     this.#frame = 0;
     const shown = this.#shown();
     this.#noteStatuses(shown);
+    if (!this.#badges && shown.users.some(saysMore)) this.#loadBadges();
     const { client, words } = this;
     const state = client?.state ?? '';
     const isStale = state === 'reconnecting' || client?.status?.offline === true;
@@ -150,6 +166,26 @@ export class PresenceBar extends PresenceElement {
       const at = known ? now : null;
       this.#statuses.set(user.user_id, known?.key === key ? known : { key, at });
     }
+  }
+
+  #loadBadges() {
+    this.#loadingBadges ??= import('./presence-badges.js').then((badges) => {
+      this.#badges = badges;
+      this.#root.adoptedStyleSheets = [...this.#root.adoptedStyleSheets, styleSheet(badges.PRESENCE_BADGES_CSS)];
+      this.changed();
+    }).catch(() => void (this.#loadingBadges = null)); // The next change loads it again.
+  }
+
+  /**
+   * @param {Person} user
+   * @param {PresenceClient} client
+   */
+  async #left(user, client) {
+    const at = client.serverTime;
+    if (!this.#number('keep-left') || user.user_id === client.userId) return;
+    const { Recent } = await import('./presence-recent.js');
+    this.#recent ??= new Recent(() => this.changed());
+    if (client === this.client) this.#recent.left(user, at);
   }
 
   #layout() {

@@ -84,14 +84,19 @@ export class Card {
     const time = (/** @type {number} */ at) => timeOf(at, shown.now, words.lang);
     const status = words.status(user);
     const since = user.gone ? null : shown.since(user);
-    const look = JSON.stringify([user, since, words.lang, shown.selfId]);
+    const more = shown.badges?.factsOf(user, words) ?? [];
+    const look = JSON.stringify([user, since, words.lang, shown.selfId, more]);
     if (look === this.#look) return;
     this.#look = look;
-    paint(this.#who, this.#avatar, user);
+    paint(this.#who, this.#avatar, user, shown);
     this.#name.replaceChildren(...nameOf(user, shown));
     setText(this.#word, since === null ? status : words.say('statusSince', { status, time: time(since) }));
-    const facts = [words.say('hereSince', { time: time(user.joined_at) })];
-    this.#facts.replaceChildren(...facts.map((fact) => element('li', '', fact)));
+    const facts = [...more, words.say('hereSince', { time: time(user.joined_at) })];
+    this.#facts.replaceChildren(...facts.map((fact) => {
+      const item = element('li', '', fact);
+      item.dir = 'auto';
+      return item;
+    }));
     set(this.#close, { 'aria-label': words.say('close') });
     set(this.#panel, { lang: words.lang, 'aria-label': words.name(user, shown.selfId) });
   }

@@ -22,6 +22,7 @@ import { Search } from './presence-search.js';
  * @property {HTMLElement} button
  * @property {HTMLElement} avatar
  * @property {HTMLElement} name
+ * @property {HTMLElement} place
  * @property {HTMLElement} word
  * @property {Person | null} user  as it was drawn
  */
@@ -41,7 +42,8 @@ export class PeopleList {
   #keys;
   /** @type {Map<string, Row>} */
   #rows = new Map();
-  #words = /** @type {unknown} */ (null);
+  /** With which words and badges the rows were drawn. @type {unknown[]} */
+  #drawnWith = [];
   /** Whether the keyboard was in the list when it closed. */
   #hadFocus = false;
 
@@ -83,9 +85,9 @@ export class PeopleList {
 
   /** @param {Shown} shown */
   draw(shown) {
-    const { users, count, words } = shown;
-    if (words !== this.#words) for (const row of this.#rows.values()) row.user = null;
-    this.#words = words;
+    const { users, count, words, badges } = shown;
+    if (words !== this.#drawnWith[0] || badges !== this.#drawnWith[1]) for (const row of this.#rows.values()) row.user = null;
+    this.#drawnWith = [words, badges];
     set(this.#panel, { lang: words.lang, 'aria-label': words.say('everyone') });
     set(this.#items, { 'aria-label': words.say('everyone') });
     this.#search.draw(count, words);
@@ -120,9 +122,10 @@ export class PeopleList {
     if (row.user === user) return;
     const { user: old } = row;
     row.user = user;
-    paint(row.item, row.avatar, user);
+    paint(row.item, row.avatar, user, shown);
     if (old?.display_name !== user.display_name) row.name.replaceChildren(...nameOf(user, shown));
     setText(row.word, shown.words.status(user));
+    setText(row.place, shown.badges?.locationOf(user) ?? '');
   }
 
   /** @param {Person} user  @returns {Row} */
@@ -135,11 +138,11 @@ export class PeopleList {
     set(button, { part: 'item', type: 'button', tabindex: '-1', 'aria-haspopup': 'dialog', 'aria-expanded': 'false' });
     button.dataset.listUserId = user_id;
     const text = element('span', 'text', '');
-    const row = {
-      item, button, avatar: avatarOf('span'), name: element('span', 'name', ''), word: element('span', 'word', ''), user: null,
-    };
+    const [name, place, word] = ['name', 'place', 'word'].map((kind) => element('span', kind, ''));
+    const row = { item, button, avatar: avatarOf('span'), name, place, word, user: null };
     set(row.avatar, { 'aria-hidden': 'true' });
-    text.append(row.name);
+    set(place, { part: 'location', dir: 'auto' });
+    text.append(name, place);
     button.append(row.avatar, text, row.word);
     item.append(button);
     this.#rows.set(user_id, row);

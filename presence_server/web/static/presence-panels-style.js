@@ -94,6 +94,8 @@ h2 { margin: 0; color: var(--_muted); font-size: 0.8125rem; font-weight: 600; }
 .item .avatar, .card .avatar { flex: none; box-shadow: none; }
 .text { flex: 1; min-width: 0; }
 .text > * { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.place { color: var(--_muted); font-size: 0.8125rem; }
+.text .place:empty { display: none; }
 .text small { color: var(--_muted); font-size: inherit; }
 .word { flex: none; color: var(--_muted); font-size: 0.8125rem; }
 

@@ -18,6 +18,7 @@
  * @property {number} count  how many of them are there
  * @property {string | null} selfId
  * @property {import('./presence-words.js').Words} words
+ * @property {typeof import('./presence-badges.js') | null} badges  null: nobody needs one
  * @property {number} now  milliseconds since the epoch, by the server's clock
  * @property {(user: Person) => number | null} since  when the status changed, by the same clock;
  *   null: before this page looked
@@ -40,6 +41,15 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 export function presenceOf(user) {
   const { presence } = /** @type {{presence?: unknown}} */ (user.metadata ?? {});
   return typeof presence === 'object' && presence !== null ? /** @type {Record<string, unknown>} */ (presence) : {};
+}
+
+/**
+ * @param {User} user
+ * @returns {boolean} whether there may be a badge to draw
+ */
+export function saysMore(user) {
+  const { hand, typing, location } = presenceOf(user);
+  return Boolean(hand || typing || location);
 }
 
 /**

@@ -111,7 +111,7 @@ export class PeopleRow {
    * @param {Shown} shown
    * @param {boolean} overlap  then each lies on the next one, which leaves its dot free
    */
-  #drawPeople(visible, { selfId, words }, overlap) {
+  #drawPeople(visible, shown, overlap) {
     // First, so that the others are not moved.
     const here = new Set(visible.map((user) => user.user_id));
     for (const [userId, { item, avatar }] of this.#items) {
@@ -122,8 +122,8 @@ export class PeopleRow {
     }
     const items = visible.map((user, index) => {
       const { item, avatar } = this.#itemOf(user);
-      paint(item, avatar, user);
-      set(avatar, { 'aria-label': words.say('person', { name: words.name(user, selfId), status: words.status(user) }) });
+      paint(item, avatar, user, shown);
+      set(avatar, { 'aria-label': labelOf(user, shown) });
       const above = overlap ? String(visible.length - index) : '';
       if (item.style.zIndex !== above) item.style.zIndex = above;
       return item;
@@ -162,4 +162,16 @@ export class PeopleRow {
     number.dir = 'ltr'; // "+85", and not "85+", on a page from right to left
     this.more.replaceChildren(...(hidden > 0 ? [] : [peopleIcon()]), number);
   }
+}
+
+/**
+ * @param {Person} user
+ * @param {Shown} shown
+ * @returns {string} what a screen reader says of an avatar
+ */
+function labelOf(user, { words, selfId, badges }) {
+  let status = words.status(user);
+  const facts = badges?.factsOf(user, words) ?? [];
+  if (facts.length > 0) status = words.list([status, ...facts]);
+  return words.say('person', { name: words.name(user, selfId), status });
 }

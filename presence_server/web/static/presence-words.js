@@ -94,6 +94,11 @@ export class Words {
     return user.gone ?? this.say(user.connected ? user.status : 'reconnecting');
   }
 
+  /** @param {string[]} items  @returns {string} one after the other */
+  list(items) {
+    return new Intl.ListFormat(this.lang, { type: 'unit', style: 'short' }).format(items);
+  }
+
   /**
    * @param {import('./presence-people.js').Person} user
    * @param {string | null} selfId
