@@ -15,7 +15,7 @@ import trio
 from typing_extensions import override
 
 from ..stalls import StallWatch
-from ..transport.gate.stream_request import read_request, refuse
+from ..transport.gate.stream_request import finish, read_request
 from ..transport.http.head import BadRequest, parse_head
 from ..transport.http.refusal import RETRY_S, Refusal, bad_request
 from ..web.ports import Readiness
@@ -102,7 +102,7 @@ class Standby:
             except BadRequest as error:
                 found = bad_request(error)
         if found is not None:
-            await refuse(stream, found)
+            await finish(stream, found.response())
 
     def _answer_to(self, path: str) -> Refusal:
         if path == "/healthz":

@@ -30,6 +30,8 @@ from ..transport.wire.connection_limits import ConnectionLimits
 from ..transport.wire.deadlines import Deadlines
 from ..transport.wire.pump import Pump, pump_is_available
 from ..web.app import create_app
+from ..web.policies import policies
+from ..web.static_site import StaticSite
 from .documents import document_service
 from .place import Place
 from .recovery import Recovery
@@ -93,6 +95,7 @@ def wire_parts(
         gateway_limits(settings, has_yjs=has_yjs),
         metrics,
         stalls,
+        StaticSite(policies()),
     )
     ports.is_draining = lambda: gateway.is_draining
     metrics.observe(

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import structlog
-from quart import Response
+from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from ..protocol.errors import HttpError
 from ..protocol.profile import is_board_id
-from . import static_files
 from .answers import HealthAnswer, error_response, json_response
 from .api import create_api
 from .cors import add_cors_headers
 from .openapi import JSON, Route, describe
+from .policies import policies
 from .ports import WebPorts
+from .static_site import StaticSite
 
 log = structlog.get_logger(__name__)
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MAX_BODY_BYTES = 16_384
 """No route reads a body, so a larger one is refused."""
-
-_HEADERS = {
-    # ws: and wss: because 'self' does not cover them in every browser. Avatars may come
-    # from any site, and nothing else may.
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' https: http: data:; connect-src 'self' ws: wss:;"
-        " style-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none';"
-        " base-uri 'none'; form-action 'self'"
-    ),
-    # The address of a page may hold a token.
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 class AnyText(BaseConverter):
@@ -53,14 +43,15 @@ def create_app(ports: WebPorts) -> QuartTrio:
     app.url_map.converters["any_text"] = AnyText
     app.url_map.merge_slashes = False
     app.register_blueprint(create_api(ports))
-    _add_pages(app)
+    headers = policies()
+    _add_pages(app, StaticSite(headers))
     _add_health(app, ports)
     _add_errors(app)
     _add_description(app)
 
     @app.after_request
     async def with_headers(response: Response) -> Response:
-        for name, value in _HEADERS.items():
+        for name, value in headers.items():
             response.headers.setdefault(name, value)
         add_cors_headers(response, ports.allowed_origins)
         return response
@@ -68,34 +59,37 @@ def create_app(ports: WebPorts) -> QuartTrio:
     return app
 
 
-def _add_pages(app: QuartTrio) -> None:
-    files = static_files.load()
-    index_page = static_files.one_level_up(files["board.html"])
+def _add_pages(app: QuartTrio, site: StaticSite) -> None:
+    """Add the pages and files; the gateway answers most requests for them by itself."""
+
+    def respond() -> Response:
+        answer = site.find("GET", request.path, request.headers.getlist)
+        if answer is None:
+            raise HttpError(404, "NOT_FOUND", "there is no such file")
+        # An empty body, not None: for None, Quart iterates on asyncio.
+        response = Response(answer.body, status=answer.status)
+        if answer.status != HTTPStatus.OK:
+            del response.headers["Content-Type"]
+        response.headers.update(answer.headers)
+        return response
 
     @app.get("/")
     async def index() -> Response:
-        return static_files.respond(index_page)
+        return respond()
 
     @app.get("/boards/<any_text:board_id>")
     async def board(board_id: str) -> Response:
         if not is_board_id(board_id):
             raise HttpError(400, "INVALID_BOARD_ID", "this is not the name of a board")
-        return static_files.respond(files["board.html"])
+        return respond()
 
     @app.get("/favicon.ico")
     async def favicon() -> Response:
-        # Browsers request it by themselves when they show JSON.
-        return static_files.respond(files["favicon.svg"])
+        return respond()
 
     @app.get("/static/<any_text:name>")
     async def static(name: str) -> Response:
-        file = files.get(name)
-        if file is None:
-            raise HttpError(404, "NOT_FOUND", "there is no such file")
-        response = static_files.respond(file)
-        # Pages of other sites may use the client library: these files are not secret.
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
+        return respond()
 
 
 def _add_health(app: QuartTrio, ports: WebPorts) -> None:

@@ -1,4 +1,4 @@
-"""The files of the demo and the client library, read once and served from memory.
+"""The files of the demo and the client library, read and compressed once.
 
 All files together have a few hundred kilobytes. A request looks its name up in a table, so a
 name such as `../x` cannot leave the folder.
@@ -7,11 +7,14 @@ name such as `../x` cannot leave the folder.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from msgspec import Struct
-from quart import Response, request
+
+from .encodings import IDENTITY, compressors
 
 # The table of some systems says that JavaScript is plain text.
 _TYPES = {
@@ -27,23 +30,88 @@ _TYPES = {
     "txt": "text/plain; charset=utf-8",
     "woff2": "font/woff2",
 }
+_COMPRESSED_ALREADY = frozenset({"image/png", "font/woff2"})
+_HASH_DIGITS = 32
 
 
 class StaticFile(Struct, frozen=True):
-    """A file's bytes and the headers that describe them."""
+    """A file and what it is in each content coding.
 
-    body: bytes
+    Attributes:
+        content_type: the value of the header.
+        bodies: the bytes by their coding, the best coding first, the file as it is last.
+        digest: of the file; names its version.
+    """
+
     content_type: str
-    etag: str
+    bodies: Mapping[str, bytes]
+    digest: str
+
+    @property
+    def body(self) -> bytes:
+        """The file as it is."""
+        return self.bodies[IDENTITY]
+
+    def etag(self, coding: str) -> str:
+        """The strong validator of the file in one coding (RFC 9110 section 8.8.3).
+
+        Args:
+            coding: one of `bodies`.
+        """
+        suffix = "" if coding == IDENTITY else f"-{coding}"
+        return f'"{self.digest}{suffix}"'
 
 
-def load(folder: Traversable | None = None) -> dict[str, StaticFile]:
-    """Read every file of a known type in the static folder; keys are relative paths."""
-    return dict(_walk(folder or files(__package__) / "static", ""))
+def static_file(body: bytes, content_type: str) -> StaticFile:
+    """Make a file, in every coding that makes it smaller.
+
+    Args:
+        body: the file as it is.
+        content_type: the value of the header.
+    """
+    bodies = {}
+    if content_type not in _COMPRESSED_ALREADY:
+        for coding, compress in compressors().items():
+            compressed = compress(body)
+            if len(compressed) < len(body):
+                bodies[coding] = compressed
+    digest = hashlib.sha256(body).hexdigest()[:_HASH_DIGITS]
+    return StaticFile(content_type, {**bodies, IDENTITY: body}, digest)
 
 
-def _file(body: bytes, content_type: str) -> StaticFile:
-    return StaticFile(body, content_type, etag=hashlib.sha256(body).hexdigest()[:32])
+@cache
+def packaged() -> Mapping[str, StaticFile]:
+    """The files of this package by their relative paths."""
+    return load(files(__package__) / "static")
+
+
+def load(folder: Traversable) -> dict[str, StaticFile]:
+    """Read every file of a known type; the keys are relative paths.
+
+    Args:
+        folder: where the files are.
+    """
+    return dict(_walk(folder, ""))
+
+
+def version_of(table: Mapping[str, StaticFile]) -> str:
+    """Name the version of all files together: modules refer to each other without a version.
+
+    Args:
+        table: the files by their names.
+    """
+    lines = (f"{name} {file.digest}\n" for name, file in sorted(table.items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:_HASH_DIGITS]
+
+
+def edited(file: StaticFile, edit: Callable[[bytes], bytes]) -> StaticFile:
+    """Make a file with other content and the same type.
+
+    Args:
+        file: the file.
+        edit: gets its bytes and returns those of the new one.
+    """
+    return static_file(edit(file.body), file.content_type)
 
 
 def _walk(folder: Traversable, prefix: str) -> list[tuple[str, StaticFile]]:
@@ -53,32 +121,5 @@ def _walk(folder: Traversable, prefix: str) -> list[tuple[str, StaticFile]]:
         if entry.is_dir():
             found += _walk(entry, f"{name}/")
         elif content_type := _TYPES.get(entry.name.rpartition(".")[2]):
-            found.append((name, _file(entry.read_bytes(), content_type)))
+            found.append((name, static_file(entry.read_bytes(), content_type)))
     return found
-
-
-def one_level_up(page: StaticFile) -> StaticFile:
-    """Make a page for the folder above the one that it was written for.
-
-    The addresses in pages are relative, so that a proxy may serve them under any path.
-
-    Args:
-        page: A page that finds the static folder at ``../static/``.
-
-    Returns:
-        The same page, which finds it at ``static/``.
-    """
-    return _file(page.body.replace(b'"../static/', b'"static/'), page.content_type)
-
-
-def respond(file: StaticFile) -> Response:
-    """Answer a request for a file; 304 if the browser has it already."""
-    if request.if_none_match.contains_weak(file.etag):
-        # An empty body, not None: for None, Quart iterates on asyncio.
-        response = Response(b"", status=304)
-    else:
-        response = Response(file.body, content_type=file.content_type)
-    response.set_etag(file.etag)
-    # The names carry no version, so a browser asks each time and mostly gets 304.
-    response.headers["Cache-Control"] = "no-cache"
-    return response

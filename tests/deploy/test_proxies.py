@@ -82,6 +82,37 @@ async def test_a_board_and_its_pages_work_through_the_proxy(name: str, tmp_path:
         assert (await ada.next_of("user:left"))["user_id"] == "bob"
 
 
+async def test_connections_that_a_proxy_keeps_carry_files_and_websockets(
+    name: str, tmp_path: Path
+) -> None:
+    """A proxy with a pool sends an upgrade down any of its connections, and so it is served."""
+    pool = {
+        "upstream presence {": "upstream presence {\nkeepalive 8;",
+        "''      close;": "''      '';",
+    }
+    async with (
+        server_process(
+            database__url=f"sqlite:///{tmp_path}/presence.db", server__trusted_proxies=HOST
+        ) as server,
+        proxied(name, tmp_path, server.address, **(pool if name == "nginx" else {})) as proxy,
+        proxy.visiting() as nursery,
+    ):
+        for number in range(5):
+            for _ in range(3):
+                assert (await proxy.get("/static/presence-client.js")).status == 200
+            # The WebSockets, and one or two that wait: nginx has a pool in each worker.
+            assert number < len(_connections_to(server.address.port)) <= number + 3
+            await proxy.join(nursery, f"user_id=user-{number}")
+            assert (await proxy.get("/api/boards/demo/presence")).status == 200
+        assert (await proxy.get("/static/presence-client.js")).status == 200
+
+
+def _connections_to(port: int) -> list[str]:
+    """The open connections to a port of this machine, at its end."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return [line for line in lines if line.split()[1].endswith(f":{port:04X}") and " 01 " in line]
+
+
 async def test_pages_of_the_proxys_host_may_connect_and_those_of_others_may_not(
     name: str, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from presence_server.protocol.errors import BadMessage
 from presence_server.protocol.messages import PresenceUpdate
 from presence_server.transport.gate.decision import decide
 from presence_server.transport.http.head import BadRequest, HeadReader, parse_head
+from presence_server.transport.http.ready_answers import NoAnswers
 from presence_server.transport.sessions.handshake import Accepted
 from tests.transport.fake_wire import FakeWire
 from tests.transport.frames import frame, read_frames, text, upgrade_request
@@ -47,7 +48,13 @@ async def converse(head: bytes, helpings: Sequence[bytes]) -> bytes | None:
     kit.registry.on_crash = crashed.append
     async with kit.open():
         outcome = decide(
-            kit.limits.decision, parse_head(head), head, b"", connections=0, is_draining=False
+            kit.limits.decision,
+            NoAnswers(),
+            parse_head(head),
+            head,
+            b"",
+            connections=0,
+            is_draining=False,
         )
         if not isinstance(outcome, Accepted):
             return None

@@ -40,7 +40,7 @@ async def talk_tls(address: ListeningAddress, trust: ssl.SSLContext) -> RawClien
 
 
 async def ask(address: ListeningAddress, request: bytes, *, half_closes: bool = False) -> Answer:
-    """Send a request and read the answer to its end.
+    """Send a request and read the answer.
 
     With ``half_closes`` the client's side ends behind the request.
     """
@@ -50,11 +50,25 @@ async def ask(address: ListeningAddress, request: bytes, *, half_closes: bool = 
             await visitor.send(request)
             if half_closes:
                 await visitor.stream.send_eof()
-            head = await visitor.read_until(b"\r\n\r\n")
-            body = await visitor.rest()
+            return await read_answer(visitor)
+
+
+async def read_answer(visitor: RawClient, *, has_body: bool = True) -> Answer:
+    """Read one answer, to the end of the connection where it says that it closes.
+
+    ``has_body`` is false for the answer to HEAD.
+    """
+    head = await visitor.read_until(b"\r\n\r\n")
     status, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return Answer(int(status.split(" ")[1]), headers, body)
+    number = int(status.split(" ")[1])
+    if not has_body or number == 304:
+        body = b""
+    elif headers.get("connection") == "close":
+        body = await visitor.rest()
+    else:
+        body = await visitor.read_exactly(int(headers["content-length"]))
+    return Answer(number, headers, body)
 
 
 def plain(first_line: str, *lines: str) -> bytes:

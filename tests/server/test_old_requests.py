@@ -21,7 +21,7 @@ from tests.server.raw import ask
         b"GET /healthz HTTP/1.0\r\nHost: board.example\r\nConnection: keep-alive\r\n\r\n",
         b"GET / HTTP/1.0\r\n\r\n",
         b"GET http://board.example/healthz HTTP/1.1\r\nHost: board.example\r\n\r\n",
-        b"GET http://board.example HTTP/1.1\r\nHost: board.example\r\n\r\n",
+        b"GET http://board.example HTTP/1.1\r\nHost: board.example\r\nConnection: close\r\n\r\n",
     ],
 )
 async def test_old_requests_are_answered_and_the_connection_closed(

@@ -18,6 +18,7 @@ from presence_server.transport.gate.addresses import AddressCounter, AddressLimi
 from presence_server.transport.gate.decision import DecisionLimits
 from presence_server.transport.gate.gateway import Gateway, GatewayLimits
 from presence_server.transport.http.hypercorn_server import HttpServer
+from presence_server.transport.http.ready_answers import AnswerFinder, NoAnswers
 from presence_server.transport.sessions.connections import (
     Connections,
     SessionLimits,
@@ -70,6 +71,7 @@ class GatewayUnderTest:
         documents: FakeDocuments | None = None,
         yjs: YjsLimits | None = None,
         now_ms: Callable[[], int] = lambda: EPOCH_MS,
+        answers: AnswerFinder | None = None,
     ) -> None:
         self.store = store or FakeStore()
         self.metrics = FakeMetrics()
@@ -114,6 +116,7 @@ class GatewayUnderTest:
             self.limits,
             self.metrics,
             self.stalls,
+            answers or NoAnswers(),
         )
 
     @property
@@ -168,6 +171,15 @@ class RawClient:
             assert more, f"the stream ended after {self._data!r}"
             self._data += more
         found, _, self._data = self._data.partition(end)
+        return found
+
+    async def read_exactly(self, count: int) -> bytes:
+        """The next bytes, so many of them."""
+        while len(self._data) < count:
+            more = await self.stream.receive_some(65536)
+            assert more, f"the stream ended after {self._data!r}"
+            self._data += more
+        found, self._data = self._data[:count], self._data[count:]
         return found
 
     async def rest(self) -> bytes:

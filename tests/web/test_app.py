@@ -38,7 +38,7 @@ class TestPages:
         assert response.status_code == 400
 
     async def test_hold_no_script_or_style_that_their_policy_forbids(self) -> None:
-        html = static_files.load()["board.html"].body
+        html = static_files.packaged()["board.html"].body
         assert b"<style" not in html
         assert b" style=" not in html
         assert b" onclick=" not in html

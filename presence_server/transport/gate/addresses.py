@@ -50,14 +50,29 @@ class CountedConnection:
         host: the address of its peer; None if it has none, as a stream in a test.
     """
 
-    __slots__ = ("_counter", "host", "key")
+    __slots__ = ("_counter", "_is_kept", "host", "key")
 
     def __init__(self, counter: AddressCounter, host: str | None) -> None:
         self._counter = counter
+        self._is_kept = False
         self.host = host
         """The address of the peer, which may be a proxy; None if there is none."""
         self.key: str | None = None
         """The address, or network, that it is counted under; None while it is not counted."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it has been answered before, and counts on under the same address."""
+        return self._is_kept and self.key is not None
+
+    def keep(self) -> None:
+        """It was answered and stays open. Its next request counts as a connect.
+
+        The next request on a connection of a trusted proxy may be of another address.
+        """
+        if self.host is not None and self._counter.is_trusted(self.host):
+            self.leave()
+        self._is_kept = True
 
     def leave(self) -> None:
         """Give the count back: the connection is closed. Further calls change nothing."""
@@ -97,12 +112,31 @@ class AddressCounter:
             Refusal: the address is over a limit (429).
         """
         counted = CountedConnection(self, host)
-        if host is not None and not self._is_trusted(host):
+        if host is not None and not self.is_trusted(host):
             self._count(counted, host, now)
         return counted
 
+    def full_address(self, host: str | None) -> str | None:
+        """The address that a newcomer is counted under, if it has no room for another one.
+
+        Args:
+            host: the address of the newcomer's peer.
+
+        Returns:
+            The address or network; None if there is room, or the peer is a trusted proxy.
+        """
+        if host is None or self.is_trusted(host):
+            return None
+        address = self._addresses.get(_key(host))
+        if address is None or address.connections < self._limits.connections_per_ip:
+            return None
+        return _key(host)
+
     def identify(self, counted: CountedConnection, forwarded: Sequence[str], now: float) -> None:
-        """Count a connection of a trusted proxy, now that its head was read.
+        """Count a request whose head was read, unless its connection was counted for it.
+
+        A connection of a trusted proxy is counted now; a further request on any connection takes
+        as much of the rate as a new connection.
 
         Args:
             counted: the connection.
@@ -110,10 +144,16 @@ class AddressCounter:
             now: scheduling seconds.
 
         Raises:
-            Refusal: the address that the proxy named is over a limit (429).
+            Refusal: the address, perhaps one that the proxy named, is over a limit (429).
         """
-        if counted.key is None and counted.host is not None:
+        if counted.host is None:
+            return
+        if counted.key is None:
             self._count(counted, self._origin(counted.host, forwarded), now)
+        elif counted.is_kept:
+            address = self._addresses[counted.key]
+            self._refill(address, now)
+            self._spend(address)
 
     def leave(self, key: str) -> None:
         """Count one connection less.
@@ -126,7 +166,7 @@ class AddressCounter:
     def _origin(self, host: str, forwarded: Sequence[str]) -> str:
         """The last address that a trusted proxy did not write: all before it may be made up."""
         for hop in reversed(",".join(forwarded).split(",")):
-            if not self._is_trusted(host):
+            if not self.is_trusted(host):
                 break
             candidate = _address_of(hop)
             if candidate is None:
@@ -134,7 +174,8 @@ class AddressCounter:
             host = candidate
         return host
 
-    def _is_trusted(self, host: str) -> bool:
+    def is_trusted(self, host: str) -> bool:
+        """Whether an address is one of a trusted proxy."""
         networks = self._limits.trusted_proxies
         if not networks:
             return False
@@ -151,12 +192,15 @@ class AddressCounter:
         self._refill(address, now)
         if address.connections >= limits.connections_per_ip:
             raise _too_many("connections from one address: limits.connections_per_ip", RETRY_S)
-        if address.tokens < 1:
-            wait_s = math.ceil((1 - address.tokens) / limits.connects_per_s)
-            raise _too_many("connects from one address: limits.connects_per_s", wait_s)
-        address.tokens -= 1
+        self._spend(address)
         address.connections += 1
         counted.key = key
+
+    def _spend(self, address: _AddressCounts) -> None:
+        if address.tokens < 1:
+            wait_s = math.ceil((1 - address.tokens) / self._limits.connects_per_s)
+            raise _too_many("connects from one address: limits.connects_per_s", wait_s)
+        address.tokens -= 1
 
     def _refill(self, address: _AddressCounts, now: float) -> None:
         limits = self._limits

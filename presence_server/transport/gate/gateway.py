@@ -6,7 +6,6 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
-from http import HTTPStatus
 
 import msgspec
 import structlog
@@ -15,20 +14,19 @@ from typing_extensions import override
 
 from ...stalls import StallWatch
 from ..http.hypercorn_server import HttpServer
+from ..http.ready_answers import AnswerFinder
 from ..http.refusal import Refusal
 from ..sessions.connections import Connections
-from ..sessions.handshake import Accepted
 from ..wire.ports import ConnectionAlarms, TransportMetrics
 from ..wire.pump import Pump
-from ..wire.stream_pump import StreamWire
 from .acceptor import accept_forever, turn_away
 from .addresses import AddressCounter, AddressLimits, CountedConnection
-from .decision import DecisionLimits, RequestDecider
+from .decision import DecisionLimits, Ready, RequestDecider
 from .handover import HandedOver
+from .open_requests import OpenRequests
 from .pump_request import PumpRequest, RequestOwner
-from .relay import relay
 from .siblings import Siblings, busy
-from .stream_request import open_stream, read_request, refuse
+from .stream_gate import StreamGate
 from .upgrade import Plain
 
 log = structlog.get_logger(__name__)
@@ -59,6 +57,7 @@ class Gateway(RequestOwner):
         limits: the bounds of the port.
         metrics: the transport's numbers.
         stalls: tells of moments in which nothing could be heard.
+        answers: knows the answers that need no web application.
     """
 
     def __init__(
@@ -70,20 +69,22 @@ class Gateway(RequestOwner):
         limits: GatewayLimits,
         metrics: TransportMetrics,
         stalls: StallWatch,
+        answers: AnswerFinder,
     ) -> None:
-        self._siblings: Siblings | None = None
         self._connections = connections
         self._alarms = alarms
         self._pump = pump
         self._http = http
-        self._stalls = stalls
         self._handshake_timeout_s = limits.handshake_timeout_s
         self._decider = RequestDecider(
-            limits.decision, AddressCounter(limits.addresses), connections, metrics
+            limits.decision, answers, AddressCounter(limits.addresses), connections, metrics
         )
-        self._requests = 0
-        """Connections that are not a WebSocket, or not yet."""
-        self._answered = trio.Event()
+        self._requests = OpenRequests()
+        self._streams = StreamGate(
+            connections, self._decider, http, self._requests, stalls, limits.handshake_timeout_s
+        )
+        self.serve_stream = self._streams.serve
+        """Serves one stream until it is closed."""
         self._nursery: trio.Nursery | None = None
 
     @property
@@ -102,7 +103,7 @@ class Gateway(RequestOwner):
         Args:
             siblings: the other processes of this server.
         """
-        self._siblings = siblings
+        self._decider.siblings = siblings
         siblings.on_taken = self._take_over
 
     async def serve(
@@ -133,6 +134,7 @@ class Gateway(RequestOwner):
     def refuse_newcomers(self) -> None:
         """Begin a drain: upgrades are answered with 503, open connections stay for a moment."""
         self._decider.is_draining = True
+        self._requests.idle.close_all()
 
     def drain(self, retry_after_ms: Callable[[], int]) -> None:
         """Refuse newcomers, and close every WebSocket connection with 1012 and its time."""
@@ -145,9 +147,7 @@ class Gateway(RequestOwner):
 
     async def wait_until_answered(self) -> None:
         """Return once every request for a page is answered, and no request is half read."""
-        while self._requests:
-            self._answered = trio.Event()
-            await self._answered.wait()
+        await self._requests.wait_until_none()
 
     def _take(self, tls: ssl.SSLContext | None, sock: socket.socket, host: str) -> None:
         """Take over the socket of one accepted connection."""
@@ -161,29 +161,23 @@ class Gateway(RequestOwner):
                 sock.close()  # It understands nothing before a TLS handshake.
             return
         if tls is not None or self._pump is None:
-            self._nursery.start_soon(self._serve_in_task, sock, tls, counted)
+            self._nursery.start_soon(self._streams.serve_socket, sock, tls, counted)
             return
-        self._add(self._pump, sock, counted, self._handshake_timeout_s)
+        self._add(self._pump, sock, counted).expect_head()
 
     @override
     def on_head(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
-        slot = self._slot_elsewhere(head)
+        slot, siblings = self._decider.slot_elsewhere(head), self._decider.siblings
         if slot is None:
             self._go_on(request, head, rest)
-        elif self._siblings is not None and self._siblings.has_room(slot):
+        elif siblings is not None and siblings.has_room(slot):
             sock = request.wire.release()
             handed = HandedOver(request.counted.host or "", head, rest, family=sock.family)
-            self._request_ended()
+            self._requests.end()
             request.counted.leave()
-            self._siblings.hand_over(slot, sock, handed)
+            siblings.hand_over(slot, sock, handed)
         else:
             request.refuse(busy())
-
-    def _slot_elsewhere(self, head: bytes) -> int | None:
-        """The slot of the process that serves a request; None if this one answers it."""
-        if self._siblings is None or self._decider.is_draining:
-            return None
-        return self._siblings.owner_of(head)
 
     def _take_over(self, sock: socket.socket, handed: HandedOver) -> None:
         """Serve a request that another process has read."""
@@ -193,19 +187,18 @@ class Gateway(RequestOwner):
         except Refusal as refusal:
             turn_away(sock, refusal)
             return
-        request = self._add(self._pump, sock, counted, None)
+        request = self._add(self._pump, sock, counted)
         try:
             self._go_on(request, handed.head, handed.rest)
         except Exception as error:
             request.wire.endpoint.crash(error)
 
-    def _add(
-        self, pump: Pump, sock: socket.socket, counted: CountedConnection, timeout_s: float | None
-    ) -> PumpRequest:
-        """Let the pump read a socket; ``timeout_s`` bounds its request head, None if it is read."""
+    def _add(self, pump: Pump, sock: socket.socket, counted: CountedConnection) -> PumpRequest:
+        """Let the pump read a socket."""
         wire = pump.wire(sock)
-        request = PumpRequest(wire, counted, self._alarms, timeout_s, self)
-        self._requests += 1
+        timeout_s = self._handshake_timeout_s
+        request = PumpRequest(wire, counted, self._alarms, timeout_s, self, self._requests)
+        self._requests.begin()
         try:
             pump.add(wire, request)
         except OSError:
@@ -219,12 +212,17 @@ class Gateway(RequestOwner):
         if isinstance(outcome, Refusal):
             request.refuse(outcome)
             return
+        if isinstance(outcome, Ready):
+            if self._requests.unread.has_room(request.counted.key):
+                request.answer(outcome.answer, outcome.rest)
+                return
+            outcome = outcome.plain
         if isinstance(outcome, Plain):
             assert self._nursery is not None
             sock = request.wire.release()
             self._nursery.start_soon(self._serve_socket, outcome, sock, request.counted)
             return
-        self._request_ended()
+        self._requests.end()
         counted = request.counted
         self._connections.serve(outcome, request.wire, counted.key, counted.leave)
 
@@ -234,7 +232,7 @@ class Gateway(RequestOwner):
 
     @override
     def on_request_gone(self, request: PumpRequest) -> None:
-        self._request_ended()
+        self._requests.end()
         request.counted.leave()
 
     async def _serve_socket(
@@ -244,71 +242,5 @@ class Gateway(RequestOwner):
         try:
             await self._http.serve_socket(sock, request.data, request.body_left, counted.key)
         finally:
-            self._request_ended()
+            self._requests.end()
             counted.leave()
-
-    async def _serve_in_task(
-        self, sock: socket.socket, tls: ssl.SSLContext | None, counted: CountedConnection
-    ) -> None:
-        try:
-            await self.serve_stream(*open_stream(sock, tls), counted)
-        except (OSError, trio.BrokenResourceError):
-            pass  # The peer went away.
-        except Exception:
-            log.exception("connection failed during its handshake")
-        finally:
-            counted.leave()
-            sock.close()
-
-    async def serve_stream(
-        self,
-        stream: trio.abc.Stream,
-        sock: trio.socket.SocketType | None,
-        counted: CountedConnection,
-    ) -> None:
-        """Serve one stream, whatever its request is, until it is closed.
-
-        Args:
-            stream: any stream; it is closed at the end.
-            sock: the socket under it, whose addresses plain HTTP needs.
-            counted: its count by address.
-        """
-        self._requests += 1
-        try:
-            found = await read_request(stream, self._handshake_timeout_s, self._stalls)
-            slot = self._slot_elsewhere(found[0]) if isinstance(found, tuple) else None
-            if slot is not None and isinstance(found, tuple):
-                await self._relay(
-                    stream, slot, HandedOver(counted.host or "", *found, family=socket.AF_UNIX)
-                )
-                return
-            outcome = self._decider.decide(counted, *found) if isinstance(found, tuple) else found
-            if isinstance(outcome, Plain) and sock is None:
-                outcome = Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "WebSockets only")
-            if isinstance(outcome, Plain) and sock is not None:
-                data, body_left = outcome.data, outcome.body_left
-                await self._http.serve(stream, sock, data, body_left, counted.key)
-            elif isinstance(outcome, Refusal):
-                self._decider.note_refusal(outcome)
-                await refuse(stream, outcome)
-        finally:
-            self._request_ended()
-        if isinstance(outcome, Accepted):
-            wire = StreamWire(stream, self._connections.batch)
-            self._connections.serve(outcome, wire, counted.key, counted.leave)
-            await wire.run()
-        await trio.aclose_forcefully(stream)
-
-    async def _relay(self, stream: trio.abc.Stream, slot: int, handed: HandedOver) -> None:
-        """Keep the TLS side of a connection, and hand one end of a socket pair over instead."""
-        assert self._siblings is not None
-        ours, theirs = socket.socketpair()
-        for sock in (ours, theirs):
-            sock.setblocking(False)
-        self._siblings.hand_over(slot, theirs, handed)
-        await relay(stream, trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
-
-    def _request_ended(self) -> None:
-        self._requests -= 1
-        if not self._requests:
-            self._answered.set()

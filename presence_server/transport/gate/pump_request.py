@@ -1,18 +1,23 @@
-"""The request of a connection in the pump, which reads its head without a task."""
+"""The requests of a connection in the pump, which reads their heads without a task."""
 
 from __future__ import annotations
 
+import enum
 from typing import Protocol
 
 import structlog
 import trio
 from typing_extensions import override
 
-from ..http.head import BadRequest, HeadReader
+from ..http.head import MAX_HEAD_BYTES, BadRequest, HeadReader
+from ..http.hypercorn_server import ANSWER_TIMEOUT_S
+from ..http.ready_answers import ReadyAnswer
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request, too_slow
 from ..wire.ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms, Endpoint
 from ..wire.pump import SocketWire
 from .addresses import CountedConnection
+from .idle_connections import IdleConnection, idle_s
+from .open_requests import OpenRequests
 
 log = structlog.get_logger(__name__)
 
@@ -23,10 +28,10 @@ class RequestOwner(Protocol):
     __slots__ = ()
 
     def on_head(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
-        """The head was read.
+        """The head of a request was read; further ones may follow once it is answered.
 
         Args:
-            request: refuses the peer, or gives its wire to somebody else.
+            request: answers or refuses the peer, or gives its wire to somebody else.
             head: the request head.
             rest: bytes that came after it.
         """
@@ -35,54 +40,96 @@ class RequestOwner(Protocol):
         """A request gets this answer. ``on_request_gone`` follows."""
 
     def on_request_gone(self, request: PumpRequest) -> None:
-        """The peer is gone: it left before its head was read, or it was refused."""
+        """The peer is gone: it left, or it was answered and the connection is closed."""
 
 
-class PumpRequest(Endpoint, AlarmTarget):
-    """Reads one request head from a socket in the pump.
+class _State(enum.Enum):
+    READING = "reading"
+    """It waits for the rest of a head, or for the first one."""
+    ANSWERING = "answering"
+    """The peer has not taken the answer whole, or has sent its next request already."""
+    IDLE = "idle"
+    """It was answered, and waits for the next request."""
+    ENDED = "ended"
+    """The last answer was written. Input is discarded until the peer closes."""
+
+
+class PumpRequest(Endpoint, AlarmTarget, IdleConnection):
+    """Reads request heads, one after the other, from a socket in the pump.
 
     Args:
-        wire: the socket; it leaves the pump, or gets another endpoint, after the head.
+        wire: the socket; it leaves the pump, or gets another endpoint, after a head.
         counted: the connection's count by address.
-        alarms: rings when the head takes too long.
-        timeout_s: seconds in which the head must come; None if it is here already.
+        alarms: rings when a head, or the taking of an answer, takes too long.
+        timeout_s: seconds in which a head must come.
         owner: hears of the outcome.
+        requests: bounds the connections that wait.
     """
 
     __slots__ = (
         "__weakref__",
         "_alarms",
+        "_keeps_alive",
         "_owner",
         "_reader",
-        "_refused",
+        "_requests",
+        "_rest",
+        "_state",
+        "_timeout_s",
+        "_unread_by",
+        "_unsent",
         "counted",
         "wire",
     )
 
     is_broken = False
-    """Always false: nothing is written before the head was read."""
+    """Always false: a write that fails ends the connection at once."""
 
     def __init__(
         self,
         wire: SocketWire,
         counted: CountedConnection,
         alarms: ConnectionAlarms,
-        timeout_s: float | None,
+        timeout_s: float,
         owner: RequestOwner,
+        requests: OpenRequests,
     ) -> None:
         self.wire = wire
         self.counted = counted
         self._alarms = alarms
         self._owner = owner
+        self._requests = requests
+        self._timeout_s = timeout_s
         self._reader = HeadReader()
-        self._refused = False
-        if timeout_s is not None:
-            alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + timeout_s)
+        self._state = _State.READING
+        self._unsent: list[memoryview] = []
+        self._rest = b""
+        self._keeps_alive = False
+        self._unread_by: tuple[str | None] | None = None
+        """The address whose share of unread answers this one takes; None: it takes none."""
+
+    def expect_head(self) -> None:
+        """Give the peer its time for a head, from now on."""
+        self._arm(self._timeout_s)
 
     @override
     def receive(self, data: bytes) -> None:
-        if self._refused:
+        if self._state is _State.ENDED:
             return  # The peer has its answer.
+        if self._state is _State.ANSWERING:
+            # Nothing should be read now: mostly the peer is gone, which an end will show.
+            self._rest += data
+            if len(self._rest) > 2 * MAX_HEAD_BYTES:
+                self.wire.abort()
+            return
+        if self._state is _State.IDLE and data:
+            self._requests.idle.discard(self)
+            self._alarms.disarm(self)
+            self._state = _State.READING
+            self.expect_head()
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
         try:
             found = self._reader.feed(data)
         except EOFError:
@@ -97,10 +144,91 @@ class PumpRequest(Endpoint, AlarmTarget):
 
     @override
     def receive_eof(self) -> None:
-        if self._refused:
+        if self._state in (_State.ENDED, _State.ANSWERING):
             self.wire.abort()
         else:
             self.receive(b"")
+
+    def answer(self, answer: ReadyAnswer, rest: bytes) -> None:
+        """Send an answer; then wait for the next request, or end.
+
+        Args:
+            answer: the answer. The peer may take it slowly: no copy waits for it.
+            rest: bytes that came after the request.
+        """
+        self._state = _State.ANSWERING
+        self._keeps_alive, self._rest = answer.keeps_alive, rest
+        data = answer.head + answer.body
+        try:
+            sent = self.wire.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.wire.abort()
+            return
+        if sent == len(data):
+            self._on_written()
+            return
+        in_head = min(sent, len(answer.head))
+        parts = (memoryview(answer.head)[in_head:], memoryview(answer.body)[sent - in_head :])
+        self._unsent = [part for part in parts if part]
+        self._unread_by = (self.counted.key,)
+        self._requests.unread.add(self.counted.key)
+        self._arm(ANSWER_TIMEOUT_S)
+        self.wire.want_read(False)
+        self.wire.want_write()
+
+    @override
+    def on_writable(self) -> None:
+        if self._state is not _State.ANSWERING:
+            return  # A refusal that does not fit at once is given up.
+        try:
+            while self._unsent:
+                part = self._unsent[0]
+                sent = self.wire.send(part)
+                if sent < len(part):
+                    self._unsent[0] = part[sent:]
+                else:
+                    del self._unsent[0]
+        except BlockingIOError:
+            self.wire.want_write()
+            return
+        except OSError:
+            self.wire.abort()
+            return
+        if self._unread_by is not None:
+            self._alarms.disarm(self)
+            self._stop_counting()
+            self._on_written()
+        else:
+            self._go_on()
+
+    def _on_written(self) -> None:
+        """The whole answer is on its way to the peer."""
+        if not self._keeps_alive:
+            self._end()
+            return
+        self.counted.keep()
+        if self._rest:
+            # Its next request came with the last one. Other peers have their turn before it.
+            self.wire.want_read(False)
+            self.wire.want_write()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Read the next request."""
+        self.wire.want_read(True)
+        self._reader = HeadReader()
+        rest, self._rest = self._rest, b""
+        if rest:
+            self._state = _State.READING
+            self.expect_head()
+            self._read(rest)
+            return
+        self._state = _State.IDLE
+        self._arm(idle_s(self.counted.key))
+        self._requests.idle.add(self, self.counted.key)
 
     def refuse(self, refusal: Refusal) -> None:
         """Send an answer, and let go of the peer once it has read the answer, or soon after.
@@ -111,7 +239,6 @@ class PumpRequest(Endpoint, AlarmTarget):
         Args:
             refusal: the answer.
         """
-        self._refused = True
         self._owner.on_refused(refusal)
         response = refusal.response()
         try:
@@ -119,19 +246,34 @@ class PumpRequest(Endpoint, AlarmTarget):
         except OSError:
             sent = 0
         if sent < len(response):
+            self._state = _State.ENDED
             self.wire.abort()
             return
-        self._alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + REFUSAL_TIMEOUT_S)
+        self._end()
+
+    def _end(self) -> None:
+        """Half-close, and wait a moment until the peer has closed."""
+        self._state = _State.ENDED
+        self._arm(REFUSAL_TIMEOUT_S)
+        self.wire.want_read(True)
         self.wire.shut_write()
 
     @override
-    def on_writable(self) -> None:
-        pass  # A refusal that does not fit at once is given up.
+    def give_way(self) -> None:
+        self.counted.leave()
+        self.wire.abort()
 
     @override
     def on_gone(self) -> None:
         self._alarms.disarm(self)
+        self._requests.idle.discard(self)
+        self._stop_counting()
         self._owner.on_request_gone(self)
+
+    def _stop_counting(self) -> None:
+        if self._unread_by is not None:
+            self._requests.unread.remove(*self._unread_by)
+            self._unread_by = None
 
     @override
     def crash(self, error: Exception) -> None:
@@ -140,7 +282,10 @@ class PumpRequest(Endpoint, AlarmTarget):
 
     @override
     def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
-        if self._refused:
-            self.wire.abort()
-        else:
+        if self._state is _State.READING:
             self.refuse(too_slow())
+        else:
+            self.wire.abort()
+
+    def _arm(self, seconds: float) -> None:
+        self._alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + seconds)

@@ -6,10 +6,13 @@ import socket
 import ssl
 
 import trio
+from typing_extensions import override
 
 from ...stalls import StallWatch
 from ..http.head import MAX_HEAD_BYTES, BadRequest, HeadReader
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request, too_slow
+from .addresses import CountedConnection
+from .idle_connections import IdleConnection, IdleConnections, idle_s
 
 
 def open_stream(
@@ -32,7 +35,7 @@ def open_stream(
 
 
 async def read_request(
-    stream: trio.abc.Stream, timeout_s: float, stalls: StallWatch
+    stream: trio.abc.Stream, timeout_s: float, stalls: StallWatch, begin: bytes = b""
 ) -> tuple[bytes, bytes] | Refusal | None:
     """Read one request head.
 
@@ -40,6 +43,7 @@ async def read_request(
         stream: carries it.
         timeout_s: seconds in which the whole head must come.
         stalls: tells of moments that do not count, since nothing could be heard.
+        begin: what was read of it before.
 
     Returns:
         The head and the bytes that came after it; the answer to something that is not a
@@ -50,7 +54,7 @@ async def read_request(
 
     async def read() -> None:
         nonlocal found
-        found = await _read(stream, reader)
+        found = await _read(stream, reader, begin)
         nursery.cancel_scope.cancel()
 
     async with trio.open_nursery() as nursery:
@@ -61,29 +65,69 @@ async def read_request(
 
 
 async def _read(
-    stream: trio.abc.Stream, reader: HeadReader
+    stream: trio.abc.Stream, reader: HeadReader, begin: bytes
 ) -> tuple[bytes, bytes] | Refusal | None:
     try:
-        while True:
+        found = reader.feed(begin) if begin else None
+        while found is None:
             found = reader.feed(bytes(await stream.receive_some(MAX_HEAD_BYTES)))
-            if found is not None:
-                return found
+        return found
     except BadRequest as error:
         return bad_request(error)
     except (EOFError, trio.BrokenResourceError, trio.ClosedResourceError):
         return None  # Raised here, an error would leave the nursery in a group.
 
 
-async def refuse(stream: trio.abc.Stream, refusal: Refusal) -> None:
-    """Send an answer, wait a moment until the peer has read it, and close the stream.
+class _IdleStream(IdleConnection):
+    """A stream that waits for its next request in a task."""
+
+    def __init__(self, scope: trio.CancelScope, counted: CountedConnection) -> None:
+        self._scope = scope
+        self._counted = counted
+
+    @override
+    def give_way(self) -> None:
+        self._counted.leave()
+        self._scope.cancel()
+
+
+async def next_bytes(
+    stream: trio.abc.Stream, idle: IdleConnections, counted: CountedConnection
+) -> bytes | None:
+    """Wait for the beginning of the next request on a stream that was answered.
+
+    Args:
+        stream: carries it.
+        idle: bounds how many connections wait.
+        counted: its count by address.
+
+    Returns:
+        The first bytes; None if the peer is gone, or did not come in time.
+    """
+    data = None
+    with trio.move_on_after(idle_s(counted.key)) as scope:
+        waiting = _IdleStream(scope, counted)
+        idle.add(waiting, counted.key)
+        try:
+            data = bytes(await stream.receive_some(MAX_HEAD_BYTES)) or None
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            idle.discard(waiting)
+    return data
+
+
+async def finish(stream: trio.abc.Stream, answer: bytes = b"") -> None:
+    """Send what is left to say, wait a moment until the peer has read it, and close the stream.
 
     Args:
         stream: carries the request.
-        refusal: the answer.
+        answer: the last answer; nothing if it was sent.
     """
     with trio.move_on_after(REFUSAL_TIMEOUT_S):
         try:
-            await stream.send_all(refusal.response())
+            if answer:
+                await stream.send_all(answer)
             if isinstance(stream, trio.abc.HalfCloseableStream):
                 await stream.send_eof()
             # Closing with unread input resets the connection, and the peer loses the answer.

@@ -217,6 +217,33 @@ class HttpServer:
         finally:
             await trio.aclose_forcefully(replay)
 
+    async def send(
+        self,
+        stream: trio.abc.Stream,
+        sock: trio.socket.SocketType,
+        data: bytes,
+        address: str | None,
+    ) -> bool:
+        """Send an answer that is ready, in its turn; the stream stays open.
+
+        Args:
+            stream: carries the request.
+            sock: has the addresses of both ends.
+            data: the answer.
+            address: the address that takes part in the fair share of requests.
+
+        Returns:
+            Whether the peer took it; if not, the stream is closed.
+        """
+        replay = ReplayStream(stream, sock, b"", 0)
+        try:
+            async with self._limiter.place(address, replay, WAIT_TIMEOUT_S):
+                await replay.send_all(data)
+        except (trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError):
+            await trio.aclose_forcefully(stream)
+            return False
+        return True
+
     async def _answer(self, replay: ReplayStream, address: str | None) -> None:
         app = ASGIWrapper(cast("ASGIFramework", _WithAddress(self._app, address)))
         async with trio.open_nursery() as nursery:

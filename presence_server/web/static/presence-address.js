@@ -17,7 +17,7 @@ export const PROFILE_FIELDS = /** @type {const} */ (['user_id', 'display_name', 
 
 /**
  * Where the server is. It serves this module itself, below its root, which is not
- * always that of the host. A copy of the module elsewhere belongs to the page's
+ * always that of the host, with or without a version in the path. A copy of the module elsewhere belongs to the page's
  * own server.
  *
  * @param {string} baseUrl  the page's address
@@ -25,7 +25,7 @@ export const PROFILE_FIELDS = /** @type {const} */ (['user_id', 'display_name', 
  * @returns {string}
  */
 export function serverRoot(baseUrl, moduleUrl = import.meta.url) {
-  const served = /^(https?:.*\/)static\/(?:dist\/)?[^/]+$/.exec(moduleUrl);
+  const served = /^(https?:.*\/)static\/(?:v\/[^/]+\/)?(?:dist\/)?[^/]+$/.exec(moduleUrl);
   return served ? served[1] : new URL('/', baseUrl).href;
 }
 

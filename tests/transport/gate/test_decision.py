@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from presence_server.transport.gate.decision import DecisionLimits, decide
+from presence_server.transport.gate.decision import DecisionLimits, Ready, decide
 from presence_server.transport.gate.upgrade import Plain
 from presence_server.transport.http.head import parse_head
+from presence_server.transport.http.ready_answers import NoAnswers
 from presence_server.transport.http.refusal import Refusal
 from presence_server.transport.sessions.handshake import Accepted
 from tests.transport.frames import HEAD, upgrade_request
@@ -19,9 +20,15 @@ PAGE = b"GET /boards/demo HTTP/1.1\r\nHost: test\r\n\r\n"
 
 def decided(
     head: bytes, rest: bytes = b"", *, connections: int = 0, is_draining: bool = False
-) -> Plain | Accepted | Refusal:
+) -> Plain | Ready | Accepted | Refusal:
     return decide(
-        LIMITS, parse_head(head), head, rest, connections=connections, is_draining=is_draining
+        LIMITS,
+        NoAnswers(),
+        parse_head(head),
+        head,
+        rest,
+        connections=connections,
+        is_draining=is_draining,
     )
 
 

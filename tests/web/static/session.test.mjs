@@ -33,6 +33,8 @@ test('the server is where the module came from, with a path before it too', () =
   assert.equal(serverRoot(page, 'https://p.example/static/presence-bar.js'), 'https://p.example/');
   assert.equal(serverRoot(page, 'https://p.example/a/static/presence-bar.js?v=2'), 'https://p.example/a/');
   assert.equal(serverRoot(page, 'https://p.example/a/static/dist/presence.js'), 'https://p.example/a/');
+  assert.equal(serverRoot(page, 'https://p.example/a/static/v/0123abcd/presence-bar.js'), 'https://p.example/a/');
+  assert.equal(serverRoot(page, 'https://p.example/static/v/0123abcd/dist/presence.js'), 'https://p.example/');
   assert.equal(serverRoot(page, 'https://cdn.example/npm/presence.js'), 'https://app.example/');
   assert.equal(serverRoot(page, 'file:///x/static/presence-bar.js'), 'https://app.example/');
 });
