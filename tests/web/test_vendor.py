@@ -29,7 +29,7 @@ def test_names_its_versions_and_has_their_licences() -> None:
 
 
 def test_is_served_with_its_licences() -> None:
-    served = static_files.load()
+    served = static_files.packaged()
     assert served["vendor/yjs.js"].content_type == "text/javascript; charset=utf-8"
     assert served["vendor/yjs.LICENSE.txt"].content_type == "text/plain; charset=utf-8"
 
