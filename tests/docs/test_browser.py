@@ -77,7 +77,7 @@ def test_attributes_of_one_element(element: str) -> None:
     pattern = r"OWN_ATTRIBUTES = \[(.*?)\]" if has_list else r"ATTRIBUTES, (.*?)\];"
     listed = named(section(f"`<{element}>`"), "attribute")
     assert listed == in_list(source, pattern)
-    sets = set(re.findall(r"'(data-(?:count|stale|waits))'", source))
+    sets = set(re.findall(r"'(data-(?:count|stale|waits|watching))'", source))
     if sets:
         assert named(section(f"`<{element}>`"), "attribute that it sets") == sets
 

@@ -90,7 +90,7 @@ def test_a_new_name_costs_nobody_the_seat(serve: Serve, meet: Meet, shoot: Shoot
     ada.expect_people("ada")
     bob.expect_screen("queue")
     ada.rename("Ada Lovelace")
-    expect(ada.page.locator("[data-user-id=ada]")).to_contain_text("Ada Lovelace")
+    expect(ada.page.get_by_role("button", name="Ada Lovelace (you), Online")).to_be_visible()
     expect(ada.page.get_by_test_id("profile-button")).to_contain_text("Ada Lovelace")
     bob.rename("Robert")
     bob.expect_screen("queue")
@@ -98,7 +98,7 @@ def test_a_new_name_costs_nobody_the_seat(serve: Serve, meet: Meet, shoot: Shoot
     shoot(ada, "renamed")
     ada.leave()
     bob.expect_people("bob")
-    expect(bob.page.locator("[data-user-id=bob]")).to_contain_text("Robert")
+    expect(bob.page.get_by_role("button", name="Robert (you), Online")).to_be_visible()
 
 
 def test_a_clean_leave_shows_at_once_and_one_can_rejoin(

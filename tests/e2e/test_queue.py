@@ -173,6 +173,28 @@ def test_bar_and_queue_share_a_client(full: Scene) -> None:
     assert ada.run(f"bar => bar.client === {QUEUE}.client")
 
 
+def test_the_bar_shows_who_is_on_the_board_meanwhile(full: Scene) -> None:
+    bar = '<script type="module" src="/static/presence-bar.js"></script>'
+    bar += "<presence-bar board=demo user-id=ada></presence-bar>"
+    ada = full.embed(f"{HEAD}{bar}<presence-queue board=demo user-id=ada></presence-queue>")
+    ada.expect_people("bob")
+    host = ada.page.locator("presence-bar")
+    expect(host).to_have_attribute("data-watching", "")
+    people = ada.page.get_by_role("list", name="People on this board, while you wait for a seat")
+    expect(people).to_be_visible()
+    full.bob.page.get_by_test_id("status-select").select_option("away")
+    ada.expect_person("bob", status="away")
+    full.bob.rename("Robert")
+    expect(ada.page.get_by_role("button", name="Robert, Away")).to_be_visible()
+    full.bob.point(800, 450)
+    ada.until("bar.client.users.get('bob').cursor?.x > 0")
+    full.bob.leave()
+    ada.expect_people("ada")
+    expect(host).not_to_have_attribute("data-watching", "")
+    assert ada.sockets() == 1
+    ada.expect_no_complaints()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_narrow_screen_nothing_is_cut_off(full: Scene, scheme: str) -> None:
     queue = "<presence-queue board=demo user-id=ada></presence-queue>"

@@ -58,6 +58,7 @@ export function socketAddress(options, baseUrl, sessionId) {
     const value = options[name];
     if (value) url.searchParams.set(name, value);
   }
+  url.searchParams.set('watch', '1'); // See the board while waiting for a seat.
   if (sessionId !== null) url.searchParams.set('session_id', sessionId);
   return url.href;
 }

@@ -53,6 +53,7 @@ export const PRESENCE_BAR_CSS = /* css */ `${PRESENCE_THEME_CSS}
   transition: opacity 0.2s ease;
 }
 :host([data-stale]) .people { opacity: 0.55; }
+:host([data-watching]) .people { opacity: 0.8; }
 .person { flex: none; margin-inline-start: calc(3px - var(--overlap, 0px)); position: relative; transition: transform 0.15s ease; }
 .person:first-child { margin-inline-start: 0; }
 .person:is(:hover, :focus-within) { transform: translateY(-2px); z-index: 2; }

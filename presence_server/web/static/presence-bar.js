@@ -147,10 +147,12 @@ export class PresenceBar extends PresenceElement {
     const isStale = state === 'reconnecting' || client?.status?.offline === true;
     set(this, { 'data-count': String(shown.count) });
     this.toggleAttribute('data-stale', isStale);
+    const isWatching = client?.status?.watching === true;
+    this.toggleAttribute('data-watching', isWatching);
     this.#news.connection(isStale);
     const { bar, people, note } = this.#row;
     set(bar, { lang: words.lang });
-    set(people, { 'aria-label': words.say('people') });
+    set(people, { 'aria-label': words.say(isWatching ? 'watching' : 'people') });
     setText(note, shown.count === 0 && NOTES.includes(state) ? words.say(state) : '');
     this.#row.draw(shown, this.#layout(), () => this.clientWidth);
     this.#panels?.draw(shown);

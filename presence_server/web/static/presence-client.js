@@ -8,7 +8,7 @@ import { ServerClock } from './presence-clock.js';
 import { Complaints } from './presence-complaints.js';
 import { Connection } from './presence-connection.js';
 import { browserEnvironment } from './presence-environment.js';
-import { takeIn } from './presence-inbox.js';
+import { queuedStatus, takeIn } from './presence-inbox.js';
 import { Leaving } from './presence-leaving.js';
 import { Metadata } from './presence-metadata.js';
 import { Outgoing } from './presence-outgoing.js';
@@ -51,6 +51,7 @@ export class PresenceClient extends BoardView {
   #inbox = {
     joined: (payload) => this.#joined(payload),
     queued: (payload) => this.#queued(payload),
+    watching: (payload) => this.#watching(payload),
     changed: (change) => this.#changed(change),
     moved: (cursors) => this.#emit('cursors', { cursors }),
     answered: () => this.#outgoing.answered(),
@@ -235,10 +236,14 @@ export class PresenceClient extends BoardView {
     this.#connection.settled(payload.session_id, { user_id: payload.user_id }, entered ? payload.heartbeat_interval_s * 1000 : null);
     if (entered) this.#connection.tokens.accepted();
     this.#known.userId = payload.user_id;
-    this.#clearUsers();
-    const { position, queue_length: queueLength, capacity, eta_s: etaS } = payload;
-    const eta = etaS === undefined ? {} : { etaS };
-    this.#become({ state: 'queued', position, queueLength, capacity, ...eta });
+    if (entered) this.#clearUsers();
+    this.#become(queuedStatus(payload, !entered && this.status.watching));
+  }
+
+  /** @param {any} payload */
+  #watching(payload) {
+    this.#changed(this.#known.replica.snapshot(payload));
+    this.#become({ ...this.status, watching: true });
   }
 
   /** @param {any} payload */

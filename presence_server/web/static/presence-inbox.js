@@ -11,6 +11,7 @@ import { readEvent } from './presence-replica.js';
  * @typedef {object} InboxHandlers
  * @property {(payload: any) => void} joined
  * @property {(payload: any) => void} queued
+ * @property {(payload: any) => void} watching
  * @property {(change: UsersChange | null) => void} changed  null: of somebody who is not there
  * @property {(cursors: CursorMove[]) => void} moved
  * @property {() => void} answered  a heartbeat was
@@ -21,7 +22,7 @@ import { readEvent } from './presence-replica.js';
 
 /**
  * Take in a text frame: bring clock and replica up to date, and tell who it concerns.
- * The snapshot of `board:joined` is left to its handler.
+ * The snapshots of `board:joined` and `board:watching` are left to their handlers.
  *
  * @param {string} data
  * @param {ServerClock} clock
@@ -36,6 +37,8 @@ export function takeIn(data, clock, replica, handlers) {
       return handlers.joined(payload);
     case 'board:queued':
       return handlers.queued(payload);
+    case 'board:watching':
+      return handlers.watching(payload);
     case 'user:joined':
       return handlers.changed(replica.joined(payload));
     case 'user:left':
@@ -55,4 +58,14 @@ export function takeIn(data, clock, replica, handlers) {
     case 'error':
       return handlers.failed(payload);
   }
+}
+
+/**
+ * @param {any} payload  of board:queued
+ * @param {boolean | undefined} watching  whether the client sees the board meanwhile
+ * @returns {import('./presence-types.js').Status}
+ */
+export function queuedStatus({ position, queue_length: queueLength, capacity, eta_s: etaS }, watching) {
+  const known = { ...(etaS === undefined ? {} : { etaS }), ...(watching ? { watching } : {}) };
+  return { state: 'queued', position, queueLength, capacity, ...known };
 }

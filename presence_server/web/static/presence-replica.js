@@ -33,7 +33,7 @@ export class BoardReplica {
   users = new Map();
 
   /**
-   * @param {any} payload  of board:joined
+   * @param {any} payload  of board:joined or board:watching
    * @returns {UsersChange}
    */
   snapshot(payload) {

@@ -17,6 +17,7 @@
  * @property {number} [capacity]  queued, joined
  * @property {number} [etaS]  queued: about how many seconds it takes, by the pace of the last
  *   admissions; undefined while that is not known
+ * @property {boolean} [watching]  queued: the server shows this client the board meanwhile
  * @property {boolean} [resumed]  joined: nobody saw this session leave
  * @property {boolean} [offline]  true from the time when the browser says that there is no network until
  *   the server is heard again; the socket is kept and tried

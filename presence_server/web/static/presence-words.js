@@ -18,6 +18,7 @@
 export const ENGLISH = {
   lang: 'en',
   people: 'People on this board',
+  watching: 'People on this board, while you wait for a seat',
   you: '(you)',
   person: '{name}, {status}',
   online: 'Online',

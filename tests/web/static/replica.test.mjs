@@ -65,7 +65,29 @@ test('a drop keeps the copy, and the next snapshot replaces it', () => {
   assert.equal(page.client.status.resumed, true);
 });
 
-test('the queue shows its position, and no people', () => {
+test('who waits sees the board, if the server allows it, and then joins it', () => {
+  const page = new FakePage().join({ current_users: [user('ada'), user('bob')] });
+  page.socket.drop(4408);
+  page.window.dispatchEvent(new Event('online'));
+  page.socket.open();
+  const place = { session_id: 'q', queue_length: 2, capacity: 2, user_id: 'ada', heartbeat_interval_s: 30 };
+  page.socket.receive('board:queued', { ...place, position: 2 });
+  page.socket.receive('board:watching', { current_users: [user('bob'), user('cyd')] });
+  assert.deepEqual(page.client.status, { state: 'queued', position: 2, queueLength: 2, capacity: 2, watching: true });
+  page.socket.receive('user:left', { user_id: 'cyd', reason: 'disconnect' });
+  page.socket.receive('presence:cursors', { cursors: [['bob', 1, 2]] });
+  page.socket.receive('board:queued', { ...place, position: 1 });
+  assert.equal(page.client.status.watching, true);
+  assert.deepEqual([...page.client.users.values()], [user('bob', { cursor: { x: 1, y: 2 } })]);
+  assert.equal(page.client.self, null);
+  page.socket.receive('board:joined', {
+    session_id: 'q', resumed: false, self: user('ada'), current_users: [user('bob'), user('ada')], capacity: 2,
+    heartbeat_interval_s: 30, idle_after_s: 60, away_after_s: 180,
+  });
+  assert.deepEqual([page.client.state, page.client.users.size, page.client.status.watching], ['joined', 2, undefined]);
+});
+
+test('without the board the queue shows its position, and no people', () => {
   const page = new FakePage().join({ current_users: [user('ada'), user('bob')] });
   page.socket.drop(4408);
   page.window.dispatchEvent(new Event('online'));

@@ -16,7 +16,7 @@ test('the first connection has the identity and no session', () => {
   assert.equal(url.origin, 'wss://boards.example');
   assert.equal(url.pathname, '/ws/boards/demo');
   assert.deepEqual(Object.fromEntries(url.searchParams), {
-    user_id: 'ada', display_name: 'Ada & Co', color: '#112233', avatar_url: 'https://x/y',
+    user_id: 'ada', display_name: 'Ada & Co', color: '#112233', avatar_url: 'https://x/y', watch: '1',
   });
   assert.deepEqual(protocols, ['presence.v1']);
 });

@@ -121,7 +121,7 @@ test('options may be written as JavaScript does it, and unknown ones are named',
   const page = new FakePage({ user_id: undefined, userId: 'zed', displayName: 'Zed', avatarUrl: 'https://x/y' });
   page.client.connect();
   assert.deepEqual(Object.fromEntries(page.socket.url.searchParams), {
-    user_id: 'zed', display_name: 'Zed', avatar_url: 'https://x/y',
+    user_id: 'zed', display_name: 'Zed', avatar_url: 'https://x/y', watch: '1',
   });
   page.client.setProfile({ userId: 'zed', displayName: 'Zed Z' });
   assert.deepEqual(warn.mock.calls, []);
