@@ -24,6 +24,7 @@ _MARK = b"\xf7\x01"
 """Begins every packet: a byte that begins no text, and the version of this format."""
 _REQUEST, _MORE, _QUESTION = 1, 2, 3
 _LAST, _UPGRADED = 1, 2
+_MORE_STARTS = _MARK + bytes((_MORE,))
 _START = struct.Struct(">2sBB")
 _FACTS = struct.Struct(">BHII")
 """The family of the socket, and the lengths of host, head and rest."""
@@ -107,7 +108,7 @@ class Assembler:
     @staticmethod
     def begins_anew(packet: bytes) -> bool:
         """Whether a packet is the first one of a request, and so comes with a socket."""
-        return packet[2:3] != bytes((_MORE,))
+        return not packet.startswith(_MORE_STARTS)
 
     def feed(self, packet: bytes) -> HandedOver | Question | None:
         """Take the next packet.
@@ -162,14 +163,11 @@ class Assembler:
         if not is_last:
             return None
         self._content = None
+        data = bytes(content)  # Bytes stay what they are: nothing is copied.
         host += begin
         head += host
         return HandedOver(
-            _ascii(bytes(content[begin:host])),
-            bytes(content[host:head]),
-            bytes(content[head:]),
-            self._is_upgraded,
-            family,
+            _ascii(data[begin:host]), data[host:head], data[head:], self._is_upgraded, family
         )
 
 
