@@ -13,8 +13,8 @@ import pytest
 import trio
 
 from tests.server.process import ServerProcess, server_process
+from tests.server.process_crowd import wait_until
 from tests.server.test_processes import numbers_of
-from tests.server.test_processes_kill import wait_until
 from tests.server.workers import (
     children_of,
     fetch,

@@ -15,9 +15,9 @@ import trio
 from presence_server import server
 from presence_server.settings import Settings
 from tests.server.process import ServerProcess, server_process
+from tests.server.process_crowd import wait_until
 from tests.server.test_owner import status_of
 from tests.server.test_owner import wait_until as wait_until_status
-from tests.server.test_processes_kill import wait_until
 from tests.server.workers import children_of, next_event, open_client, slots_of
 from tests.servers import (
     PostgresServer,
