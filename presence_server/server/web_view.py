@@ -12,6 +12,7 @@ from ..core.events import Kick
 from ..documents.service import DocumentService
 from ..metrics import Metrics
 from ..presence.service import PresenceService
+from ..protocol.avatar_hosts import AvatarHosts
 from ..protocol.messages import encode_users
 from ..protocol.model import HistoryEntry
 from ..refusals import RefusalReason
@@ -57,6 +58,7 @@ class WebView(WebPorts):
         token = settings.auth.admin_token
         self._admin_token = None if token is None else token.get_secret_value()
         self._allowed_origins = frozenset(settings.auth.allowed_origins)
+        self._avatar_hosts = AvatarHosts(settings.profile.avatar_hosts)
         self._registry = registry
         self._service = service
         self._metrics = metrics
@@ -73,6 +75,11 @@ class WebView(WebPorts):
     @override
     def allowed_origins(self) -> frozenset[str]:
         return self._allowed_origins
+
+    @property
+    @override
+    def avatar_hosts(self) -> AvatarHosts:
+        return self._avatar_hosts
 
     @override
     def authorize(self, board_id: str, token: str | None) -> Access:

@@ -23,6 +23,7 @@ from ..transport.gate.siblings import Siblings
 from ..transport.http.hypercorn_server import HttpServer
 from ..transport.sessions.connections import Connections, SessionLimits, YjsLimits
 from ..transport.sessions.identity import Anonymous
+from ..transport.sessions.limited_avatars import LimitedAvatars
 from ..transport.sessions.queue_tickets import QueueTickets
 from ..transport.sessions.room_entry import RoomEntryLimits
 from ..transport.sessions.tokens import TokenAuthority, TokenVerifier
@@ -81,7 +82,10 @@ def wire_parts(
     connections = Connections(
         registry,
         deadlines,
-        Anonymous() if verifier is None else TokenAuthority(verifier, metrics.refusals),
+        LimitedAvatars(
+            Anonymous() if verifier is None else TokenAuthority(verifier, metrics.refusals),
+            ports.avatar_hosts,
+        ),
         session_limits(settings, has_yjs=has_yjs),
         metrics,
         tickets,
@@ -95,7 +99,7 @@ def wire_parts(
         gateway_limits(settings, has_yjs=has_yjs),
         metrics,
         stalls,
-        StaticSite(policies()),
+        StaticSite(policies(ports.avatar_hosts)),
     )
     ports.is_draining = lambda: gateway.is_draining
     metrics.observe(

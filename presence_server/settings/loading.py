@@ -26,6 +26,7 @@ from .sections import (
     DocumentsSettings,
     LimitsSettings,
     LoggingSettings,
+    ProfileSettings,
     QueueSettings,
     RedisSettings,
     ServerSettings,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     board: BoardSettings = BoardSettings()
     queue: QueueSettings = QueueSettings()
+    profile: ProfileSettings = ProfileSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitsSettings = LimitsSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -11,6 +11,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from ..protocol.avatar_hosts import checked_host
 from .values import Count, DatabaseUrl, Duration, Grace, Hosts, Processes, RedisUrl, Section
 
 
@@ -198,6 +199,20 @@ class QueueSettings(Section):
     watch_limit: int = Field(
         100, ge=0, le=1_000_000, description="Clients that may watch one board while they wait."
     )
+
+
+class ProfileSettings(Section):
+    """What users may look like."""
+
+    avatar_hosts: tuple[str, ...] = Field(
+        ("*",),
+        description='Hosts that avatars may come from, "*.example.com" too; "*" allows all.',
+    )
+
+    @field_validator("avatar_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(checked_host(host) for host in value)
 
 
 class LimitsSettings(Section):

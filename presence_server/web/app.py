@@ -43,7 +43,7 @@ def create_app(ports: WebPorts) -> QuartTrio:
     app.url_map.converters["any_text"] = AnyText
     app.url_map.merge_slashes = False
     app.register_blueprint(create_api(ports))
-    headers = policies()
+    headers = policies(ports.avatar_hosts)
     _add_pages(app, StaticSite(headers))
     _add_health(app, ports)
     _add_errors(app)

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..protocol.avatar_hosts import AvatarHosts
 
-def policies() -> Mapping[str, str]:
-    """The headers of every answer, by their names."""
+
+def policies(avatar_hosts: AvatarHosts) -> Mapping[str, str]:
+    """Make the headers of every answer, by their names.
+
+    Args:
+        avatar_hosts: the hosts that avatars may come from.
+    """
+    images = ["https:", "http:"]
+    if not avatar_hosts.are_all:
+        names = avatar_hosts.names
+        images = [f"{scheme}://{name}:*" for name in names for scheme in ("https", "http")]
+    sources = " ".join(["'self'", *images, "data:"])
     return {
-        # ws: and wss: because 'self' does not cover them in every browser. Avatars may come
-        # from any site, and nothing else may.
+        # ws: and wss: because 'self' does not cover them in every browser.
         "Content-Security-Policy": (
-            "default-src 'self'; img-src 'self' https: http: data:; connect-src 'self' ws: wss:;"
+            f"default-src 'self'; img-src {sources}; connect-src 'self' ws: wss:;"
             " style-src 'self'; script-src 'self'; object-src 'none'; frame-ancestors 'none';"
             " base-uri 'none'; form-action 'self'"
         ),

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from ..protocol.avatar_hosts import AvatarHosts
 from ..protocol.errors import PresenceError
 from ..protocol.model import HistoryEntry
 from ..refusals import RefusalReason
@@ -61,6 +62,10 @@ class WebPorts(Protocol):
     @property
     def allowed_origins(self) -> frozenset[str]:
         """The origins of other sites whose pages may read the API; ``*`` stands for all."""
+
+    @property
+    def avatar_hosts(self) -> AvatarHosts:
+        """The hosts that avatars may come from."""
 
     def authorize(self, board_id: str, token: str | None) -> Access:
         """Whether the bearer of ``token`` (a JWT, or None) may read a board."""

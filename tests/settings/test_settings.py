@@ -347,6 +347,7 @@ class TestRules:
             ("auth.mode", "jwt"),
             ("auth.jwt_algorithms", ["none"]),
             ("auth.allowed_origins", ["https://a.example/path"]),
+            ("profile.avatar_hosts", ["https://a.example"]),
             ("limits.messages_per_s", 0),
             ("database.url", "presence.db"),
             ("redis.url", "http://a"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from presence_server.protocol.avatar_hosts import AvatarHosts
 from presence_server.protocol.model import HistoryEntry, PresenceStatus
 from presence_server.refusals import RefusalReason
 from presence_server.web.ports import (
@@ -25,6 +26,7 @@ class FakePorts:
     admin_token: str | None = None
     access: Access = Access.ALLOWED
     allowed_origins: frozenset[str] = frozenset()
+    avatar_hosts: AvatarHosts = field(default_factory=AvatarHosts)
     readiness: Readiness = field(default_factory=lambda: Readiness("ready", "ok", "ok"))
     store_is_up: bool = True
     present: set[tuple[str, str]] = field(default_factory=set)

@@ -115,6 +115,14 @@ class Authority(Protocol):
             BadMessage: the token is not valid for them; the earlier permission stands.
         """
 
+    def limit_change(self, change: ProfileChange) -> ProfileChange:
+        """Leave of a change of a profile what the settings allow.
+
+        Args:
+            change: the payload of ``profile:update``, of a client that may change its profile.
+        """
+        return change
+
 
 class Anonymous(Authority):
     """Mode ``none``: each client says itself who it is."""

@@ -69,7 +69,7 @@ class Permission:
             change: the payload of ``profile:update``.
 
         Returns:
-            The same.
+            The part of it that the settings allow.
 
         Raises:
             BadMessage: ``FORBIDDEN`` or ``INVALID_MESSAGE``.
@@ -77,7 +77,7 @@ class Permission:
         if not self._may_change_profile:
             text = 'profile:update needs a token with the claim "profile": "client"'
             raise BadMessage(ErrorCode.FORBIDDEN, text)
-        return check_profile_change(change)
+        return self._authority.limit_change(check_profile_change(change))
 
     def stop(self) -> None:
         """Forget when the permission ends: the connection is gone."""

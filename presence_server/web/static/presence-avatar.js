@@ -1,6 +1,6 @@
 // A person as the bar, its list and its cards show them: face, colour, dot, name.
 
-import { edgeOf, initials, safeColor, safeImageUrl, textOn } from './presence-people.js';
+import { edgeOf, initials, mayShow, safeColor, safeImageUrl, textOn } from './presence-people.js';
 
 /** @typedef {import('./presence-people.js').Person} Person */
 /** @typedef {import('./presence-people.js').Shown} Shown */
@@ -41,11 +41,13 @@ export function avatarOf(tag) {
  * @param {Person} user
  * @param {Shown} shown
  */
-export function paint(item, avatar, user, { badges }) {
+export function paint(item, avatar, user, { badges, avatars }) {
   badges?.drawBadge(avatar, user);
   set(item, { 'data-status': user.status, 'data-connected': String(user.connected) });
   item.toggleAttribute('data-gone', Boolean(user.gone));
-  const look = JSON.stringify([user.display_name, user.avatar_url, user.color]);
+  const url = safeImageUrl(user.avatar_url);
+  const shownUrl = url !== null && mayShow(url, avatars) ? url : null;
+  const look = JSON.stringify([user.display_name, shownUrl, user.color]);
   if (avatar.dataset.look === look) return;
   avatar.dataset.look = look;
   const color = safeColor(user.color);
@@ -54,17 +56,23 @@ export function paint(item, avatar, user, { badges }) {
   avatar.style.setProperty('--on-color', textOn(color));
   const face = /** @type {HTMLElement} */ (avatar.firstElementChild);
   face.textContent = initials(user.display_name);
-  const url = safeImageUrl(user.avatar_url);
-  if (url === null) return;
+  if (shownUrl === null) return;
   const image = new Image();
   image.alt = '';
   image.decoding = 'async';
+  image.loading = 'lazy';
   image.referrerPolicy = 'no-referrer';
-  // The initials show until the image is there; if it never comes, they stay.
+  // The initials show until the image is there; if it never comes, they stay. A browser loads a
+  // lazy image only where it has a place on the page.
+  image.className = 'loading';
   image.addEventListener('load', () => {
-    if (avatar.dataset.look === look) face.replaceChildren(image);
+    if (avatar.dataset.look !== look) return;
+    image.className = '';
+    face.replaceChildren(image);
   });
-  image.src = url;
+  image.addEventListener('error', () => image.remove());
+  image.src = shownUrl;
+  face.append(image);
 }
 
 /**

@@ -94,6 +94,7 @@ button:focus-visible { outline: 2px solid var(--_focus); outline-offset: 2px; }
   user-select: none;
 }
 .face img { width: 100%; height: 100%; object-fit: cover; }
+.face .loading { position: absolute; opacity: 0; }
 
 .dot {
   position: absolute;

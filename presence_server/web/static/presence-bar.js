@@ -15,7 +15,7 @@ import { styleSheet } from './presence-sheet.js';
 /** @typedef {import('./presence-panels.js').Panels} Panels */
 /** @typedef {import('./presence-recent.js').Recent} Recent */
 
-const OWN_ATTRIBUTES = ['max', 'align', 'size', 'overlap', 'announce', 'keep-left'];
+const OWN_ATTRIBUTES = ['max', 'align', 'size', 'overlap', 'announce', 'keep-left', 'avatars'];
 /** What is said in the place of people. */
 const NOTES = ['queued', 'full', 'closed', 'reconnecting'];
 
@@ -23,7 +23,7 @@ const NOTES = ['queued', 'full', 'closed', 'reconnecting'];
  * Beside the attributes of {@link PresenceElement}: `max` avatars at most, `align`
  * (`start`, `center`, `end`), `size` of an avatar and their `overlap` in pixels,
  * `announce` of who comes and goes (`names`, `brief`, `off`), `keep-left`, for how many
- * seconds those who left are shown.
+ * seconds those who left are shown, `avatars` (`on`, `same-origin`, `off`).
  */
 export class PresenceBar extends PresenceElement {
   /** @override */
@@ -133,7 +133,8 @@ export class PresenceBar extends PresenceElement {
     const gone = this.#recent?.people(here, now, 1000 * (this.#number('keep-left') ?? 0), words) ?? [];
     const users = this.#order.sort([...here.values(), ...gone], selfId);
     const since = (/** @type {Person} */ user) => this.#statuses.get(user.user_id)?.at ?? null;
-    return { users, count: here.size, selfId, words, badges: this.#badges, now, since };
+    const avatars = this.getAttribute('avatars') ?? 'on';
+    return { users, count: here.size, selfId, avatars, words, badges: this.#badges, now, since };
   }
 
   #draw() {

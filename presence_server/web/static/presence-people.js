@@ -10,6 +10,8 @@
  * @typedef {User & {gone?: string}} Person  gone: of somebody who has left, in words
  */
 
+/** @typedef {string} Avatars  `on`, `same-origin` (of the page) or `off`; anything else is `on` */
+
 /**
  * What is shown.
  *
@@ -17,6 +19,7 @@
  * @property {Person[]} users  in their order
  * @property {number} count  how many of them are there
  * @property {string | null} selfId
+ * @property {Avatars} avatars
  * @property {import('./presence-words.js').Words} words
  * @property {typeof import('./presence-badges.js') | null} badges  null: nobody needs one
  * @property {number} now  milliseconds since the epoch, by the server's clock
@@ -130,6 +133,17 @@ function luminanceOf(color) {
     return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
   });
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+/**
+ * Whether an image may be shown: whoever names one learns who looks at the page.
+ *
+ * @param {string} url
+ * @param {Avatars} avatars
+ */
+export function mayShow(url, avatars) {
+  if (avatars === 'same-origin') return new URL(url).origin === globalThis.location.origin;
+  return avatars !== 'off';
 }
 
 /**

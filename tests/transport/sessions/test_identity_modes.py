@@ -13,14 +13,14 @@ from presence_server.protocol.errors import BadMessage, CloseCode, ErrorCode
 from presence_server.protocol.profile import ProfileChange, UserProfile, clean_profile
 from presence_server.refusals import RefusalReason
 from presence_server.transport.sessions.handshake import Handshake
-from presence_server.transport.sessions.identity import AccessDenied, Grant, Renewal
+from presence_server.transport.sessions.identity import AccessDenied, Authority, Grant, Renewal
 from tests.transport.frames import frame
 from tests.transport.gateway_kit import EPOCH_MS, GatewayUnderTest, RawClient, connect, join
 
 Clock = trio.testing.MockClock
 
 
-class Passes:
+class Passes(Authority):
     """An authority whose tokens can be read: ``user:seconds since the start:name:whose profile``.
 
     The last two parts may be missing.

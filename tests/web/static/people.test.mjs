@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { edgeOf, initials, presenceOf, safeColor, safeImageUrl, textOn } from '../../../presence_server/web/static/presence-people.js';
+import { edgeOf, initials, mayShow, presenceOf, safeColor, safeImageUrl, textOn } from '../../../presence_server/web/static/presence-people.js';
 import { user } from './fakes.mjs';
 
 test('initials', () => {
@@ -55,4 +55,14 @@ test('what elements say is read with care: anybody can make it up', () => {
   for (const metadata of [null, {}, { presence: null }, { presence: 'x' }, { presence: 7 }]) {
     assert.deepEqual(presenceOf(user('a', { metadata })), {});
   }
+});
+
+test('a page may show all images, those of its own origin, or none', () => {
+  globalThis.location = { origin: 'https://app.example' };
+  const [own, port, other] = ['https://app.example/a', 'https://app.example:444/a', 'https://b.example/a'];
+  const shown = (avatars) => [own, port, other].map((url) => mayShow(url, avatars));
+  assert.deepEqual(shown('on'), [true, true, true]);
+  assert.deepEqual(shown(''), [true, true, true]);
+  assert.deepEqual(shown('same-origin'), [true, false, false]);
+  assert.deepEqual(shown('off'), [false, false, false]);
 });
