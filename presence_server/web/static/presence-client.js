@@ -10,7 +10,7 @@ import { Connection } from './presence-connection.js';
 import { browserEnvironment } from './presence-environment.js';
 import { queuedStatus, takeIn } from './presence-inbox.js';
 import { Leaving } from './presence-leaving.js';
-import { Metadata } from './presence-metadata.js';
+import { withApplication, withElements } from './presence-metadata.js';
 import { Outgoing } from './presence-outgoing.js';
 import { BoardReplica } from './presence-replica.js';
 import { changeProfile, checkCursor, checkOptions, checkStatus } from './presence-values.js';
@@ -44,7 +44,6 @@ export class PresenceClient extends BoardView {
   #connection;
   #complaints = new Complaints();
   #isOffline = false;
-  #metadata = new Metadata();
   #leaving = new Leaving();
   #binary = new BinaryPlane();
   /** @type {import('./presence-inbox.js').InboxHandlers} */
@@ -168,7 +167,7 @@ export class PresenceClient extends BoardView {
    * @throws {TypeError | RangeError} the server would refuse it; the old one stands
    */
   setMetadata(metadata) {
-    this.#outgoing.metadata(this.#metadata.ofApplication(metadata));
+    this.#outgoing.metadata(withApplication(this.#outgoing.newestMetadata, metadata));
   }
 
   /**
@@ -179,8 +178,8 @@ export class PresenceClient extends BoardView {
    * @throws {TypeError | RangeError} the server would refuse it; the old ones stand
    */
   setPresence(fields) {
-    if (this.#metadata.has(fields)) return;
-    this.#outgoing.metadata(this.#metadata.ofElements(fields));
+    const metadata = withElements(this.#outgoing.newestMetadata, fields);
+    if (metadata !== undefined) this.#outgoing.metadata(metadata);
   }
 
   /** Report input that the window does not see, such as input inside an iframe. */

@@ -132,6 +132,17 @@ export class Outgoing {
     this.#set({ metadata });
   }
 
+  /**
+   * The metadata as the server has them once all is sent: those of another tab may be newer.
+   *
+   * @returns {any}
+   */
+  get newestMetadata() {
+    const self = this.#server.self();
+    const isOnItsWay = 'metadata' in this.#unsent || this.#unconfirmed.has('metadata');
+    return isOnItsWay || self === null ? (this.#wanted.metadata ?? null) : self.metadata;
+  }
+
   /** @param {Cursor} cursor */
   cursor(cursor) {
     this.#wanted.cursor = cursor;

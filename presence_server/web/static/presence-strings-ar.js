@@ -4,6 +4,7 @@
 export const ARABIC = {
   lang: 'ar',
   people: 'الموجودون على هذه اللوحة',
+  watching: 'الموجودون على هذه اللوحة وأنت تنتظر مقعدًا',
   you: '(أنت)',
   person: '{name}، {status}',
   online: 'متصل',

@@ -4,6 +4,7 @@
 export const GERMAN = {
   lang: 'de',
   people: 'Wer hier ist',
+  watching: 'Wer hier ist, während du auf einen Platz wartest',
   you: '(du)',
   person: '{name}, {status}',
   online: 'Online',

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { Space } from '../../../presence_server/web/static/presence-space.js';
 import { Spring } from '../../../presence_server/web/static/presence-spring.js';
-import { FakePage } from './fakes.mjs';
+import { FakePage, user } from './fakes.mjs';
 
 /** An element of 400 by 200 pixels, that is 1000 by 800 inside. */
 const target = (scrollLeft = 0, scrollTop = 0) => ({
@@ -71,6 +71,47 @@ test('elements write beside the application, and neither takes from the other', 
   page.client.setPresence({ space: undefined });
   page.clock.advance(100);
   assert.equal(sent(), null);
+});
+
+test('what another tab of the user wrote stays', () => {
+  const page = new FakePage().join();
+  const sent = () => page.socket.of('presence:update').at(-1)?.metadata;
+  const elsewhere = (metadata) => page.echo(page.socket, { metadata });
+  page.client.setPresence({ space: 'canvas' });
+  page.clock.advance(2_000);
+  elsewhere({ tool: 'pen', presence: { space: 'canvas', hand: true } });
+  page.client.setPresence({ space: 'list' });
+  page.clock.advance(2_000);
+  assert.deepEqual(sent(), { tool: 'pen', presence: { space: 'list', hand: true } });
+  elsewhere({ tool: 'pen', presence: { space: 'list' } });
+  page.client.setMetadata({ tool: 'ink' });
+  page.clock.advance(2_000);
+  assert.deepEqual(sent(), { tool: 'ink', presence: { space: 'list' } });
+  page.client.setPresence({ hand: undefined });
+  page.clock.advance(2_000);
+  assert.equal(page.socket.of('presence:update').length, 3);
+});
+
+test('after a reload the elements write beside what the server still has', () => {
+  const self = user('ada', { metadata: { tool: 'pen', presence: { hand: true, chat: 'hello' } } });
+  const page = new FakePage().join({ resumed: true, self, current_users: [self] });
+  page.client.setPresence({ chat: undefined });
+  page.clock.advance(100);
+  assert.deepEqual(page.socket.of('presence:update').at(-1).metadata, { tool: 'pen', presence: { hand: true } });
+});
+
+test('a new session after a loss has all that was said before', () => {
+  const page = new FakePage().join();
+  page.client.setMetadata({ tool: 'pen' });
+  page.client.setPresence({ space: 'canvas' });
+  page.clock.advance(2_000);
+  page.socket.drop(4408);
+  page.client.setPresence({ hand: true });
+  page.window.dispatchEvent(new Event('online'));
+  page.admit();
+  page.clock.advance(100);
+  const { metadata } = page.socket.of('presence:update').at(-1);
+  assert.deepEqual(metadata, { tool: 'pen', presence: { space: 'canvas', hand: true } });
 });
 
 test('what stays the same is not sent again', () => {
