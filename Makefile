@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 
 # make test ARGS="-k queue -x"
 ARGS ?=
+# CI runs a test that failed once more, and its summary names it as RERUN.
+AGAIN ?=
 
 .PHONY: help
 help: ## List the targets
@@ -38,7 +40,7 @@ ifeq ($(strip $(ARGS)),)
 	$(BIN)/pytest tests/protocol tests/core --ignore=$(MACHINE) \
 		--cov=presence_server/protocol --cov=presence_server/core --cov-branch \
 		--cov-report=term-missing:skip-covered --cov-fail-under=100
-	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal $(MACHINE) $(REST)
+	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal $(AGAIN) $(MACHINE) $(REST)
 else
 	$(BIN)/pytest $(ARGS)
 endif
@@ -78,9 +80,9 @@ BY_PROCESS := $(shell grep -lE 'server_process|server_command|refusal' tests/ser
 test-binary: $(STAMP) ## Build the single file and the packages, and run their tests
 	sh .ci/test-needs
 	$(MAKE) packages
-	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal tests/binary $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal $(AGAIN) tests/binary $(ARGS)
 	SERVER_UNDER_TEST=dist/presence-server $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 \
-		--dist worksteal --deselect tests/server/test_kill.py $(BY_PROCESS) $(ARGS)
+		--dist worksteal $(AGAIN) --deselect tests/server/test_kill.py $(BY_PROCESS) $(ARGS)
 
 .PHONY: bench
 bench: $(STAMP) ## Measure this server and its peers, side by side (the peers are installed first)
