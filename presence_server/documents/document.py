@@ -74,6 +74,7 @@ class HelperDocument:
         self._tries = 0
         """How often the helper ended in a row while it did something else than merging."""
         self._answers: dict[bytes, DocumentAnswer] = {}
+        self._stored_is_whole = True
 
     async def read(self) -> StoredDocument:
         """Read the document, and wait for a store that is down."""
@@ -85,6 +86,7 @@ class HelperDocument:
         self.is_loaded = self.was_loaded = True
         self.vector, self.size = loaded.vector, loaded.size
         self._answers.clear()
+        self._stored_is_whole = stored.is_whole
         size = sum(len(update) for row in stored.rows for update in row.updates)
         self._durability.begin(stored.seq, len(stored.rows), size, has_data=stored.exists)
         self._applied = max(self._applied, stored.seq)
@@ -196,9 +198,12 @@ class HelperDocument:
         job.done.set()
 
     async def compact(self, opening: Opening | None) -> None:
-        """Keep the whole document in place of its changes, if it comes back as it was."""
+        """Keep the whole document in place of its changes, if it comes back as it was.
+
+        A row that could not be read stays in the store, and may be repaired there.
+        """
         seq = self._applied
-        encoded = await self._encode()
+        encoded = await self._encode() if self._stored_is_whole else None
         if encoded is None or not encoded.is_exact:
             log.error("a document cannot be compacted", board=self._board_id)
             self._durability.compacting_failed()

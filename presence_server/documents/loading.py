@@ -63,8 +63,6 @@ class Loader:
                 return await self._store.load(self._board_id)
             except StorageError as error:
                 log.debug("a document cannot be read now", board=self._board_id, error=str(error))
-            except ValueError as error:
-                log.error("a document is damaged", board=self._board_id, error=str(error))  # noqa: TRY400
             await trio.sleep(pause_s)
             pause_s = min(pause_s * 2, self._limits.retry_longest_s)
 

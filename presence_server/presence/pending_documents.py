@@ -101,7 +101,7 @@ class DocumentWrites:
         rows += [StoredRow(row.seq, split_updates(row.data)) for row in self.rows]
         if self.changes:
             rows.append(StoredRow(self.changes[-1][0], [change for _, change in self.changes]))
-        return StoredDocument(max(stored.seq, self.seq), snapshot, rows)
+        return StoredDocument(max(stored.seq, self.seq), snapshot, rows, stored.is_whole)
 
 
 class PendingDocuments:

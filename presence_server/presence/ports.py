@@ -14,7 +14,7 @@ from ..storage.write_batch import OpenSession, QueueMark, WriteBatch
 
 
 class DocumentReader(Protocol):
-    """Reads documents; ``storage.documents.DocumentReads`` is one. Else as :class:`Store`."""
+    """Reads documents; ``storage.document_reads.DocumentReads`` is one. Else as :class:`Store`."""
 
     async def load(self, board_id: str) -> StoredDocument:
         """Read the document of a board; an empty one if there is none."""

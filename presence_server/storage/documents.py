@@ -1,4 +1,4 @@
-"""Yjs documents in the store: rows of changes, snapshots that replace them, and how to read both.
+"""Yjs documents in the store: rows of changes, snapshots in their place, how both are written.
 
 Every server of this project writes a row as changes that precede each other, each after its length
 in four bytes, big-endian. A snapshot is one update that holds the whole document.
@@ -6,15 +6,14 @@ in four bytes, big-endian. A snapshot is one update that holds the whole documen
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from msgspec import Struct
 from msgspec.structs import asdict
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.base import Executable
 
 from .statements import Prepared
@@ -22,11 +21,7 @@ from .tables import board_snapshot, board_update
 from .url import Dialect
 from .write_batch import DocumentBatch, DocumentRow
 
-T = TypeVar("T")
-
 _LENGTH_BYTES = 4
-_IS_SNAPSHOT = sa.literal_column("0", sa.Integer)
-_IS_UPDATE = sa.literal_column("1", sa.Integer)
 
 
 class StoredRow(Struct, frozen=True):
@@ -40,14 +35,16 @@ class StoredDocument(Struct, frozen=True):
     """A document as the store has it.
 
     Attributes:
-        seq: the number of its last change; 0 if it has none.
+        seq: the number of its last change, also of one that is left out; 0 if it has none.
         snapshot: one update that holds the document up to some number; None before the first.
         rows: the changes after the snapshot, in their order.
+        is_whole: whether every row of it could be read; the others are left out.
     """
 
     seq: int = 0
     snapshot: bytes | None = None
     rows: list[StoredRow] = []
+    is_whole: bool = True
 
     @property
     def exists(self) -> bool:
@@ -110,78 +107,6 @@ def prepare_batch(batch: DocumentBatch, dialect: Dialect) -> list[Prepared]:
     return prepared
 
 
-class _Run(Protocol):
-    """Runs a function in a transaction; ``Repository`` has it."""
-
-    def __call__(
-        self, work: Callable[[AsyncConnection], Awaitable[T]], *, write: bool
-    ) -> Awaitable[T]: ...
-
-
-class DocumentReads:
-    """Reads documents. The methods are asyncio, and raise ``StorageError`` or a subclass.
-
-    Args:
-        run: runs a function in a transaction of the store.
-    """
-
-    def __init__(self, run: _Run) -> None:
-        self._run = run
-
-    async def load(self, board_id: str) -> StoredDocument:
-        """Read the document of a board; an empty one if the store has none."""
-
-        async def work(connection: AsyncConnection) -> StoredDocument:
-            result = await connection.execute(_LOAD, {"of_board": board_id})
-            return _to_document([(kind, seq, bytes(data)) for kind, seq, data in result])
-
-        return await self._run(work, write=False)
-
-    async def exists(self, board_id: str) -> bool:
-        """Whether the store has a document of a board."""
-
-        async def work(connection: AsyncConnection) -> bool:
-            result = await connection.execute(_EXISTS, {"of_board": board_id})
-            return bool(result.scalar_one())
-
-        return await self._run(work, write=False)
-
-    async def total_bytes(self) -> int:
-        """How many bytes the data of all documents has."""
-
-        async def work(connection: AsyncConnection) -> int:
-            return int((await connection.execute(_TOTAL)).scalar_one())
-
-        return await self._run(work, write=False)
-
-    async def unused_since(self, before_ms: int, limit: int) -> list[str]:
-        """List boards whose document was neither opened nor changed since a time.
-
-        Args:
-            before_ms: milliseconds since the epoch.
-            limit: the number of boards at most.
-        """
-
-        async def work(connection: AsyncConnection) -> list[str]:
-            result = await connection.execute(_UNUSED, {"before": before_ms, "most": limit})
-            return [board_id for (board_id,) in result]
-
-        return await self._run(work, write=False)
-
-
-def _to_document(found: Sequence[tuple[int, int, bytes]]) -> StoredDocument:
-    snapshot: bytes | None = None
-    seq = compacted = 0
-    rows: list[StoredRow] = []
-    for is_update, number, data in found:
-        seq = max(seq, number)
-        if not is_update:
-            snapshot, compacted = data, number
-        elif number > compacted:
-            rows.append(StoredRow(number, split_updates(data)))
-    return StoredDocument(seq, snapshot, rows)
-
-
 def _insert(
     dialect: Dialect, rows: Sequence[DocumentRow], time: str, statement: Executable
 ) -> Prepared:
@@ -236,46 +161,4 @@ _SET_OPENED = (
     sa.update(board_snapshot)
     .where(board_snapshot.c.board_id == _BOARD)
     .values(updated_at=sa.bindparam("at", type_=board_snapshot.c.updated_at.type))
-)
-
-# One statement, so that a compaction that is committed meanwhile is seen whole or not at all.
-_LOAD = (
-    sa.union_all(
-        sa.select(_IS_SNAPSHOT.label("kind"), board_snapshot.c.seq, board_snapshot.c.data).where(
-            board_snapshot.c.board_id == _BOARD
-        ),
-        sa.select(_IS_UPDATE.label("kind"), board_update.c.seq, board_update.c.data).where(
-            board_update.c.board_id == _BOARD
-        ),
-    )
-).order_by("kind", "seq")
-
-_EXISTS = sa.select(
-    sa.or_(
-        sa.exists().where(board_snapshot.c.board_id == _BOARD),
-        sa.exists().where(board_update.c.board_id == _BOARD),
-    )
-)
-
-
-def _sum_of(table: sa.Table) -> sa.ScalarSelect[Any]:
-    # Neither database reads the values for this.
-    length = sa.func.length(table.c.data)
-    return sa.select(sa.func.coalesce(sa.func.sum(length), 0)).scalar_subquery()
-
-
-_TOTAL = sa.select(_sum_of(board_snapshot) + _sum_of(board_update))
-
-_used = sa.union_all(
-    sa.select(board_snapshot.c.board_id, board_snapshot.c.updated_at.label("at")),
-    sa.select(board_update.c.board_id, board_update.c.created_at.label("at")),
-).subquery("used")
-_UNUSED = (
-    sa.select(_used.c.board_id)
-    .group_by(_used.c.board_id)
-    .having(
-        sa.func.max(_used.c.at) < sa.bindparam("before", type_=board_snapshot.c.updated_at.type)
-    )
-    .order_by(_used.c.board_id)
-    .limit(sa.bindparam("most"))
 )

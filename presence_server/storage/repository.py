@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..protocol.model import HistoryEntry, PresenceRecord
-from . import documents, ownership, queue_marks, reads, server_keys, store_clock
+from . import document_reads, documents, ownership, queue_marks, reads, server_keys, store_clock
 from .connections import Connections
 from .diagnose import diagnose
 from .errors import StorageUnavailable
@@ -54,7 +54,7 @@ class Repository:
         self.unreadable_rows = 0
         """Rows that were set aside so far because they cannot be read."""
         self._connections = Connections(url, self.limits)
-        self.documents = documents.DocumentReads(self._run)
+        self.documents = document_reads.DocumentReads(self._run, self._set_aside)
         self._build: Statements = (
             SqliteStatements() if url.dialect is Dialect.SQLITE else PostgresStatements()
         )
@@ -307,5 +307,8 @@ class Repository:
 
     def _readable(self, found: tuple[list[T], int]) -> list[T]:
         rows, broken = found
-        self.unreadable_rows += broken
+        self._set_aside(broken)
         return rows
+
+    def _set_aside(self, broken: int) -> None:
+        self.unreadable_rows += broken

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import structlog
 import trio
+from msgspec.structs import replace
 from trio.testing import MockClock
 
 from presence_server.core.document_events import (
@@ -161,6 +162,28 @@ async def test_a_stored_snapshot_that_ends_the_helper_is_tried_again_only_now_an
     assert board.events == [] or len(board.told(DocumentLoaded)) == 1
     assert world.helper.restarts <= 8
     assert await text(good) == ""
+
+
+async def test_a_document_with_a_row_that_cannot_be_read_has_the_rest_and_is_not_compacted(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = await World(nursery, DocumentLimits(compact_rows=2)).start()
+    ada = Editor()
+    world.presence.documents.change("b", 1, ada.type("read"))
+    await trio.sleep(1)
+    # The store has left one out.
+    stored = world.store.documents_of
+    stored["b"] = replace(stored["b"], seq=2, is_whole=False)
+    board = await Board(world).opened()
+    for _ in range(5):
+        board.relay(ada.type("!"))
+        await trio.sleep(1)
+    assert await text(board) == "read!!!!!"
+    assert board.durable == 5
+    board.close()
+    await trio.sleep(5)
+    assert stored["b"].snapshot is None
+    assert text_of(*world.stored()) == "read!!!!!"
 
 
 async def test_an_answer_that_ends_the_helper_twice_is_not_given(
