@@ -70,6 +70,10 @@ dist: $(STAMP) ## Build the wheel and the sdist
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
 		$(BIN)/python -m build --no-isolation --outdir dist .
 
+.PHONY: npm
+npm: ## Build the npm package presence-server-client into dist/ (needs Node.js)
+	@sh .ci/make-npm
+
 # The tests that start the server as a process of its own. They run a second time, with the
 # single file in place of `python -m presence_server`.
 BY_PROCESS := $(shell grep -lE 'server_process|server_command|refusal' tests/server/test_*.py \

@@ -49,6 +49,11 @@ def assets_packages() -> Path | None:
     return _npm_packages("assets")
 
 
+def framework_packages() -> Path | None:
+    """The folder of the frameworks that the npm package has layers for, and of Vite."""
+    return _npm_packages("frameworks")
+
+
 def redis_server() -> Path | None:
     """redis-server, if there is one."""
     found = shutil.which("redis-server")

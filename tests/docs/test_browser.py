@@ -105,6 +105,29 @@ def test_events() -> None:
     assert named(section("Events"), "event") == emitted
 
 
+def interface(name: str) -> set[str]:
+    """The members of an interface in the types of the npm package."""
+    source = (ROOT / "deploy" / "npm" / "src" / "elements.ts").read_text(encoding="utf-8")
+    found = re.search(rf"^export interface {name}.*? {{\n(.*?)^}}", source, re.M | re.S)
+    assert found is not None, name
+    return set(re.findall(r"^  '?([\w-]+)'?\??:", found[1], re.M))
+
+
+def test_typescript_knows_the_same_events_and_attributes() -> None:
+    emitted = set(re.findall(r"#emit\('(\w+)'", script("presence-client")))
+    types = script("presence-types").partition("The events of a client")[2].partition("*/")[0]
+    assert set(re.findall(r"@property \{.*\} (\w+)", types)) == emitted
+    sent = set(re.findall(r"new CustomEvent\('(presence-[\w-]+)'", scripts()))
+    assert interface("ElementEvents") == sent
+    properties = named(section("Properties of every element"), "property")
+    attributes = named(section("Attributes of every element"), "attribute")
+    assert interface("ElementAttributes") == properties | attributes
+    assert interface("AttributesOf") == set(ELEMENTS)
+    for element in ELEMENTS:
+        own = element.removeprefix("presence-").capitalize() + "Attributes"
+        assert interface(own) == named(section(f"`<{element}>`"), "attribute")
+
+
 def test_options() -> None:
     known = in_list(script("presence-values"), r"const OPTIONS = new Set\(\[(.*?)\.\.\.")
     camel = {re.sub(r"_(\w)", lambda found: found[1].upper(), name) for name in PROFILE}

@@ -69,7 +69,7 @@ def test_with_scroll_a_cursor_is_at_the_same_content(scene: Scene) -> None:
         "<div id=canvas style='height: 200px; overflow: auto'>"
         "<div style='width: 1500px; height: 1000px'></div></div>"
     )
-    attributes = "for=canvas scroll"
+    attributes = "for=canvas scrollable"
     ada = page_of(scene, "ada", width=900, body=body, attributes=attributes)
     bob = page_of(scene, "bob", width=500, body=body, attributes=attributes)
     ada.page.evaluate("document.querySelector('#canvas').scrollTo(300, 400)")

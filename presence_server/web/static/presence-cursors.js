@@ -9,12 +9,12 @@ import { Space } from './presence-space.js';
 /** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
 /** @typedef {import('./presence-replica.js').User} User */
 
-const OWN_ATTRIBUTES = ['for', 'space', 'scroll'];
+const OWN_ATTRIBUTES = ['for', 'space', 'scrollable'];
 
 /**
  * Beside the attributes of {@link PresenceElement}: `for`, the id of the element that the
  * cursors are in, by default the parent; `space`, its name for everybody, by default the
- * same; `scroll`, with which a place is a fraction of all that can be scrolled to.
+ * same; `scrollable`, with which a place is a fraction of all that can be scrolled to.
  */
 export class PresenceCursors extends PresenceElement {
   /** @override */
@@ -64,8 +64,8 @@ export class PresenceCursors extends PresenceElement {
    */
   watch(client, signal) {
     this.#points = false;
-    for (const type of signal ? ['users', 'cursors'] : []) {
-      client?.addEventListener(type, () => this.#schedule(), { signal: /** @type {AbortSignal} */ (signal) });
+    for (const type of /** @type {const} */ (['users', 'cursors'])) {
+      if (signal) client?.addEventListener(type, () => this.#schedule(), { signal });
     }
     this.#schedule();
   }
@@ -87,7 +87,7 @@ export class PresenceCursors extends PresenceElement {
     const id = this.getAttribute('for');
     const root = /** @type {Document | ShadowRoot} */ (this.getRootNode());
     const target = id ? root.getElementById(id) : this.parentElement;
-    const scrolls = this.hasAttribute('scroll');
+    const scrolls = this.hasAttribute('scrollable');
     if (target && target === this.#target && scrolls === this.#space?.scrolls) return;
     this.#unbind();
     this.#target = target;

@@ -50,4 +50,31 @@
  * @property {Partial<Environment>} [environment]  for tests
  */
 
+/** @typedef {{code: string, message: string, retry_after_ms?: number}} ClientError */
+
+/**
+ * The events of a client by their type, with their details.
+ *
+ * @typedef {object} ClientEvents
+ * @property {Status} state
+ * @property {import('./presence-replica.js').UsersChange} users
+ * @property {{cursors: import('./presence-replica.js').CursorMove[]}} cursors  null for one that went
+ * @property {ClientError} error
+ * @property {{data: ArrayBuffer}} binary
+ * @property {{updates: number}} stored
+ */
+
+/**
+ * An EventTarget whose listeners know the details of a client's events.
+ *
+ * @typedef {Omit<EventTarget, 'addEventListener' | 'removeEventListener'> & {
+ *   addEventListener<T extends keyof ClientEvents>(
+ *     type: T, listener: ((event: CustomEvent<ClientEvents[T]>) => void) | null,
+ *     options?: boolean | AddEventListenerOptions): void,
+ *   removeEventListener<T extends keyof ClientEvents>(
+ *     type: T, listener: ((event: CustomEvent<ClientEvents[T]>) => void) | null,
+ *     options?: boolean | EventListenerOptions): void,
+ * }} ClientEventTarget
+ */
+
 export {};

@@ -3,6 +3,7 @@
 /** @typedef {import('./presence-clock.js').ServerClock} ServerClock */
 /** @typedef {import('./presence-replica.js').BoardReplica} BoardReplica */
 /** @typedef {import('./presence-replica.js').User} User */
+/** @typedef {import('./presence-types.js').ClientEventTarget} ClientEventTarget */
 /** @typedef {import('./presence-types.js').State} State */
 /** @typedef {import('./presence-types.js').Status} Status */
 
@@ -33,7 +34,7 @@
  */
 
 /** The part of a client that can be read. */
-export class BoardView extends EventTarget {
+export class BoardView extends /** @type {{new (): ClientEventTarget}} */ (EventTarget) {
   #known;
   /** @type {Snapshot | null} */
   #snapshot = null;
@@ -45,7 +46,7 @@ export class BoardView extends EventTarget {
     super();
     this.#known = known;
     // The first listeners, so that no other one meets an old snapshot.
-    for (const type of ['users', 'state']) this.addEventListener(type, () => this.#changed());
+    for (const type of /** @type {const} */ (['users', 'state'])) this.addEventListener(type, () => this.#changed());
   }
 
   /** The same value until something changes. @returns {Snapshot} */
