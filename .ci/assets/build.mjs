@@ -1,16 +1,22 @@
 // Makes the bundle of the client and the elements: web/static/dist/presence.js, its source map,
-// and a file for each module that is loaded on its first use. Its arguments: see files.mjs.
+// and a file for each module that is loaded on its first use; and board.js, the script of the demo,
+// which uses it. Its arguments: see files.mjs.
 
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 import { finish, STATIC, TARGET } from './files.mjs';
 
-/** @returns {Promise<Map<string, string>>} the text of each file by its name */
-async function bundle() {
+/**
+ * @param {string} name  of the first file
+ * @param {string} module  that it is made of
+ * @param {import('rolldown').Plugin[]} plugins
+ * @returns {Promise<import('rolldown').RolldownOutput['output']>}
+ */
+async function bundle(name, module, plugins) {
   const build = await rolldown({
-    input: { presence: fileURLToPath(new URL('presence-all.js', STATIC)) },
-    plugins: [styleSheets],
+    input: { [name]: fileURLToPath(new URL(module, STATIC)) },
+    plugins,
     // The first file then holds all that a later one shares with it: one request, not a chain.
     preserveEntrySignatures: 'allow-extension',
     transform: { target: TARGET },
@@ -26,7 +32,7 @@ async function bundle() {
     minifyInternalExports: false,
   });
   await build.close();
-  return new Map(output.map((file) => [file.fileName, file.type === 'chunk' ? file.code : String(file.source)]));
+  return output;
 }
 
 /**
@@ -56,4 +62,27 @@ function smallStyleSheet(css) {
     .trim();
 }
 
-await finish('dist/', await bundle());
+const elements = await bundle('presence', 'presence-all.js', [styleSheets]);
+const [first] = elements;
+const modules = new Set(first.moduleIds.map((id) => id.split('/').at(-1)));
+
+/** The demo takes the modules of the client and the elements from their bundle. */
+const fromBundle = {
+  name: 'from-bundle',
+  /** @param {string} source */
+  resolveId(source) {
+    return modules.has(source.split('/').at(-1)) ? { id: './presence.js', external: 'absolute' } : null;
+  },
+};
+
+const demo = await bundle('board', 'board.js', [fromBundle]);
+for (const { code = '', fileName } of demo) {
+  const [, names = ''] = /import\s*{([^}]*)}\s*from\s*"\.\/presence\.js"/.exec(code) ?? [];
+  for (const name of names.split(',').map((binding) => binding.split(' as ')[0].trim())) {
+    if (name && !first.exports.includes(name)) throw Error(`${fileName}: presence-all.js has to export ${name}`);
+  }
+}
+
+await finish('dist/', new Map([...elements, ...demo].map(
+  (file) => [file.fileName, file.type === 'chunk' ? file.code : String(file.source)],
+)));

@@ -199,6 +199,7 @@ def test_a_server_restart_is_seen_by_nobody(browser: Browser, tmp_path: Path, sh
         with serving(tmp_path, **settings) as second:
             network.restore(second.url)
             for person in (ada, bob):
+                person.notice_network()
                 person.expect_state("live")
                 person.expect_resumed()
                 person.expect_people("ada", "bob")
