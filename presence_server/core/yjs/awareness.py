@@ -5,7 +5,8 @@ message is looked at for the ids of its sender; entries about others are normal,
 
 A state has a clock. A client takes a state with a higher clock, or a null with the same one. The
 server counts no clocks of clients: it removes a state by a null with the clock that is known, and
-a client that comes back answers such a null with a higher clock by itself.
+a client that comes back answers such a null with a higher clock by itself. So does one that has
+just begun: clients count from 0, and take no state with that clock from others.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Said(Struct, frozen=True):
     Attributes:
         has_changed: whether a state of the sender is another one than before: an activity.
         cursor: where the sender's cursor is now; UNSET if the message does not say so.
-        nudges: ids of the sender whose clock is too old, so that it must hear a null.
+        nudges: ids of the sender whose clock is too old for the others, so that it must hear a null.
     """
 
     has_changed: bool = False
@@ -103,6 +104,8 @@ class AwarenessTray(AwarenessStates):
                     changed, position = self._take_over(known, entry, speaker.profile, now)
                     has_changed = has_changed or changed
                     cursor = cursor if position is UNSET else position
+                    if entry.clock == 0 and not is_null:
+                        nudges.append(entry.client)
                 elif is_first and not is_null and (known.raw is None or entry.clock < known.clock):
                     nudges.append(entry.client)
             is_first = False

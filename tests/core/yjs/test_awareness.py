@@ -207,6 +207,16 @@ class TestIds:
         assert tray.hear("a", (7, 3, HI), connection=2) == Said()
         assert tray.hear("a", (7, 2, HI), connection=3).nudges == (7,)
 
+    def test_a_first_state_at_clock_0_which_other_clients_ignore_is_nudged_once(self) -> None:
+        tray = Tray()
+        said = tray.hear("a", (7, 0, HI))
+        assert (said.has_changed, said.nudges) == (True, (7,))
+        assert shown(tray.null_for((7,))) == {7: (0, None)}
+        assert tray.hear("a", (7, 0, HI)) == Said()
+        assert tray.hear("a", (7, 1, HI)).nudges == ()
+        assert tray.sent() == {7: (1, ("ada", "hi"))}
+        assert tray.hear("b", (8, 0, NULL), profile=EVE) == Said()
+
     def test_a_session_has_a_few_ids(self) -> None:
         tray = Tray()
         entries = [(n, 1, HI) for n in range(1, 100)]
