@@ -1,10 +1,18 @@
 // Stock clients of Yjs, driven by lines of JSON on standard input: {id, op, ...}. Each gets a line
-// {id, result} or {id, error}. The packages are those of the folder named by the first argument.
+// {id, result} or {id, error}. The packages are those of the folder named by the first argument. The
+// second one says how many times faster than usual the clock of the clients goes.
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 
 const folder = process.argv[2]
+const pace = Number(process.argv[3] ?? 1)
+if (pace !== 1) {
+  const { setTimeout: wait, setInterval: repeat, Date: { now } } = globalThis
+  globalThis.setTimeout = (call, ms, ...args) => wait(call, ms / pace, ...args)
+  globalThis.setInterval = (call, ms, ...args) => repeat(call, ms / pace, ...args)
+  Date.now = () => now() * pace
+}
 const require = createRequire(folder + '/package.json')
 const load = async (name) => import(pathToFileURL(require.resolve(name)))
 const Y = await load('yjs')
@@ -21,9 +29,9 @@ function note (client, provider) {
   provider.on('closed', (event) => event && client.events.push(`closed ${event.code}`))
 }
 
-async function open ({ name, kind, url, board, params, clientId }) {
+async function open ({ name, kind, url, board, params, clientId, speaksToTabs, connect }) {
   const doc = new Y.Doc()
-  if (clientId) doc.clientID = clientId
+  if (clientId !== null) doc.clientID = clientId
   const client = { doc, events: [], errors: 0 }
   if (kind === 'hocuspocus') {
     const { HocuspocusProvider } = await load('@hocuspocus/provider')
@@ -38,7 +46,7 @@ async function open ({ name, kind, url, board, params, clientId }) {
   } else {
     const { WebsocketProvider } = await load(kind)
     client.provider = new WebsocketProvider(`${url}/yjs`, board, doc, {
-      WebSocketPolyfill: WebSocket, disableBc: true, params
+      WebSocketPolyfill: WebSocket, disableBc: !speaksToTabs, connect, params
     })
   }
   note(client, client.provider)
@@ -46,7 +54,7 @@ async function open ({ name, kind, url, board, params, clientId }) {
 }
 
 const until = async (seconds, condition) => {
-  const ends = Date.now() + seconds * 1000
+  const ends = Date.now() + seconds * 1000 * pace
   while (!condition()) {
     if (Date.now() > ends) return false
     await new Promise((resolve) => setTimeout(resolve, 10))
@@ -98,6 +106,8 @@ const operations = {
   insert: ({ name, at, text }) => clients.get(name).doc.getText('text').insert(at, text),
   remove: ({ name, at, length }) => clients.get(name).doc.getText('text').delete(at, length),
   text: ({ name }) => clients.get(name).doc.getText('text').toString(),
+  hasLength: ({ name, length, seconds }) =>
+    until(seconds, () => clients.get(name).doc.getText('text').length === length),
   hasText: ({ name, text, seconds }) =>
     until(seconds, () => clients.get(name).doc.getText('text').toString() === text),
   edit: ({ name, seed, count }) => {
@@ -108,6 +118,9 @@ const operations = {
   isPending: ({ name }) => isPending(clients.get(name).doc),
   state: ({ name }) => Buffer.from(Y.encodeStateAsUpdate(clients.get(name).doc)).toString('base64'),
   events: ({ name }) => clients.get(name).events,
+  had: ({ name, event, times, seconds }) =>
+    until(seconds, () => clients.get(name).events.filter((had) => had === event).length >= times),
+  setParams: ({ name, params }) => { clients.get(name).provider.params = params },
   disconnect: ({ name }) => clients.get(name).provider.disconnect(),
   connect: ({ name }) => { clients.get(name).provider.connect() },
   drop: ({ name }) => { const socket = clients.get(name).provider.ws; socket?.terminate?.() },
@@ -126,6 +139,9 @@ const operations = {
     return { content: content(doc), text: doc.getText('text').toString(), isPending: isPending(doc) }
   }
 }
+
+const { situations } = await import('./situations.mjs')
+Object.assign(operations, situations({ clients, load, until, Y, WebSocket, WebSocketServer: WebSocket.WebSocketServer }))
 
 let errors = 0
 process.on('uncaughtException', (error) => { errors++; console.error(error) })

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import trio
 
 
-async def document(url: str, board_id: str) -> bytes | None:
+async def document(url: str, board_id: str, token: str = "") -> bytes | None:
     """The document as one update; None if there is none."""
-    status, body = await trio.to_thread.run_sync(_ask, "GET", url, board_id, "")
+    status, body = await trio.to_thread.run_sync(_ask, "GET", url, board_id, token)
     assert status in (200, 404), body
     return body if status == 200 else None
 

@@ -60,9 +60,23 @@ class Node:
         kind: str = Y_WEBSOCKET[-1],
         params: Mapping[str, str] | None = None,
         *,
-        client_id: int = 0,
+        client_id: int | None = None,
+        speaks_to_tabs: bool = False,
+        connects: bool = True,
     ) -> Provider:
-        """Connect a client, and wait until it is synced."""
+        """Make a client, connect it, and wait until it is synced.
+
+        Args:
+            name: of the client in this test.
+            url: of the server.
+            board: the board.
+            kind: the package.
+            params: of the query.
+            client_id: its client id of Yjs, instead of one by chance.
+            speaks_to_tabs: whether it also speaks to the other clients of the same board that do,
+                as tabs of one browser do.
+            connects: False for one that does not connect yet.
+        """
         provider = Provider(self, name)
         await self.call(
             "open",
@@ -72,8 +86,11 @@ class Node:
             board=board,
             params=params or {},
             clientId=client_id,
+            speaksToTabs=speaks_to_tabs,
+            connect=connects,
         )
-        await provider.synced()
+        if connects:
+            await provider.synced()
         return provider
 
     async def read(self, updates: Sequence[bytes]) -> dict[str, object]:
@@ -111,17 +128,40 @@ class Provider:
         """Wait until the client shows a text."""
         assert await self.do("hasText", text=text, seconds=PATIENCE_S), await self.text()
 
+    async def has_length(self, length: int) -> None:
+        """Wait until the text of the client has a length; a slow link may be on the way."""
+        with trio.fail_after(4 * PATIENCE_S):
+            while not await self.do("hasLength", length=length, seconds=PATIENCE_S):
+                pass
+
     async def assert_nothing_pending(self) -> None:
         assert not await self.do("isPending")
 
+    async def had(self, event: str, times: int = 1) -> None:
+        """Wait until the client has had an event so many times."""
+        assert await self.do("had", event=event, times=times, seconds=PATIENCE_S), await self.do(
+            "events"
+        )
+
+    async def shows_users(self, *users: str, seconds: float = PATIENCE_S) -> None:
+        """Wait until the client shows the states of these users, beside its own, and no other."""
+        shown = await self.do("showsUsers", users=users, seconds=seconds)
+        assert shown, await self.do("awareness")
+
 
 @asynccontextmanager
-async def node() -> AsyncIterator[Node]:
-    """Start the process; it ends with the block, and no client may have had an error."""
+async def node(pace: float = 1) -> AsyncIterator[Node]:
+    """Start the process; it ends with the block, and no client may have had an error.
+
+    Args:
+        pace: how many times faster than usual the clock of the clients goes.
+    """
     packages = yjs_packages()
     assert packages is not None
     process = await trio.lowlevel.open_process(
-        ["node", str(DRIVER), str(packages)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ["node", str(DRIVER), str(packages), str(pace)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     try:
         async with trio.open_nursery() as nursery:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,39 +12,20 @@ import trio
 
 from tests.server.process import ServerProcess, server_process
 from tests.servers import postgres_server, postgres_url, store_url
+from tests.yjs.conftest import ADMIN_TOKEN
 from tests.yjs.rest import delete_document, document
-from tests.yjs.stock import PATIENCE_S, Y_WEBSOCKET, Node, node
+from tests.yjs.stock import PATIENCE_S, Y_WEBSOCKET, Node
+from tests.yjs.storm import helpers_of
 
 __all__ = ["postgres_server", "postgres_url", "store_url"]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.yjs]
 
 BOARD = "board-1"
-ADMIN_TOKEN = "an-admin-token-for-this-test-only"
-
-
-@pytest.fixture
-async def clients() -> AsyncIterator[Node]:
-    async with node() as found:
-        yield found
 
 
 def url_of(server: ServerProcess) -> str:
     return server.address.url.replace("http", "ws", 1)
-
-
-def helpers_of(server: ServerProcess) -> list[int]:
-    """The process ids of the helper of a server."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
-        if b"document-helper" in words and parent == server.pid:
-            found.append(int(folder.name))
-    return found
 
 
 @pytest.mark.parametrize("kind", Y_WEBSOCKET)

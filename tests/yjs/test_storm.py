@@ -1,65 +1,31 @@
-"""Many stock clients edit at random while sockets, the helper and the server are killed."""
+"""A storm: stock clients come together whatever fails between them, the server and its store."""
 
 from __future__ import annotations
 
-import os
-import random
-import signal
+from pathlib import Path
 
 import pytest
 
-from tests.server.process import ServerProcess, server_process
-from tests.servers import postgres_server, postgres_url, store_url
-from tests.yjs.stock import Y_WEBSOCKET, Node, Provider
-from tests.yjs.test_providers import BOARD, clients, helpers_of, until_stored, url_of
+from tests.servers import PostgresServer, postgres_server, postgres_url
+from tests.yjs.stock import Node
+from tests.yjs.stores import DocumentStore, PostgresStore, SqliteStore
+from tests.yjs.storm import Storm
 
-__all__ = ["clients", "postgres_server", "postgres_url", "store_url"]
+__all__ = ["postgres_server", "postgres_url"]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.yjs]
 
-CLIENTS = 20
-TURNS = 8
-"""Between two crashes of the server. The helper is killed in each fourth turn."""
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> DocumentStore:
+    """An empty store of either kind."""
+    if request.param == "sqlite":
+        return SqliteStore(f"{tmp_path}/presence.db")
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return PostgresStore(server.new_database(), server)
 
 
-async def test_after_a_storm_all_documents_and_the_stored_one_are_equal(
-    clients: Node, store_url: str
+async def test_after_a_storm_all_documents_the_stored_one_and_its_log_are_equal(
+    clients: Node, store: DocumentStore
 ) -> None:
-    pick = random.Random(1)
-    providers: list[Provider] = []
-    port = 0
-    for _ in range(2):
-        async with server_process(database__url=store_url, server__port=port) as server:
-            port = server.address.port
-            while len(providers) < CLIENTS:
-                number = len(providers)
-                kind = Y_WEBSOCKET[number % len(Y_WEBSOCKET)]
-                providers.append(await clients.open(str(number), url_of(server), BOARD, kind))
-            await _storm(server, providers, pick)
-            # Some clients hold changes now whose predecessors the store does not have.
-            await server.kill()
-    async with server_process(database__url=store_url, server__port=port) as server:
-        await clients.assert_converged()
-        for provider in providers:
-            await provider.assert_nothing_pending()
-        expected = await providers[0].do("content")
-        await until_stored(server, str(await providers[0].text()), clients)
-        await server.kill()
-    for provider in providers:
-        await provider.do("destroy")
-    async with server_process(database__url=store_url) as server:
-        late = await clients.open("late", url_of(server), BOARD)
-        assert await late.do("content") == expected
-        await late.assert_nothing_pending()
-
-
-async def _storm(server: ServerProcess, providers: list[Provider], pick: random.Random) -> None:
-    """Have clients edit and lose their sockets, and kill the helper now and then."""
-    for turn in range(TURNS):
-        for provider in pick.sample(providers, 8):
-            await provider.do("edit", seed=pick.randrange(2**31), count=5)
-        for provider in pick.sample(providers, 2):
-            await provider.do("drop")
-        if turn % 4 == 3:
-            for helper in helpers_of(server):
-                os.kill(helper, signal.SIGKILL)
+    await Storm(clients, store, seed=1).run()
