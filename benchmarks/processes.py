@@ -39,21 +39,16 @@ MOST_P99_S = 0.15
 """A board is carried if a move is seen by everybody within this time, in 99 of 100 cases."""
 
 
-def children(pid: int) -> list[int]:
-    """The process ids of a process's children."""
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 class Processes:
     """The processes of a server: the only one, or the workers under a supervisor."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self.pids = [subject.pid, *children(subject.pid)]
+        self.pids = [subject.pid, *subject.children()]
 
     def cpu_seconds(self) -> float:
         """CPU time that all of them have used so far, in seconds."""
-        return sum(Subject("", 0, pid).cpu_seconds() for pid in self.pids)
+        return self.subject.cpu_seconds()
 
     def pss_mib(self) -> float:
         """Memory of all of them in MiB; what they share counts once."""

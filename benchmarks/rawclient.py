@@ -33,6 +33,18 @@ def encode_text(payload: bytes) -> bytes:
     return b"\x81\xfe" + length.to_bytes(2, "big") + b"\0\0\0\0" + payload
 
 
+def encode_binary(payload: bytes) -> bytes:
+    """One masked binary frame."""
+    length = len(payload)
+    if length < 126:
+        head = bytes((0x82, 0x80 | length))
+    elif length < 65_536:
+        head = b"\x82\xfe" + length.to_bytes(2, "big")
+    else:
+        head = b"\x82\xff" + length.to_bytes(8, "big")
+    return head + b"\0\0\0\0" + payload
+
+
 def split_frames(buffer: bytearray) -> list[tuple[int, bytes]]:
     """Take the whole frames off the front of ``buffer``: (opcode, payload) each."""
     frames, position, size = [], 0, len(buffer)

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.peers import report, works
-from benchmarks.peers.catalog import TARGETS, Target
+from benchmarks.peers.catalog import ALL_TARGETS, OURS, Target, targets_of
 from benchmarks.peers.process import on_client_core
 
 Results = dict[str, dict[str, Any]]
@@ -30,7 +30,7 @@ def main() -> int:
     effort = works.SHORT if options.short else works.Effort()
     given = {name: getattr(options, name) for name in ("seconds", "rounds", "idle_seconds")}
     effort = msgspec.structs.replace(effort, **{k: v for k, v in given.items() if v is not None})
-    targets = [t for t in TARGETS if not options.peers or t.name in options.peers]
+    targets = [t for t in ALL_TARGETS if not options.peers or t.name in options.peers]
     machine = report.machine()
     print(", ".join(machine.values()), flush=True)
     missing = {target.name: target.missing() for target in targets}
@@ -46,12 +46,12 @@ def main() -> int:
     for work in options.works:
         print(f"\nWork {work}: {report.TITLES[work]}", flush=True)
         results[str(work)] = {}
-        for target in targets:
-            if works.applies(work, target):
+        for target in targets_of(work):
+            if target.name in missing and works.applies(work, target):
                 why = missing[target.name]
                 found = {"text": why} if why else _run(work, target, effort, results)
                 results[str(work)][target.name] = found
-                ours = results[str(work)].get(TARGETS[0].name, {})
+                ours = results[str(work)].get(OURS, {})
                 print(report.line(work, target, found, ours), flush=True)
         kept = {"machine": machine, "versions": versions, "results": results}
         path.write_text(json.dumps(kept, indent=2) + "\n")
@@ -77,7 +77,7 @@ def _run(work: int, target: Target, effort: works.Effort, results: Results) -> d
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    names = [target.name for target in TARGETS]
+    names = [target.name for target in ALL_TARGETS]
     parser.add_argument(
         "--works",
         type=lambda text: sorted({int(word) for word in text.split(",")} & set(report.TITLES)),

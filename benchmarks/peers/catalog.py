@@ -14,10 +14,13 @@ from msgspec import Struct
 
 from benchmarks.peers.dialect import Dialect, Relayed, SocketIo
 from benchmarks.peers.process import running_peer, running_presence_server
+from benchmarks.peers.yjs_dialect import HocuspocusDialect, YjsDialect
 from benchmarks.subject import Subject
 
 NODE = Path(__file__).parent / "servers" / "node"
 OURS = "presence-server"
+YJS_WORKS = range(8, 15)
+"""Works of clients that speak Yjs; the others have the peers that relay text."""
 
 
 class Target(Struct, frozen=True):
@@ -47,7 +50,7 @@ class Target(Struct, frozen=True):
             return "no node here"
         try:
             self.versions()
-        except (LookupError, OSError):
+        except (ImportError, LookupError, OSError):
             how = "npm" if self.is_node else "pip"
             return f"{self.packages[0]} is not installed ({how} could not, or was not asked to)"
         return ""
@@ -56,8 +59,9 @@ class Target(Struct, frozen=True):
         """Versions of what it is made of.
 
         Raises:
-            LookupError: something is not installed.
-            OSError: or, of Node's.
+            ImportError: a Python package is not installed.
+            LookupError: a package of Node has no version.
+            OSError: a package of Node, or Node itself, is not installed.
         """
         if self.is_node:
             found = {name: _node_version(name) for name in self.packages}
@@ -97,6 +101,36 @@ TARGETS = (
         0.1,
     ),
 )
+
+
+YJS_TARGETS = (
+    Target(OURS, "presence-server", YjsDialect(), "", ("presence-server", "trio", "pycrdt")),
+    Target("y-websocket", "y-websocket", YjsDialect(), "y-websocket.cjs", ("y-websocket", "yjs")),
+    Target(
+        "hocuspocus",
+        "Hocuspocus",
+        HocuspocusDialect(),
+        "hocuspocus.cjs",
+        ("@hocuspocus/server", "yjs"),
+    ),
+    Target(
+        "pycrdt-websocket",
+        "pycrdt-websocket on uvicorn",
+        YjsDialect(),
+        "pycrdt_websocket",
+        ("pycrdt-websocket", "pycrdt", "uvicorn", "uvloop"),
+    ),
+)
+ALL_TARGETS = (*TARGETS, *YJS_TARGETS[1:])
+
+
+def targets_of(work: int) -> tuple[Target, ...]:
+    """The servers of a work, this one first.
+
+    Args:
+        work: its number.
+    """
+    return YJS_TARGETS if work in YJS_WORKS else TARGETS
 
 
 def _node_version(name: str) -> str:

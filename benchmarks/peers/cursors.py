@@ -60,8 +60,13 @@ class Capacity(Struct, frozen=True):
         return all(trial.shares.is_valid for trial in self.trials)
 
 
-class _Board:
-    """One move at a time of one member is followed to everybody on its board."""
+class FollowedBoard:
+    """One move at a time of one member is followed to everybody on its board.
+
+    Args:
+        fds: the descriptors of everybody.
+        latencies: gets the seconds that each followed move took.
+    """
 
     def __init__(self, fds: set[int], latencies: list[float]) -> None:
         self._fds = fds
@@ -145,7 +150,7 @@ def measure(target: Target, boards: float, seconds: float) -> Trial:
         fleet = Fleet(subject, target.dialect)
         try:
             fleet.join(places(whole, USERS))
-            run = _Run(fleet, boards)
+            run = MovingBoards(fleet, boards)
             run.drive(WARM_UP_S)
             run.latencies.clear()
             watch = Watch(subject)
@@ -164,8 +169,13 @@ def measure(target: Target, boards: float, seconds: float) -> Trial:
             fleet.close()
 
 
-class _Run:
-    """Everybody moves at the same pace, each at a moment of its own."""
+class MovingBoards:
+    """Everybody moves at the same pace, each at a moment of its own.
+
+    Args:
+        fleet: the clients, a hundred a board.
+        boards: how many boards; of a fraction of a board, that share of the users moves.
+    """
 
     def __init__(self, fleet: Fleet, boards: float) -> None:
         self.latencies: list[float] = []
@@ -174,7 +184,7 @@ class _Run:
         by_board: list[list[Member]] = [[] for _ in range(math.ceil(boards))]
         for member in fleet.members:
             by_board[member.board].append(member)
-        self._boards = [_Board({m.fd for m in ms}, self.latencies) for ms in by_board]
+        self._boards = [FollowedBoard({m.fd for m in ms}, self.latencies) for ms in by_board]
         self._board_of = {m.fd: self._boards[m.board] for m in fleet.members}
         share = boards - math.floor(boards) or 1.0
         movers = [member for members in by_board[:-1] for member in members]

@@ -33,6 +33,10 @@ class Dialect(Struct, frozen=True):
         """The last byte of every frame that is counted."""
         return ord("}")
 
+    def marker(self) -> bytes:
+        """What is in every delivery of an update, once."""
+        return MARKER
+
     def update(self, user: str, status: str) -> bytes:
         """A status update."""
         return encode_text(

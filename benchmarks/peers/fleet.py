@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from benchmarks.peers.dialect import MARKER, Dialect
+from benchmarks.peers.dialect import Dialect
 from benchmarks.rawclient import PONG, upgrade_request
 from benchmarks.subject import Subject
 
@@ -22,7 +22,6 @@ IN_FLIGHT = 200
 """Members joining at any time."""
 QUIET_S = 0.3
 
-_TAIL = len(MARKER) - 1
 _ENGINE_PING, _ENGINE_PONG = b"\x81\x012", b"\x81\x81\0\0\0\x003"
 
 
@@ -39,18 +38,28 @@ class Member(Struct, eq=False):
 
 
 class Fleet:
-    """Clients of one server."""
+    """Clients of one server.
 
-    def __init__(self, subject: Subject, dialect: Dialect) -> None:
+    Args:
+        subject: the server.
+        dialect: how they speak to it.
+        is_silent: whether they say nothing once the upgrade is through.
+    """
+
+    def __init__(self, subject: Subject, dialect: Dialect, *, is_silent: bool = False) -> None:
         self.members: list[Member] = []
         self.dialect = dialect
         self.lost = 0
         """Connections that the server ended."""
         self.by_fd: dict[int, Member] = {}
         self._subject = subject
+        self._hello = b"" if is_silent else dialect.hello()
+        self._ready = b"" if is_silent else dialect.ready()
         self._epoll = select.epoll()
         self._tails: dict[int, bytes] = {}
         self._end = dialect.frame_end()
+        self._marker = dialect.marker()
+        self._tail = len(self._marker) - 1
 
     def join(self, places: Iterable[tuple[int, str]], timeout_s: float = 90.0) -> list[Member]:
         """Connect members (board number, user) and wait until all are; returns them.
@@ -105,12 +114,13 @@ class Fleet:
 
     def count(self, fd: int, data: bytes) -> int:
         """How many deliveries end up complete with this piece of one connection's stream."""
-        found = data.count(MARKER)
+        marker, tail = self._marker, self._tail
+        found = data.count(marker)
         tails = self._tails
         if tails and fd in tails:
-            found += (tails.pop(fd) + data[:_TAIL]).count(MARKER)
+            found += (tails.pop(fd) + data[:tail]).count(marker)
         if data[-1] != self._end:
-            tails[fd] = data[-_TAIL:]
+            tails[fd] = data[-tail:]
         return found
 
     def is_closed(self, member: Member) -> bool:
@@ -177,9 +187,9 @@ class Fleet:
             if b" 101 " not in head.partition(b"\r\n")[0]:
                 raise ConnectionError(head.decode("latin-1"))
             member.buffer, member.state = rest, 2
-            if hello := self.dialect.hello():
-                member.sock.send(hello)
-        if self.dialect.ready() not in member.buffer:
+            if self._hello:
+                member.sock.send(self._hello)
+        if self._ready not in member.buffer:
             return False
         member.buffer, member.state = b"", 3
         return True

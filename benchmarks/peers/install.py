@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -20,9 +21,14 @@ def main() -> None:
     for requirement in project["project"]["optional-dependencies"]["bench"]:
         _try([*pip, "--no-input", requirement], requirement)
     npm = shutil.which("npm")
-    if npm is not None and not (NODE / "node_modules").exists():
+    if npm is not None and _are_missing():
         options = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
         _try([npm, "install", "--prefix", str(NODE), *options], "peers on Node")
+
+
+def _are_missing() -> bool:
+    wanted = json.loads((NODE / "package.json").read_text())["dependencies"]
+    return not all((NODE / "node_modules" / name).exists() for name in wanted)
 
 
 def _try(command: list[str], what: str) -> None:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 ROOM_FOR_THE_LOAD = {
     "limits.messages_per_s": 1_000_000,
     "limits.burst": 1_000_000,
+    "limits.binary_per_s": 1_000_000,
+    "limits.binary_burst": 1_000_000,
     "limits.max_connections": 20_000,
     "limits.connections_per_ip": 20_000,
     "limits.connects_per_s": 100_000,
@@ -54,6 +56,16 @@ class Shares(Struct, frozen=True):
     def is_quiet(self) -> bool:
         """Whether the machine had little else to do."""
         return self.others_cpu < QUIET_CORES
+
+    @property
+    def text(self) -> str:
+        """All of it in words."""
+        text = f" server {self.server_cpu:4.0%}, client {self.client_cpu:4.0%}"
+        if not self.is_quiet:
+            text += f", others {self.others_cpu:.1f} cores"
+        if self.is_valid:
+            return text
+        return text + "  INVALID: the client was busy, the server was not"
 
 
 class Watch:

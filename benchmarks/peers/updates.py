@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from benchmarks.peers.catalog import Target
 from benchmarks.peers.fleet import Fleet, Member, places
+from benchmarks.peers.latencies import Speaker
 from benchmarks.peers.process import Shares, Watch
 from benchmarks.subject import Subject
 
@@ -73,23 +74,24 @@ def measure(
         try:
             fleet.join(places(boards, members))
             speakers = Speakers(fleet, busy)
-            _drive(fleet, speakers, members, in_flight, WARM_UP_S)
+            drive(fleet, speakers, members, in_flight, WARM_UP_S)
             fleet.settle()
-            return _measured(fleet, speakers, subject, members, in_flight, seconds)
+            return measured(fleet, speakers, subject, members, in_flight, seconds)
         finally:
             fleet.close()
 
 
-def _measured(
+def measured(
     fleet: Fleet,
-    speakers: Speakers,
+    speakers: Speaker,
     subject: Subject,
     members: int,
     in_flight: int,
     seconds: float,
 ) -> Throughput:
+    """Drive updates for a while, and note what they cost; see :func:`drive`."""
     watch = Watch(subject)
-    delivered = _drive(fleet, speakers, members, in_flight, seconds)
+    delivered = drive(fleet, speakers, members, in_flight, seconds)
     shares = watch.shares()
     return Throughput(delivered / shares.seconds, shares, fleet.lost)
 
@@ -123,8 +125,22 @@ class _Progress:
                 self._behind = sum(count == self.done for count in seen.values())
 
 
-def _drive(fleet: Fleet, speakers: Speakers, members: int, in_flight: int, seconds: float) -> int:
-    """Returns deliveries, once the last of them was made."""
+def drive(fleet: Fleet, speakers: Speaker, members: int, in_flight: int, seconds: float) -> int:
+    """Keep updates under way for a while, and wait until everybody has all.
+
+    Args:
+        fleet: the clients.
+        speakers: sends them.
+        members: how many get each update.
+        in_flight: how many are under way at any time.
+        seconds: for how long.
+
+    Returns:
+        How many deliveries were made.
+
+    Raises:
+        TimeoutError: some are missing, and no other came for 10 s.
+    """
     progress = _Progress(fleet, members, in_flight)
     sent = seen = 0
     began = heard_at = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The seven works: what is run for each, and its one line per server."""
+"""The works: what is run for each, and its one line per server."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
-from benchmarks.peers import cursors, idle, stalled, storm, updates
+from benchmarks.peers import cursors, idle, stalled, storm, updates, yjs_works
 from benchmarks.peers.catalog import OURS, Target
-from benchmarks.peers.process import Shares, quiet_rounds
+from benchmarks.peers.process import quiet_rounds
 
 
 class Effort(Struct, frozen=True):
@@ -46,13 +46,25 @@ def run(work: int, target: Target, effort: Effort, say: Say, earlier: dict[str, 
             return _storm(effort)
         case 6:
             return _growth(target, effort, say)
+        case _ if work > 7:
+            return yjs_works.run(work, target, effort.seconds, effort.rounds)
         case _:
             return _stalled(target, effort, earlier)
 
 
 def applies(work: int, target: Target) -> bool:
-    """Works 5 and 6 are about this server: the peers keep nothing, and relay all the same."""
-    return target.name == OURS or work not in {5, 6}
+    """Whether a work is measured on a server.
+
+    Works 5 and 6 are about this server: the peers keep nothing, and relay all the same. So are 14
+    and 15. The providers of work 12 do not speak to Hocuspocus.
+
+    Args:
+        work: its number.
+        target: the server.
+    """
+    return target.name == OURS or (
+        work not in {5, 6, 14, 15} and not (work == 12 and target.name == "hocuspocus")
+    )
 
 
 def _updates(target: Target, effort: Effort, in_flight: int) -> Found:
@@ -65,7 +77,7 @@ def _updates(target: Target, effort: Effort, in_flight: int) -> Found:
     return {
         "headline": best.deliveries_per_s,
         "text": f"{best.deliveries_per_s:11,.0f} deliveries/s, {best.cost_us:7.2f} µs of CPU each,"
-        f"{_shares(best.shares)}",
+        f"{best.shares.text}",
         "per_cpu_second": 1e6 / min(found.cost_us for found in rounds),
         "valid": best.shares.is_valid,
         "rounds": to_builtins(rounds),
@@ -75,13 +87,13 @@ def _updates(target: Target, effort: Effort, in_flight: int) -> Found:
 def _cursors(target: Target, effort: Effort, say: Say) -> Found:
     def tell(trial: cursors.Trial) -> None:
         say(
-            f"{trial.boards:g} boards: p99 {trial.p99_ms:.0f} ms,{_shares(trial.shares)},"
+            f"{trial.boards:g} boards: p99 {trial.p99_ms:.0f} ms,{trial.shares.text},"
             f" sent {trial.sent_share:.0%}, lost {trial.lost}"
         )
 
     found = cursors.search(target, effort.seconds, tell)
     best = found.best
-    detail = "" if best is None else f", p99 {best.p99_ms:.0f} ms,{_shares(best.shares)}"
+    detail = "" if best is None else f", p99 {best.p99_ms:.0f} ms,{best.shares.text}"
     return {
         "headline": found.boards,
         "text": f"{found.boards:11g} boards{detail}",
@@ -164,10 +176,3 @@ def _stalled(target: Target, effort: Effort, earlier: dict[str, Any]) -> Found:
 
 def _list(runs: list[stalled.Run]) -> str:
     return " ".join(f"{run.p99_ms:.1f}" for run in runs)
-
-
-def _shares(shares: Shares) -> str:
-    text = f" server {shares.server_cpu:4.0%}, client {shares.client_cpu:4.0%}"
-    if not shares.is_quiet:
-        text += f", others {shares.others_cpu:.1f} cores"
-    return text if shares.is_valid else text + "  INVALID: the client was busy, the server was not"
