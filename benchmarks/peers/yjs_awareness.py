@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from benchmarks.peers.catalog import Target
 from benchmarks.peers.cursors import FollowedBoard
-from benchmarks.peers.fleet import Fleet, places
+from benchmarks.peers.fleet import Fleet
 from benchmarks.peers.process import Shares, Watch
 from benchmarks.peers.yjs_dialect import YjsDialect
+from benchmarks.peers.yjs_typing import join_document
 
 USERS = 100
 MOVES_PER_S = 5
@@ -76,7 +77,7 @@ def measure(target: Target, seconds: float) -> Moving:
     with target.running() as subject:
         fleet = Fleet(subject, target.dialect)
         try:
-            fleet.join(places(1, USERS))
+            join_document(fleet, USERS)
             movers = _Movers(fleet)
             movers.drive(WARM_UP_S)
             movers.latencies.clear()

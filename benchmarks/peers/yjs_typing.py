@@ -39,6 +39,20 @@ class Editors:
         self._count += 1
 
 
+def join_document(fleet: Fleet, members: int) -> None:
+    """Join one document, the first client alone.
+
+    pycrdt-websocket closes some of those that come while it makes the document.
+
+    Args:
+        fleet: the clients.
+        members: how many.
+    """
+    first, *others = places(1, members)
+    fleet.join([first])
+    fleet.join(others)
+
+
 class Steady(Struct, frozen=True):
     """Changes at a steady rate."""
 
@@ -58,7 +72,7 @@ def measure(target: Target, in_flight: int, seconds: float) -> Throughput:
     with target.running() as subject:
         fleet = Fleet(subject, target.dialect)
         try:
-            fleet.join(places(1, EDITORS))
+            join_document(fleet, EDITORS)
             editors = Editors(fleet)
             drive(fleet, editors, EDITORS, in_flight, WARM_UP_S)
             fleet.settle()
@@ -77,7 +91,7 @@ def measure_steadily(target: Target, seconds: float) -> Steady:
     with target.running() as subject:
         fleet = Fleet(subject, target.dialect)
         try:
-            fleet.join(places(1, EDITORS))
+            join_document(fleet, EDITORS)
             editors = Editors(fleet)
             rate = EDITORS * CHANGES_PER_S
             Latencies(fleet, EDITORS).speak_steadily(editors, rate, WARM_UP_S)

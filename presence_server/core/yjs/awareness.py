@@ -33,7 +33,7 @@ class Said(Struct, frozen=True):
     Attributes:
         has_changed: whether a state of the sender is another one than before: an activity.
         cursor: where the sender's cursor is now; UNSET if the message does not say so.
-        nudges: ids of the sender whose clock is too old for the others, so that it must hear a null.
+        nudges: ids of the sender whose clock others do not take, so that it must hear a null.
     """
 
     has_changed: bool = False
