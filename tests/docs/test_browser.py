@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.documents import Document
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "browser.md").read_text(encoding="utf-8")
 STATIC = ROOT / "presence_server" / "web" / "static"
@@ -177,6 +179,20 @@ def test_custom_properties_and_parts() -> None:
     assert named(section("5. Looks"), "custom property") == used
     parts = set(re.findall(r"part: '(\w+)'|'part', '(\w+)'", scripts()))
     assert named(section("5. Looks"), "part") == {first or second for first, second in parts}
+
+
+def test_the_oldest_browsers_are_those_that_have_every_listed_feature() -> None:
+    page = Document("browser.md")
+    (oldest,) = page.table("Chrome, Edge")
+    features = page.table("feature")
+    for column, version in enumerate(oldest, start=1):
+        assert max(float(row[column]) for row in features) == float(version)
+    for row in features:
+        assert row[0].strip("`").removeprefix("Intl.") in scripts(), row[0]
+    target = (ROOT / ".ci" / "assets" / "files.mjs").read_text(encoding="utf-8")
+    names = ("chrome", "firefox", "safari")
+    listed = [f"{name}{version}" for name, version in zip(names, oldest, strict=True)]
+    assert re.findall(r"'((?:chrome|firefox|safari)\d+)'", target) == listed
 
 
 def test_errors() -> None:

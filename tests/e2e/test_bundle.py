@@ -27,3 +27,14 @@ def test_one_script_brings_the_client_and_every_element(observed: Scene) -> None
     scripts = {path for path in ada.page.evaluate(loaded) if path.endswith(".js")}
     assert scripts == {"/static/dist/presence.js"}
     ada.expect_no_complaints()
+
+
+def test_a_browser_that_refuses_the_names_of_states_shows_people_all_the_same(
+    observed: Scene,
+) -> None:
+    # As Chrome did before version 125.
+    old = "CustomStateSet.prototype.add = () => { throw new SyntaxError('no dashes'); };"
+    ada = observed.embed("<presence-bar board=demo user-id=ada></presence-bar>", scripts=[old])
+    ada.expect_joined(2)
+    assert ada.run("bar => bar.dataset.state") == "joined"
+    ada.expect_no_complaints()

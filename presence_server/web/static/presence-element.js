@@ -198,8 +198,12 @@ export class PresenceElement extends /** @type {typeof HTMLElement} */ (globalTh
     const state = this.#client?.state ?? 'none';
     if (state === 'joined' || state === 'queued') delete this.dataset.error;
     if (this.dataset.state === state) return;
-    this.#states?.delete(this.dataset.state ?? '');
-    this.#states?.add(state);
+    try {
+      this.#states?.delete(this.dataset.state ?? '');
+      this.#states?.add(state);
+    } catch {
+      // Chrome before 125 takes only names that begin with dashes; there is `data-state`.
+    }
     this.dataset.state = state;
   }
 
