@@ -98,7 +98,7 @@ class Relay:
 
 
 class _ReadingRelay(Relay):
-    """A relay that reads the first line of each request; the server answers one a connection."""
+    """A relay that reads the first line of a connection, and has the server answer one request."""
 
     def _join(self, near: socket.socket, far: socket.socket) -> None:
         line = b""
@@ -107,6 +107,8 @@ class _ReadingRelay(Relay):
                 line += byte
             if (answer := self._answer(line)) is None:
                 far.sendall(self._forwarded(line))
+                if b"/ws/" not in line:
+                    far.sendall(b"Connection: close\r\n")
             else:
                 near.sendall(answer)
                 far.shutdown(socket.SHUT_RDWR)
