@@ -27,6 +27,7 @@ _NEEDS = {
     "pgbouncer": ("PgBouncer", programs.pgbouncer),
     "assets": ("Node.js with the packages of .ci/assets", programs.assets_packages),
     "npm": ("Node.js with the packages of .ci/frameworks", programs.framework_packages),
+    "axe": ("Node.js with the packages of .ci/axe", programs.axe_packages),
     "yjs": ("Node.js with the packages of .ci/yjs", programs.yjs_packages),
     "redis": ("redis-server", programs.redis_server),
     "caddy": ("Caddy", programs.caddy),

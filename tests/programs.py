@@ -54,6 +54,11 @@ def framework_packages() -> Path | None:
     return _npm_packages("frameworks")
 
 
+def axe_packages() -> Path | None:
+    """The folder of axe-core, which looks for what is not accessible."""
+    return _npm_packages("axe")
+
+
 def redis_server() -> Path | None:
     """redis-server, if there is one."""
     found = shutil.which("redis-server")

@@ -38,6 +38,7 @@ def test_a_hand_typing_and_a_place_are_badges_and_words(scene: Scene) -> None:
     page.until(IS_OPEN)
     assert "Slide 3" in page.run(f"bar => {CARD}.innerText")
     page.page.keyboard.press("Escape")
+    page.until(f"!{IS_OPEN}")
     open_list(page)
     place = f"{LIST}.querySelector('[data-list-user-id=u3] .place').textContent"
     assert page.run(f"bar => {place}") == "Slide 3"

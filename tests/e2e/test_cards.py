@@ -111,6 +111,7 @@ def test_a_long_list_can_be_searched(scene: Scene) -> None:
     open_list(page)
     assert page.run(f"bar => {LIST}.querySelector('input').hidden")
     page.page.keyboard.press("Escape")
+    page.until(f"!{LIST}.matches(':popover-open')")
     crowd(page, 100)
     update_user(page, "u70", display_name="José Ålund")
     open_list(page)
@@ -122,6 +123,7 @@ def test_a_long_list_can_be_searched(scene: Scene) -> None:
     page.page.keyboard.press("ArrowDown")
     assert current_row(page) == "u70"
     page.page.keyboard.press("Escape")
+    page.until(f"!{LIST}.matches(':popover-open')")
     open_list(page)
     assert page.run(f"bar => {LIST}.querySelectorAll('li:not([hidden])').length") == 100
 

@@ -50,9 +50,10 @@ export const PRESENCE_BAR_CSS = /* css */ `${PRESENCE_THEME_CSS}
   padding: 5px 4px 5px 4px;
   min-width: 0;
   list-style: none;
-  transition: opacity 0.2s ease;
+  transition: filter 0.2s ease;
 }
-:host([data-stale]) .people { opacity: 0.55; }
+:host([data-stale]) .people { filter: grayscale(1); }
+:host([data-stale]) .dot { opacity: 0.4; }
 :host([data-watching]) .people { opacity: 0.8; }
 .person { flex: none; margin-inline-start: calc(3px - var(--overlap, 0px)); position: relative; transition: transform 0.15s ease; }
 .person:first-child { margin-inline-start: 0; }
@@ -93,6 +94,7 @@ button:focus-visible { outline: 2px solid var(--_focus); outline-offset: 2px; }
   line-height: 1;
   user-select: none;
 }
+.face[data-initials]::before { content: attr(data-initials); }
 .face img { width: 100%; height: 100%; object-fit: cover; }
 .face .loading { position: absolute; opacity: 0; }
 

@@ -55,7 +55,7 @@ export class PresenceBar extends PresenceElement {
     const { bar, people, more, note, sizer } = this.#row;
     set(bar, { part: 'bar', 'data-testid': 'presence-bar' });
     set(people, { part: 'people', role: 'list' });
-    set(note, { part: 'note' });
+    set(note, { part: 'note', dir: 'auto' });
     set(more, {
       part: 'more', type: 'button', 'aria-haspopup': 'dialog', 'aria-expanded': 'false',
       'data-testid': 'presence-overflow',

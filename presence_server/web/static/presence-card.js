@@ -1,7 +1,7 @@
 // The card of a person: who it is, how they are, since when, and what the page adds.
 
 import { avatarOf, element, nameOf, paint, set, setText } from './presence-avatar.js';
-import { Placement } from './presence-placement.js';
+import { giveBack, Placement } from './presence-placement.js';
 
 /** @typedef {import('./presence-people.js').Person} Person */
 /** @typedef {import('./presence-people.js').Shown} Shown */
@@ -72,7 +72,7 @@ export class Card {
     this.draw(shown);
     this.#panel.showPopover();
     this.#placement.start(button);
-    this.#panel.focus();
+    this.#panel.focus({ preventScroll: true });
   }
 
   /** @param {Shown} shown */
@@ -81,7 +81,7 @@ export class Card {
     const user = shown.users.find((each) => each.user_id === this.userId);
     if (!user || !this.#button?.isConnected) return this.#panel.hidePopover();
     const { words } = shown;
-    const time = (/** @type {number} */ at) => timeOf(at, shown.now, words.lang);
+    const time = (/** @type {number} */ at) => timeOf(at, shown.now, words.locale);
     const status = words.status(user);
     const since = user.gone ? null : shown.since(user);
     const more = shown.badges?.factsOf(user, words) ?? [];
@@ -110,7 +110,7 @@ export class Card {
     const button = this.#button;
     this.#leave();
     this.#placement.stop();
-    if (this.#hadFocus) button?.focus();
+    if (this.#hadFocus) giveBack(this.#panel, button);
   }
 
   #leave() {
@@ -124,11 +124,11 @@ export class Card {
 /**
  * @param {number} at  milliseconds since the epoch
  * @param {number} now  the same
- * @param {string} lang
+ * @param {string} locale
  * @returns {string} the time, with the date if that is not today's
  */
-function timeOf(at, now, lang) {
-  const day = new Intl.DateTimeFormat(lang, { dateStyle: 'medium' });
+function timeOf(at, now, locale) {
+  const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
   const dateStyle = day.format(at) === day.format(now) ? undefined : 'medium';
-  return new Intl.DateTimeFormat(lang, { dateStyle, timeStyle: 'short' }).format(at);
+  return new Intl.DateTimeFormat(locale, { dateStyle, timeStyle: 'short' }).format(at);
 }

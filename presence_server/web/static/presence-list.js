@@ -1,7 +1,7 @@
 // The list of everyone, in a popover that opens where there is room.
 
 import { avatarOf, element, nameOf, paint, place, set, setText } from './presence-avatar.js';
-import { Placement } from './presence-placement.js';
+import { giveBack, Placement } from './presence-placement.js';
 import { Roving } from './presence-roving.js';
 import { Search } from './presence-search.js';
 
@@ -37,7 +37,7 @@ export class PeopleList {
   #host;
   #placement;
   #title = element('bdi', '', '');
-  #items = element('ul', '', '');
+  #items = element('ul', 'rows', '');
   #search;
   #keys;
   /** @type {Map<string, Row>} */
@@ -166,7 +166,7 @@ export class PeopleList {
       this.#keys.current?.focus();
     } else {
       this.#placement.stop();
-      if (this.#hadFocus) this.#button.focus();
+      if (this.#hadFocus) giveBack(this.#panel, this.#button);
       // Drawn anew when it opens again; meanwhile it costs nothing.
       this.#items.replaceChildren();
       this.#rows.clear();

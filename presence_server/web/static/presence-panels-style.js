@@ -37,8 +37,9 @@ export const PRESENCE_PANELS_CSS = /* css */ `
   box-shadow: 0 12px 40px rgb(0 0 0 / 18%);
 }
 .panel:focus-visible { outline: 2px solid var(--_focus); outline-offset: -2px; }
-.list { width: min(20rem, calc(100vw - 16px)); max-height: min(27.5rem, var(--room, 100vh - 16px)); }
-.card { width: min(16rem, calc(100vw - 16px)); max-height: min(27.5rem, var(--room, 100vh - 16px)); }
+.panel { max-height: min(27.5rem, var(--room, 100vh - 16px)); }
+.list { width: min(20rem, calc(100vw - 16px)); scroll-padding-block-start: 6rem; }
+.card { width: min(16rem, calc(100vw - 16px)); }
 @supports (position-area: block-end) {
   .panel {
     position-area: block-end span-inline-start;
@@ -47,7 +48,7 @@ export const PRESENCE_PANELS_CSS = /* css */ `
     margin-block: 8px;
   }
   .list { position-anchor: --presence-more; }
-  .card { position-anchor: --presence-card; position-try: flip-block, flip-inline, flip-block flip-inline; }
+  .card { position-anchor: --presence-card; }
 }
 .head {
   position: sticky;
@@ -70,9 +71,9 @@ h2 { margin: 0; color: var(--_muted); font-size: 0.8125rem; font-weight: 600; }
 }
 .search::placeholder { color: var(--_muted); opacity: 1; }
 .search:focus-visible { outline: 2px solid var(--_focus); outline-offset: 0; }
-.search[hidden], .list li[hidden] { display: none; }
-.list ul { margin: 0; padding: 0 8px 8px; list-style: none; }
-.list li { content-visibility: auto; contain-intrinsic-size: auto 2.75rem; }
+.search[hidden], .rows > li[hidden] { display: none; }
+.rows { margin: 0; padding: 0 8px 8px; list-style: none; }
+.rows > li { content-visibility: auto; contain-intrinsic-size: auto 2.75rem; }
 .item {
   --_size: 2rem;
   display: flex;

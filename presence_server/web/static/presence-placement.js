@@ -1,8 +1,19 @@
 // Keeps a popover beside a button and inside the window, while the page scrolls
 // and changes its size. Browsers with CSS anchor positioning do it by the style
-// sheet; for the others it is done here.
+// sheet; for the others it is done here. The focus comes back to the button.
 
 const MARGIN_PX = 8;
+
+/**
+ * Give the focus back from a popover that has closed, unless it went elsewhere meanwhile.
+ *
+ * @param {HTMLElement} panel
+ * @param {HTMLElement | null} button
+ */
+export function giveBack(panel, button) {
+  const { activeElement } = /** @type {ShadowRoot} */ (panel.getRootNode());
+  if (!activeElement || panel.contains(activeElement)) button?.focus();
+}
 
 /** Places a popover between start() and stop(). */
 export class Placement {

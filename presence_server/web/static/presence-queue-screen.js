@@ -69,6 +69,8 @@ export class QueueScreen {
     set(this.#ask, { part: 'button', type: 'button', 'data-testid': 'queue-ask' });
     set(this.#leave, { part: 'button', type: 'button', 'data-testid': 'queue-leave' });
     set(this.#screen, { part: 'screen' });
+    // The words may run in another direction than the page.
+    for (const text of [this.#title, this.#position, this.#estimate, this.#note, this.#ask, this.#leave]) text.dir = 'auto';
     const buttons = element('div', 'buttons', '');
     buttons.append(this.#ask, this.#leave);
     this.#screen.append(this.#title, this.#position, this.#estimate, this.#progress, this.#note, buttons);

@@ -63,5 +63,5 @@ export class Recent {
 function ago(ms, words) {
   const minutes = Math.floor(ms / MINUTE_MS);
   if (minutes < 1) return words.say('goneNow');
-  return words.say('gone', { time: new Intl.RelativeTimeFormat(words.lang, { style: 'short' }).format(-minutes, 'minute') });
+  return words.say('gone', { time: new Intl.RelativeTimeFormat(words.locale, { style: 'short' }).format(-minutes, 'minute') });
 }

@@ -48,10 +48,12 @@ export class Search {
    * @param {KeyboardEvent} event
    * @param {HTMLElement | null} current  row
    */
-  key({ key, target, altKey, ctrlKey, metaKey }, current) {
+  key(event, current) {
+    const { key, target, altKey, ctrlKey, metaKey } = event;
     if (this.input.hidden || altKey || ctrlKey || metaKey) return;
-    if (target === this.input) {
-      if (key === 'ArrowDown') current?.focus();
+    if (target === this.input && key === 'ArrowDown') {
+      event.preventDefault(); // or the list scrolls
+      current?.focus();
     } else if (/** @type {Element} */ (target).matches('li > button') && /^[\p{L}\p{N}]$/u.test(key)) this.input.focus();
   }
 }

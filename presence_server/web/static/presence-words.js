@@ -46,7 +46,10 @@ export class Words {
   #strings;
   #plural;
   #number;
+  /** The language of the phrases. */
   lang;
+  /** The same, of the region that the browser prefers: for numbers and times. */
+  locale;
 
   /**
    * @param {Strings | null} strings  null: English
@@ -56,7 +59,9 @@ export class Words {
     this.#strings = strings ?? ENGLISH;
     this.lang = String(this.#strings.lang ?? ENGLISH.lang);
     this.#plural = new Intl.PluralRules(this.lang);
-    this.#number = new Intl.NumberFormat(this.lang);
+    const wanted = globalThis.navigator?.languages ?? [];
+    this.locale = wanted.find((each) => each.startsWith(`${this.lang}-`)) ?? this.lang;
+    this.#number = new Intl.NumberFormat(this.locale);
   }
 
   /**
