@@ -5,43 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.embedding_kit import Embedder, Scene
+from tests.e2e.cursors_kit import CANVAS, CURSORS, expect_at, page_of, point
+from tests.e2e.embedding_kit import Scene
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
-
-CURSORS = "document.querySelector('presence-cursors')"
-MODULE = '<script type="module" src="/static/presence-cursors.js"></script>'
-CANVAS = "<div id=canvas style='height: 300px; margin: 20px'></div>"
-
-
-def page_of(
-    scene: Scene, user_id: str, *, width: int, body: str = CANVAS, attributes: str = "for=canvas"
-) -> Embedder:
-    """Somebody at a page with cursors over an element, in a window of this width."""
-    tag = f"<presence-cursors board=demo user-id={user_id} {attributes}></presence-cursors>"
-    page = scene.embed(f"{MODULE}{body}{tag}", width=width)
-    page.page.wait_for_function(f"() => {CURSORS}?.client?.state === 'joined'")
-    return page
-
-
-def point(page: Embedder, across: float, down: float, target: str = "#canvas") -> None:
-    box = page.page.locator(target).bounding_box()
-    assert box is not None
-    page.page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
-
-
-def expect_at(page: Embedder, user_id: str, across: float, down: float) -> None:
-    """Somebody's cursor comes to rest at these fractions of the element."""
-    page.page.wait_for_function(
-        f"""([userId, across, down]) => {{
-            const view = {CURSORS}.shadowRoot.querySelector(`[data-cursor-user="${{userId}}"]`);
-            const box = document.querySelector('#canvas').getBoundingClientRect();
-            const at = view?.getBoundingClientRect();
-            return at && Math.abs(at.left - box.left - across * box.width) < 2
-                && Math.abs(at.top - box.top - down * box.height) < 2;
-        }}""",
-        arg=[user_id, across, down],
-    )
 
 
 def test_a_cursor_is_at_the_same_place_in_windows_of_other_sizes(scene: Scene) -> None:

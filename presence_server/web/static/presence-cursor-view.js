@@ -15,7 +15,8 @@ const LABEL_HEIGHT_PX = 44;
 /** Draws a cursor, which glides to where its person points. */
 export class CursorView {
   element = element('div', 'cursor', '');
-  #label = element('bdi', 'label', '');
+  #label = element('div', 'label', '');
+  #name = element('bdi', '', '');
   #spring;
   #place = '';
   #look = '';
@@ -32,6 +33,7 @@ export class CursorView {
     set(svg, { viewBox: '0 0 20 22' });
     set(this.#label, { part: 'label' });
     set(this.element, { part: 'cursor', 'data-cursor-user': user.user_id });
+    this.#label.append(this.#name);
     this.element.append(svg, this.#label);
     this.#spring = new Spring(x, y);
   }
@@ -48,7 +50,7 @@ export class CursorView {
       const color = safeColor(user.color);
       this.element.style.setProperty('--color', color);
       this.element.style.setProperty('--on-color', textOn(color));
-      setText(this.#label, user.display_name);
+      setText(this.#name, user.display_name);
     }
     this.#isAbsent = !user.connected || user.status === 'away';
     const place = `${x} ${y}`;

@@ -1,20 +1,25 @@
 // <presence-cursors board="demo" for="canvas">: everybody's cursor over an element.
 
+import { element, set } from './presence-avatar.js';
 import { CursorView } from './presence-cursor-view.js';
 import { PRESENCE_CURSORS_CSS } from './presence-cursors-style.js';
 import { CLIENT_ATTRIBUTES, define, PresenceElement } from './presence-element.js';
+import { presenceOf } from './presence-people.js';
 import { styleSheet } from './presence-sheet.js';
 import { Space } from './presence-space.js';
+import { tell } from './presence-tell.js';
 
 /** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
 /** @typedef {import('./presence-replica.js').User} User */
 
-const OWN_ATTRIBUTES = ['for', 'space', 'scrollable'];
+const OWN_ATTRIBUTES = ['for', 'space', 'scrollable', 'chat-key'];
+const WRITES = 'input, textarea, select, [contenteditable]';
 
 /**
  * Beside the attributes of {@link PresenceElement}: `for`, the id of the element that the
  * cursors are in, by default the parent; `space`, its name for everybody, by default the
- * same; `scrollable`, with which a place is a fraction of all that can be scrolled to.
+ * same; `scrollable`, with which a place is a fraction of all that can be scrolled to;
+ * `chat-key`, the key that opens a field at one's own cursor, `/` by default.
  */
 export class PresenceCursors extends PresenceElement {
   /** @override */
@@ -23,8 +28,11 @@ export class PresenceCursors extends PresenceElement {
   #root = this.attachShadow({ mode: 'open' });
   /** @type {Map<string, CursorView>} */
   #views = new Map();
+  #layer = element('div', 'cursors', '');
   /** @type {Element | null} */
   #target = null;
+  /** The name of the space when it was bound. */
+  #name = '';
   /** @type {Space | null} */
   #space = null;
   /** @type {AbortController | null} */
@@ -33,18 +41,21 @@ export class PresenceCursors extends PresenceElement {
   #frame = 0;
   #lastFrame = 0;
   #box = '';
-  /** Whether one's own cursor is in this element. */
-  #points = false;
+  /** One's own cursor in this element. @type {[number, number] | null} */
+  #place = null;
+  /** Chat, following and what belongs to them. @type {import('./presence-company.js').Company | null} */
+  #company = null;
   #stillness = globalThis.matchMedia?.('(prefers-reduced-motion: reduce)');
 
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [styleSheet(PRESENCE_CURSORS_CSS)];
+    set(this.#layer, { 'aria-hidden': 'true' }); // The bar says to readers of screens who is there.
+    this.#root.append(this.#layer);
   }
 
   /** @override */
   connectedCallback() {
-    this.setAttribute('aria-hidden', 'true'); // The bar says to readers of screens who is there.
     super.connectedCallback();
     this.#bind();
   }
@@ -63,9 +74,17 @@ export class PresenceCursors extends PresenceElement {
    * @override
    */
   watch(client, signal) {
-    this.#points = false;
-    for (const type of /** @type {const} */ (['users', 'cursors'])) {
-      if (signal) client?.addEventListener(type, () => this.#schedule(), { signal });
+    this.#place = null;
+    this.#endCompany();
+    if (client && signal) {
+      client.addEventListener('cursors', () => this.#schedule(), { signal });
+      client.addEventListener('users', ({ detail: { user } }) => {
+        this.#schedule();
+        this.#notice(user ? [user] : client.users.values());
+      }, { signal });
+      // The bar asks who can follow people.
+      client.addEventListener('guide', ({ detail }) => (detail.guide ??= this), { signal });
+      this.#notice(client.users.values());
     }
     this.#schedule();
   }
@@ -78,19 +97,17 @@ export class PresenceCursors extends PresenceElement {
 
   // --- the element that the cursors are in --------------------------------------
 
-  /** The name by which everybody knows that element. */
-  get #name() {
-    return this.getAttribute('space') ?? this.getAttribute('for') ?? 'page';
-  }
-
   #bind() {
     const id = this.getAttribute('for');
     const root = /** @type {Document | ShadowRoot} */ (this.getRootNode());
     const target = id ? root.getElementById(id) : this.parentElement;
     const scrolls = this.hasAttribute('scrollable');
-    if (target && target === this.#target && scrolls === this.#space?.scrolls) return;
+    // The name by which everybody knows that element.
+    const name = this.getAttribute('space') ?? id ?? 'page';
+    if (target && target === this.#target && scrolls === this.#space?.scrolls && name === this.#name) return;
     this.#unbind();
     this.#target = target;
+    this.#name = name;
     if (!target) return;
     this.#space = new Space(target, scrolls);
     this.#listening = new AbortController();
@@ -100,8 +117,9 @@ export class PresenceCursors extends PresenceElement {
     }
     target.addEventListener('pointerleave', (event) => {
       // A finger that was lifted still points where it was.
-      if (/** @type {PointerEvent} */ (event).pointerType === 'mouse') this.#pointNowhere();
+      if (/** @type {PointerEvent} */ (event).pointerType === 'mouse' && !this.#company?.isChatting) this.#pointNowhere();
     }, options);
+    window.addEventListener('keydown', (event) => this.#key(event), { signal: this.#listening.signal });
     window.addEventListener('scroll', () => this.#schedule(), { ...options, capture: true });
     window.addEventListener('resize', () => this.#schedule(), options);
     this.#size.observe(target);
@@ -109,6 +127,7 @@ export class PresenceCursors extends PresenceElement {
   }
 
   #unbind() {
+    this.#endCompany();
     this.#pointNowhere();
     this.#listening?.abort();
     this.#listening = null;
@@ -116,22 +135,18 @@ export class PresenceCursors extends PresenceElement {
     this.#space = null;
   }
 
-  /** @param {PointerEvent} event */
+  /** @param {{clientX: number, clientY: number}} event */
   #point({ clientX, clientY }) {
     const place = this.#space?.fractions(clientX, clientY);
-    if (!place || !this.client) return;
-    try {
-      this.client.setPresence({ space: this.#name });
-    } catch (error) {
-      return console.warn(`presence-cursors: no room for a cursor beside the metadata: ${error}`);
-    }
-    this.#points = true;
+    if (!place || !this.client || !tell(this.client, { space: this.#name })) return;
+    this.#place = place;
+    this.#company?.point(place);
     this.client.moveCursor(...place);
   }
 
   #pointNowhere() {
-    if (this.#points) this.client?.moveCursor(null);
-    this.#points = false;
+    if (this.#place) this.client?.moveCursor(null);
+    this.#place = null;
   }
 
   // --- drawing --------------------------------------------------------------------
@@ -160,6 +175,7 @@ export class PresenceCursors extends PresenceElement {
     for (const user of shown.values()) {
       const view = this.#viewOf(user);
       view.show(user, this.#stillness?.matches ?? false);
+      this.#company?.say(view, user);
       isStill = view.draw(seconds, space, box) && isStill;
     }
     if (!isStill) this.#schedule();
@@ -170,8 +186,7 @@ export class PresenceCursors extends PresenceElement {
     const { client } = this;
     const name = this.#name;
     return [...(client?.users.values() ?? [])].filter((user) => {
-      const { presence } = /** @type {{presence?: {space?: unknown}}} */ (user.metadata ?? {});
-      return user.user_id !== client?.userId && user.cursor !== null && presence?.space === name;
+      return user.user_id !== client?.userId && user.cursor !== null && presenceOf(user).space === name;
     });
   }
 
@@ -181,7 +196,7 @@ export class PresenceCursors extends PresenceElement {
     if (!view) {
       view = new CursorView(user);
       this.#views.set(user.user_id, view);
-      this.#root.append(view.element);
+      this.#layer.append(view.element);
     }
     return view;
   }
@@ -192,6 +207,82 @@ export class PresenceCursors extends PresenceElement {
     if (text === this.#box) return;
     this.#box = text;
     Object.assign(this.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
+    this.#company?.cover();
+  }
+
+  // --- what is loaded when it is needed ---------------------------------------------
+
+  /** Whose view is shown. @returns {string | null} */
+  get following() {
+    return this.#company?.following ?? null;
+  }
+
+  /** Whether everybody is asked to come. @returns {boolean} */
+  get summoning() {
+    return this.#company?.summoning ?? false;
+  }
+
+  /**
+   * See what somebody sees: their view leads, until this user scrolls or presses Escape.
+   *
+   * @param {string | null} userId  null: nobody any more
+   */
+  async follow(userId) {
+    (await this.#accompany())?.follow(userId);
+  }
+
+  /**
+   * Ask everybody to come to what is seen here. They see an offer, and decide.
+   *
+   * @param {boolean} [on]  false: not any more
+   */
+  async summon(on = true) {
+    (await this.#accompany())?.summon(on);
+  }
+
+  /** Open a field at one's own cursor, or in the middle where there is no pointer. */
+  async chat() {
+    (await this.#accompany())?.chat();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const isOther = event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey;
+    if (isOther || event.key !== (this.getAttribute('chat-key') ?? '/') || !this.#place) return;
+    if (/** @type {Element} */ (event.composedPath()[0]).closest?.(WRITES)) return;
+    event.preventDefault();
+    this.chat();
+  }
+
+  /** @param {Iterable<User>} users  of whom one may say something to this element */
+  #notice(users) {
+    if (this.#company) return;
+    for (const user of users) {
+      const { chat, following, summon } = presenceOf(user);
+      // What one's own user says may be left from before a reload.
+      const isOurs = [following, user.user_id].includes(this.client?.userId ?? null);
+      if (chat !== undefined || summon !== undefined || (isOurs && following)) return void this.#accompany();
+    }
+  }
+
+  async #accompany() {
+    const { Company } = await import('./presence-company.js');
+    const [client, space, target] = [this.client, this.#space, this.#target];
+    if (!client || !space || !target) return null;
+    this.#company ??= new Company(this.#root, {
+      host: this, client, space, target, name: this.#name,
+      cursor: () => this.#place,
+      point: (clientX, clientY) => this.#point({ clientX, clientY }),
+      pointNowhere: () => this.#pointNowhere(),
+    });
+    this.#schedule();
+    return this.#company;
+  }
+
+  #endCompany() {
+    const company = this.#company;
+    this.#company = null;
+    company?.end();
   }
 }
 

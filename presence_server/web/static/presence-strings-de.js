@@ -51,4 +51,13 @@ export const GERMAN = {
   titleWaits: 'Platz {position} in der Warteschlange',
   titleTurn: 'Du bist dran',
   turn: 'Du bist an der Reihe',
+  following: 'Du folgst {name}',
+  stopFollowing: 'Nicht mehr folgen',
+  followers: { one: '{count} Person folgt dir', other: '{count} folgen dir' },
+  summons: '{name} bittet alle zu sich',
+  accept: 'Hingehen',
+  decline: 'Jetzt nicht',
+  summoning: 'Du bittest alle zu dir',
+  stopSummoning: 'Nicht mehr bitten',
+  say: 'Sag etwas',
 };

@@ -14,6 +14,7 @@ const English = Object.assign(
   (await load('presence-badges.js')).BADGE_ENGLISH,
   (await load('presence-recent.js')).RECENT_ENGLISH,
   (await load('presence-queue-screen.js')).QUEUE_ENGLISH,
+  (await load('presence-company.js')).COMPANY_ENGLISH,
 );
 const LANGUAGES = [(await load('presence-strings-de.js')).GERMAN, (await load('presence-strings-ar.js')).ARABIC];
 
