@@ -143,6 +143,19 @@ def public_members(name: str) -> tuple[set[str], set[str]]:
     return methods, set(re.findall(r"^  get (\w+)\(\) \{$", source, re.M))
 
 
+def test_methods_and_properties_of_cursors() -> None:
+    source = script("presence-cursors").split("what is loaded when it is needed")[1]
+    methods = set(re.findall(r"^  async (\w+)\([^)]*\) \{$", source, re.M))
+    text = section("`<presence-cursors>`")
+    assert named(text, "method") == methods
+    assert named(text, "property") == set(re.findall(r"^  get (\w+)\(\) \{$", source, re.M))
+
+
+def test_fields_that_elements_write() -> None:
+    written = set(re.findall(r"tell\([\w.#]+, \{ (\w+):", scripts()))
+    assert named(section("Methods"), "key") == written
+
+
 def test_methods_and_properties_of_the_client() -> None:
     methods, properties = public_members("presence-client")
     more_methods, more_properties = public_members("presence-view")

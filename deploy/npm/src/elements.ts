@@ -46,6 +46,7 @@ export interface CursorsAttributes extends ElementAttributes {
   for?: string;
   space?: string;
   scrollable?: boolean | '';
+  'chat-key'?: string;
 }
 
 /** Attributes of `<presence-queue>`. */
@@ -63,6 +64,7 @@ export interface AttributesOf {
 /** The events of the elements by their name. */
 export interface ElementEvents {
   'presence-error': CustomEvent<ClientError>;
+  'presence-follow': CustomEvent<{ following: string | null; summoning: boolean }>;
   'presence-select': CustomEvent<{ user: User }>;
   'presence-turn': CustomEvent<null>;
 }

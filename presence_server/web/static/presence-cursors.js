@@ -83,7 +83,9 @@ export class PresenceCursors extends PresenceElement {
         this.#notice(user ? [user] : client.users.values());
       }, { signal });
       // The bar asks who can follow people.
-      client.addEventListener('guide', ({ detail }) => (detail.guide ??= this), { signal });
+      /** @type {EventTarget} */ (client).addEventListener('guide', (event) => {
+        /** @type {CustomEvent} */ (event).detail.guide ??= this;
+      }, { signal });
       this.#notice(client.users.values());
     }
     this.#schedule();

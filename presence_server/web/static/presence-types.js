@@ -62,7 +62,6 @@
  * @property {ClientError} error
  * @property {{data: ArrayBuffer}} binary
  * @property {{updates: number}} stored
- * @property {{guide: import('./presence-guide.js').Guide | null}} guide  for elements: who can follow people?
  */
 
 /**
