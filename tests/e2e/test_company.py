@@ -287,6 +287,45 @@ def test_a_lost_connection_does_not_end_it(scene: Scene) -> None:
     assert bob.page.evaluate(f"{CURSORS}.following") == "ada"
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_bar_offers_it_on_the_cards(scene: Scene, scheme: str) -> None:
+    bar = '<script type="module" src="/static/presence-bar.js"></script>'
+    bar += "<presence-bar board=demo user-id=bob></presence-bar>"
+    head = f"<meta name=color-scheme content='light dark'>{bar}"
+    ada = page_of(scene, "ada", width=900, body=TALL, attributes=SCROLLS)
+    bob = page_of(scene, "bob", width=900, body=f"{head}{TALL}", attributes=SCROLLS)
+    bob.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    bob.expect_people("bob", "ada")
+    card, action = (
+        bob.page.get_by_test_id("presence-card"),
+        bob.page.get_by_test_id("presence-action"),
+    )
+
+    def choose(user_id: str, text: str) -> None:
+        """Click on somebody in the bar, and on what their card offers."""
+        bob.page.locator(f"[data-user-id={user_id}] button").click()
+        expect(action).to_have_text(text)
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        bob.page.screenshot(path=SHOTS / f"card-{text}-{scheme}.png")
+        action.click()
+        expect(card).to_be_hidden()
+
+    choose("ada", "Follow")
+    scroll(ada, 600)
+    expect_scrolled(bob, 600)
+    choose("ada", "Stop following")
+    expect(bob.page.get_by_test_id("presence-following")).to_have_count(0)
+    choose("bob", "Bring everyone to me")
+    expect(ada.page.get_by_test_id("presence-offer")).to_be_visible()
+    choose("bob", "Stop asking")
+    expect(ada.page.get_by_test_id("presence-offer")).to_have_count(0)
+    bob.page.evaluate(f"{CURSORS}.remove()")
+    bob.page.locator("[data-user-id=ada] button").click()
+    expect(card).to_be_visible()
+    expect(action).to_be_hidden()
+    bob.expect_no_complaints()
+
+
 # --- bring everyone to me -----------------------------------------------------------
 
 

@@ -213,6 +213,7 @@ export class PresenceBar extends PresenceElement {
     try {
       this.#loading ??= import('./presence-panels.js').then(({ Panels }) => new Panels(this.#root, this.#row.more, {
         shown: () => this.#shown(),
+        client: () => this.client,
         select: (user) => this.#select(user),
       }));
       this.#panels = await this.#loading;

@@ -1,5 +1,6 @@
 // The card of a person: who it is, how they are, since when, and what the page adds.
 
+import { CardAction } from './presence-card-action.js';
 import { avatarOf, element, nameOf, paint, set, setText } from './presence-avatar.js';
 import { giveBack, Placement } from './presence-placement.js';
 
@@ -21,6 +22,7 @@ export class Card {
   #word = element('span', 'word', '');
   #facts = element('ul', 'facts', '');
   #close = /** @type {HTMLButtonElement} */ (element('button', 'close', '×'));
+  #action;
   #slot = /** @type {HTMLSlotElement} */ (element('slot', '', ''));
   /** The fields that the card shows. */
   #look = '';
@@ -29,11 +31,13 @@ export class Card {
   /**
    * @param {HTMLElement} panel  the popover
    * @param {ShadowRoot} root
+   * @param {() => import('./presence-guide.js').Guide | null} guide  who can follow people
    */
-  constructor(panel, root) {
+  constructor(panel, root, guide) {
     this.#panel = panel;
     this.#root = root;
     this.#placement = new Placement(panel);
+    this.#action = new CardAction(guide, () => panel.hidePopover());
     const text = element('span', 'text', '');
     set(this.#avatar, { 'aria-hidden': 'true' });
     set(this.#word, { part: 'status' });
@@ -42,7 +46,7 @@ export class Card {
     set(this.#slot, { name: 'card' });
     text.append(this.#name, this.#word);
     this.#who.append(this.#avatar, text);
-    panel.append(this.#who, this.#facts, this.#slot, this.#close);
+    panel.append(this.#who, this.#facts, this.#action.button, this.#slot, this.#close);
     this.#close.addEventListener('click', () => panel.hidePopover());
     this.#slot.addEventListener('slotchange', () => this.#fill());
     panel.addEventListener('beforetoggle', (event) => {
@@ -80,6 +84,7 @@ export class Card {
     if (this.userId === null) return;
     const user = shown.users.find((each) => each.user_id === this.userId);
     if (!user || !this.#button?.isConnected) return this.#panel.hidePopover();
+    this.#action.draw(user, shown);
     const { words } = shown;
     const time = (/** @type {number} */ at) => timeOf(at, shown.now, words.locale);
     const status = words.status(user);

@@ -124,6 +124,19 @@ h2 { margin: 0; color: var(--_muted); font-size: 0.8125rem; font-weight: 600; }
 }
 .close:hover { background: color-mix(in srgb, var(--_text) 7%, var(--_surface)); }
 slot { display: block; }
+.action {
+  margin-top: 12px;
+  padding: 6px 12px;
+  border: 1px solid var(--_line);
+  border-radius: 8px;
+  background: transparent;
+  color: inherit;
+  font: inherit;
+  font-weight: 600;
+  cursor: pointer;
+}
+.action[hidden] { display: none; }
+.action:hover { background: color-mix(in srgb, var(--_text) 7%, var(--_surface)); }
 .filled { margin-top: 12px; }
 @media (forced-colors: active) { .item:is(:hover, [aria-expanded='true']) { outline: 1px solid; outline-offset: -2px; } }
 `;

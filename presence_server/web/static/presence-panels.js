@@ -3,6 +3,7 @@
 
 import { element, set } from './presence-avatar.js';
 import { Card } from './presence-card.js';
+import { guideOf } from './presence-guide.js';
 import { PeopleList } from './presence-list.js';
 import { PRESENCE_PANELS_CSS } from './presence-panels-style.js';
 import { styleSheet } from './presence-sheet.js';
@@ -17,6 +18,7 @@ import { Words } from './presence-words.js';
  *
  * @typedef {object} Host
  * @property {() => Shown} shown
+ * @property {() => import('./presence-client.js').PresenceClient | null} client
  * @property {(user: Person) => boolean} select  somebody was chosen; false: show no card
  */
 
@@ -27,6 +29,8 @@ export const PANEL_ENGLISH = {
   search: 'Search by name',
   found: '{found} of {count}',
   close: 'Close',
+  follow: 'Follow',
+  summon: 'Bring everyone to me',
   statusSince: '{status} since {time}',
   hereSince: 'Here since {time}',
 };
@@ -57,7 +61,7 @@ export class Panels {
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, styleSheet(PRESENCE_PANELS_CSS)];
     root.append(tip, list, card);
     this.tip = new Tip(tip);
-    this.#card = new Card(card, root);
+    this.#card = new Card(card, root, () => guideOf(host.client()));
     this.list = new PeopleList(list, more, {
       shown: host.shown,
       choose: (userId, button) => this.choose(userId, button),

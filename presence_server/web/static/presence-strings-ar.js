@@ -52,6 +52,8 @@ export const ARABIC = {
   search: 'البحث بالاسم',
   found: '{found} من {count}',
   close: 'إغلاق',
+  follow: 'متابعة',
+  summon: 'دعوة الجميع إليّ',
   statusSince: '{status} منذ {time}',
   hereSince: 'هنا منذ {time}',
   position: 'أنت رقم {position} من {count} في الطابور',

@@ -31,6 +31,8 @@ export const GERMAN = {
   search: 'Nach Namen suchen',
   found: '{found} von {count}',
   close: 'Schließen',
+  follow: 'Folgen',
+  summon: 'Alle zu mir bitten',
   statusSince: '{status} seit {time}',
   hereSince: 'Hier seit {time}',
   position: 'Du bist Nummer {position} von {count} in der Warteschlange',
