@@ -27,7 +27,8 @@ RELAY_BYTES = 16_384
 MOST_UNSTORED = 1000
 """Changes of one connection that are remembered one by one until they are durable."""
 ASK_INTERVAL_S = 1.0
-"""A client is asked for what is missing, and is answered, at most once in this time."""
+"""A client is asked for what is missing, and each of its questions answered, at most once in this
+time."""
 
 
 class DocumentPhase(enum.Enum):
@@ -52,8 +53,10 @@ class Watcher:
         "is_told_off",
         "is_watching",
         "must_ask",
+        "must_show",
         "owed",
         "session_id",
+        "shown_at",
         "stored",
         "unstored",
         "wanted",
@@ -71,6 +74,10 @@ class Watcher:
         """When it was last sent a sync step 1."""
         self.must_ask = False
         """Whether to ask it once more, since a change of it was dropped after it was asked."""
+        self.shown_at = -math.inf
+        """When it was last sent the awareness of everybody."""
+        self.must_show = False
+        """Whether to send it that once more, since it asked too soon."""
         self.is_watching = False
         """Whether it gets what is relayed: it has joined, or it may watch while it waits."""
         self.is_told_off = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..protocol.profile import change_profile
-from . import watching
 from .effects import SaveProfile
 from .events import ProfileChanged
 from .roster import Phase
@@ -32,7 +31,6 @@ def change(state: BoardState, event: ProfileChanged, now: float) -> None:
         return
     user.profile = profile
     user.seen = None
-    watching.ask_for_stamps(state, user)
     state.out.append(SaveProfile(state.board_id, event.session_id, profile, state.now_ms(now)))
     if user.announced:
         user.profile_told = False

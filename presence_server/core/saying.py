@@ -10,7 +10,7 @@ from .document_effects import Refuse, SendBinary
 from .document_events import AwarenessAsked, AwarenessSaid
 from .roster import Phase, Session
 from .state import BoardState
-from .watching import answer, ask_back, begin, heard, show_everybody, watcher_of
+from .watching import answer, ask_back, begin, heard, show_everybody_if_due, watcher_of
 from .yjs import wire
 from .yjs.varint import DamagedBytes
 
@@ -90,4 +90,4 @@ def tell_everybody(state: BoardState, event: AwarenessAsked, now: float) -> None
         return
     _, watcher, document = found
     if watcher.is_watching:
-        show_everybody(state, document, watcher)
+        show_everybody_if_due(state, document, watcher, now)

@@ -14,6 +14,7 @@ from . import announce
 from .admission_pace import AdmissionPace
 from .cursors import CursorTray
 from .document import Document
+from .document_effects import SendBinary
 from .effects import Broadcast, Effect
 from .journal import Journal
 from .pacing import ChangePacer
@@ -21,6 +22,7 @@ from .roster import Phase, Session, User
 from .spectators import Spectators
 from .timers import Timers
 from .waiting_queue import WaitingQueue
+from .yjs import wire
 
 _ONLINE = PresenceStatus.ONLINE  # Not looked up in the enum with every message.
 
@@ -208,9 +210,21 @@ class BoardState:
         user.told_at = now
         if not user.profile_told:
             user.profile_told = True
+            self._ask_for_stamps(user)
             self.out.append(Broadcast(announce.user_updated(user, self.now_ms(now))))
         if not is_same:
             self.out.append(Broadcast(announce.presence_changed(user, self.now_ms(now))))
+
+    def _ask_for_stamps(self, user: User) -> None:
+        """The profile of a user changed: have the user's clients say their awareness once more."""
+        if self.document is None:
+            return
+        awareness = self.document.awareness
+        for session in user.sessions.values():
+            clients = awareness.ids_of(session.session_id)
+            if clients and session.connection is not None:
+                message = wire.awareness(awareness.null_for(clients))
+                self.out.append(SendBinary(session.connection, message))
 
     def end(self, session: Session, reason: LeaveReason, now: float) -> None:
         """End a session, and with its last session the user; the board hears of that."""

@@ -18,7 +18,7 @@ from .document_events import (
     DocumentLoaded,
 )
 from .effects import Send
-from .roster import Phase, Session, User
+from .roster import Phase, Session
 from .state import Alarm, BoardState
 from .yjs import wire
 from .yjs.vector import StateVector
@@ -104,12 +104,28 @@ def answer(state: BoardState, watcher: Watcher, now: float) -> None:
     document = state.document
     assert document is not None
     if document.phase is DocumentPhase.LOADING and watcher.wanted is not None:
-        show_everybody(state, document, watcher)
+        show_everybody_if_due(state, document, watcher, now)
     answer_if_due(state, watcher, now)
 
 
-def show_everybody(state: BoardState, document: Document, watcher: Watcher) -> None:
+def show_everybody_if_due(
+    state: BoardState, document: Document, watcher: Watcher, now: float
+) -> None:
+    """Send a watcher the states of everybody, now or as soon as it may get them again.
+
+    A question for them is one byte, and the answer may have a megabyte.
+    """
+    due = watcher.shown_at + ASK_INTERVAL_S
+    watcher.must_show = now < due
+    if watcher.must_show:
+        state.timers.arm((Alarm.DOCUMENT, ""), due)
+    else:
+        show_everybody(state, document, watcher, now)
+
+
+def show_everybody(state: BoardState, document: Document, watcher: Watcher, now: float) -> None:
     """Send a watcher the states of everybody."""
+    watcher.shown_at, watcher.must_show = now, False
     message = wire.awareness(document.awareness.everybody())
     state.out.append(SendBinary(watcher.connection, message))
 
@@ -143,7 +159,7 @@ def answered(state: BoardState, event: DocumentAnswered, now: float) -> None:
     session = state.sessions[watcher.session_id]
     if session.may_edit and session.phase is Phase.JOINED:
         ask_back(state, document, watcher, now)
-    show_everybody(state, document, watcher)
+    show_everybody(state, document, watcher, now)
     answer_if_due(state, watcher, now)
 
 
@@ -174,9 +190,13 @@ def loaded(state: BoardState, event: DocumentLoaded, now: float) -> None:
 def look_after_watchers(state: BoardState, now: float) -> None:
     """Do what watchers wait for, if it is time."""
     document = state.document
-    if document is None or document.phase is not DocumentPhase.LIVE:
+    if document is None:
         return
     for watcher in list(document.watchers.values()):
+        if watcher.must_show:
+            show_everybody_if_due(state, document, watcher, now)
+        if document.phase is not DocumentPhase.LIVE:
+            continue
         answer_if_due(state, watcher, now)
         if watcher.must_ask:
             ask_back(state, document, watcher, now)
@@ -232,18 +252,6 @@ def deny(state: BoardState, watcher: Watcher, session: Session, reason: str) -> 
     state.out.append(SendBinary(watcher.connection, wire.permission_denied(reason)))
     if session.speaks_text:
         state.out.append(Send(watcher.connection, announce.forbidden(reason)))
-
-
-def ask_for_stamps(state: BoardState, user: User) -> None:
-    """The profile of a user changed: have the user's clients say their awareness once more."""
-    document = state.document
-    if document is None:
-        return
-    for session in user.sessions.values():
-        clients = document.awareness.ids_of(session.session_id)
-        if clients and session.connection is not None:
-            message = wire.awareness(document.awareness.null_for(clients))
-            state.out.append(SendBinary(session.connection, message))
 
 
 def stop_watching(state: BoardState, connection: int) -> None:

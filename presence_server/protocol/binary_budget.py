@@ -5,8 +5,11 @@ A dropped change of a Yjs document makes two documents of it.
 
 from __future__ import annotations
 
-BYTES_A_MESSAGE = 16_384
-"""A longer message counts as one more for each of these."""
+BYTES_A_MESSAGE = 1024
+"""A message counts as one more for each of these among its first :data:`CHECKED_BYTES`."""
+CHECKED_BYTES = 16_384
+"""A message that is not longer is checked at once, which takes time; the rest of a longer one is
+passed on, and counts as one more for each of these."""
 MAX_PAUSE_S = 2.0
 """The longest time without reading, so that a client that waits is not taken for lost."""
 
@@ -40,5 +43,14 @@ class BinaryBudget:
         """
         tokens = min(self._burst, self._tokens + (now - self._updated) * self._rate)
         self._updated = now
-        self._tokens = tokens = tokens - 1 - size // BYTES_A_MESSAGE
+        checked = size if size < CHECKED_BYTES else CHECKED_BYTES
+        self._tokens = tokens = tokens - 1 - checked // BYTES_A_MESSAGE - size // CHECKED_BYTES
         return 0.0 if tokens >= 0 else min(-tokens / self._rate, MAX_PAUSE_S)
+
+    def is_overdrawn(self, now: float) -> bool:
+        """Whether even the longest pause would not be enough.
+
+        Args:
+            now: the time.
+        """
+        return self._tokens + (now - self._updated + MAX_PAUSE_S) * self._rate < 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from collections import deque
 
+from .binary_budget import BinaryBudget
+
 BAD_MESSAGES = 20
 BAD_MESSAGES_WINDOW_S = 10.0
 ABUSE_AFTER_S = 10.0
@@ -34,6 +36,9 @@ class MessageBudget:
         messages_per_s: messages a second that it may go on sending.
         burst: messages at once.
         now: seconds of the caller's clock, as in every method.
+
+    Attributes:
+        binary: what it may send of binary messages; None if it may not send any, or not yet.
     """
 
     __slots__ = (
@@ -45,6 +50,7 @@ class MessageBudget:
         "_tokens",
         "_told_at",
         "_updated",
+        "binary",
     )
 
     def __init__(self, messages_per_s: float, burst: float, now: float) -> None:
@@ -54,6 +60,7 @@ class MessageBudget:
         self._updated = now
         self._told_at = self._limited_at = self._limited_since = float("-inf")
         self._bad: deque[float] | None = None
+        self.binary: BinaryBudget | None = None
 
     def spend(self, now: float, size: int = 0) -> Verdict:
         """Decide about one message that arrived.

@@ -228,9 +228,9 @@ class LimitsSettings(Section):
         500,
         gt=0,
         le=1_000_000,
-        description="Binary messages (Yjs) a second and connection; more are read more slowly.",
+        description="Binary messages (Yjs) a second and session; more are read more slowly.",
     )
-    binary_burst: Count = Field(1000, description="Binary messages at once, per connection.")
+    binary_burst: Count = Field(1000, description="Binary messages at once, per session.")
     unfinished_bytes: int = Field(
         268_435_456,
         ge=65_536,

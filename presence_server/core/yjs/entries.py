@@ -8,6 +8,9 @@ from .varint import DamagedBytes, read_bytes, read_uint, write_bytes, write_uint
 
 NULL = b"null"
 """The state of a client that is not there."""
+MAX_ENTRIES = 1000
+"""So many entries of a message are read. A client has a few of its own; a longer message is what it
+was sent about others, which it sends back, and which says nothing new."""
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -25,24 +28,24 @@ class Entry(Struct, frozen=True, gc=False):
 
 
 def read_entries(payload: bytes) -> list[Entry]:
-    """Read the payload of an awareness message.
+    """Read the payload of an awareness message, up to :data:`MAX_ENTRIES` entries of it.
 
     Raises:
-        DamagedBytes: it is not valid. The states are not looked at.
+        DamagedBytes: what is read of it is not valid. The states are not looked at.
     """
     entries: list[Entry] = []
     try:
         count, position = read_uint(payload, 0)
         if count > len(payload):
             raise DamagedBytes("a count is larger than what is left")
-        for _ in range(count):
+        for _ in range(min(count, MAX_ENTRIES)):
             client, position = read_uint(payload, position)
             clock, position = read_uint(payload, position)
             state, position = read_bytes(payload, position)
             entries.append(Entry(client, clock, state))
     except IndexError:
         raise DamagedBytes("the awareness ends too early") from None
-    if position != len(payload):
+    if count <= MAX_ENTRIES and position != len(payload):
         raise DamagedBytes("bytes follow the awareness")
     return entries
 

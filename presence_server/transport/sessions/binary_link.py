@@ -8,6 +8,7 @@ from typing_extensions import override
 from ...core.document_events import RoleChanged
 from ...core.yjs.varint import DamagedBytes
 from ...protocol.binary_budget import BinaryBudget
+from ...protocol.budget import Verdict
 from ...protocol.errors import BadMessage, ErrorCode
 from .binary_messages import hear
 from .session_link import SessionLink
@@ -29,19 +30,37 @@ class BinaryLink(SessionLink):
     def limit_binary(self, messages_per_s: float, burst: int) -> None:
         """Limit the binary messages of the connection; call it once, before any comes.
 
+        A session that was resumed goes on with its budget, as with that of its text.
+
         Args:
             messages_per_s: messages a second.
             burst: messages at once.
         """
         self._binary_budget = BinaryBudget(messages_per_s, burst, trio.current_time())
+        self._take_binary_budget()
         self._early, self._early_bytes = [], 0
 
     @override
     def bind(self, session_id: str) -> None:
         super().bind(session_id)
+        self._take_binary_budget()
         early, self._early = self._early, []
         for data in early:
             self._hear(data, trio.current_time())
+
+    def close_if_overdrawn(self) -> None:
+        """Close the connection if it took over a session that has sent far too much.
+
+        What comes with the request head is read before any pause.
+        """
+        if self._session_id is not None and self._binary_budget.is_overdrawn(trio.current_time()):
+            self._refuse(Verdict.CLOSE)
+
+    def _take_binary_budget(self) -> None:
+        """Go on with the session's budget, or give the session that of the connection."""
+        if self._budget.binary is None:
+            self._budget.binary = self._binary_budget
+        self._binary_budget = self._budget.binary
 
     @override
     def on_binary(self, data: bytes) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from ...core.document_events import AwarenessAsked, AwarenessSaid, DocumentAsked, DocumentChanged
 from ...core.events import Heard
+from ...core.yjs.varint import DamagedBytes
 from ...core.yjs.vector import StateVector
 from ...core.yjs.wire import MessageKind, read_message
 from ...rooms.room_task import RoomTask
 
 _UPDATE = MessageKind.UPDATE  # Not looked up in the enum with every message.
+_CHECKED_BYTES = 4096
+"""A longer state vector is checked by the service of documents: this takes a while."""
+_MAX_VECTOR_BYTES = 262_144
+"""The longest state vector: about 40 000 clients of Yjs that changed one document."""
 
 
 def hear(room: RoomTask, connection_id: int, session_id: str, data: bytes, now: float) -> None:
@@ -33,7 +38,10 @@ def hear(room: RoomTask, connection_id: int, session_id: str, data: bytes, now: 
         case MessageKind.AWARENESS:
             room.apply(AwarenessSaid(connection_id, session_id, payload))
         case MessageKind.STEP_1:
-            StateVector.read(payload)
+            if len(payload) > _MAX_VECTOR_BYTES:
+                raise DamagedBytes(f"the state vector is longer than {_MAX_VECTOR_BYTES} bytes")
+            if len(payload) <= _CHECKED_BYTES:
+                StateVector.read(payload)
             room.apply(DocumentAsked(connection_id, session_id, payload))
         case MessageKind.STEP_2:
             room.apply(DocumentChanged(connection_id, session_id, payload, is_answer=True))

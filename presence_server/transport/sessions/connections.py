@@ -195,6 +195,8 @@ class Connections:
             link.start()
             return
         self._room_entry.enter(link, accepted.handshake)
+        if isinstance(link, BinaryLink):
+            link.close_if_overdrawn()
         if accepted.rest:
             connection.receive(accepted.rest)
 

@@ -69,18 +69,23 @@ class SessionBudgets:
             )
         return budget
 
-    def keep(self, session_id: str, budget: MessageBudget) -> None:
+    def keep(self, session_id: str, budget: MessageBudget) -> MessageBudget:
         """Note that a connection with this budget has a session now.
 
         Args:
             session_id: the session.
             budget: as :meth:`open` returned it.
+
+        Returns:
+            The budget of the connection from now on. It is another one if the connection took a
+            session over whose id its client did not know.
         """
         kept = self._sessions.get(session_id)
-        if kept is None or kept.budget is not budget:
+        if kept is None:
             kept = self._sessions[session_id] = _Kept(budget)
         kept.connections += 1
         self._unused.pop(session_id, None)
+        return kept.budget
 
     def release(self, session_id: str, budget: MessageBudget, now: float) -> None:
         """Note that the connection is closed.

@@ -140,7 +140,7 @@ class SessionLink(TextPeer):
         if self._session_id is None and is_debugging():
             log.debug("session connected", board=self._board_id, session=session_id)
         self._release_budget()
-        self._context.budgets.keep(session_id, self._budget)
+        self._budget = self._context.budgets.keep(session_id, self._budget)
         self._session_id = session_id
 
     def close(self, code: int, reason: str = "") -> None:

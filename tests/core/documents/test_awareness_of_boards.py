@@ -131,6 +131,58 @@ def test_a_new_name_is_stamped_once_the_client_says_its_state_again() -> None:
     assert names(client)[7] == "Countess"
 
 
+def test_clients_are_asked_to_say_their_state_as_often_as_the_board_hears_of_a_new_name() -> None:
+    board = Board()
+    tabs = [board.join("ada") for _ in range(3)]
+    other = board.join("ada", text=True)
+    board.load()
+    for number, tab in enumerate(tabs):
+        board.say(tab, state(number, 1, "{}"))
+    board.tick()
+    for tab in tabs:
+        tab.take_all()
+    for number in range(20):
+        change = ProfileChange(display_name=f"Ada {number}")
+        board.apply(ProfileChanged(other.number, other.session_id, change))
+    assert [len(tab.states()) for tab in tabs] == [1, 1, 1]
+    board.tick()
+    nulls = [[entry for entry in tab.states() if entry.state == b"null"] for tab in tabs]
+    assert [len(found) for found in nulls] == [1, 1, 1]
+
+
+def test_a_query_is_answered_at_once_and_then_once_a_second() -> None:
+    board = Board()
+    client = board.join("ada")
+    board.say(client, state(7, 1, "{}"))
+    board.load()
+    board.tick()
+    board.wait(2)
+    client.take_all()
+    for _ in range(100):
+        board.query(client)
+    assert [entry.client for entry in client.states()] == [7]
+    board.wait(0.9)
+    board.query(client)
+    assert client.states() == []
+    board.wait(0.2)
+    assert [entry.client for entry in client.states()] == [7]
+    board.wait(3)
+    assert client.states() == []
+
+
+def test_while_the_document_is_loaded_questions_show_everybody_once_a_second() -> None:
+    board = Board()
+    client = board.join("ada")
+    board.say(client, state(7, 1, "{}"))
+    board.tick()
+    client.take_all()
+    for _ in range(100):
+        board.ask(client)
+    assert [entry.client for entry in client.states()] == [7]
+    board.wait(1.1)
+    assert [entry.client for entry in client.states()] == [7]
+
+
 def test_the_servers_states_are_said_again_before_clients_forget_them() -> None:
     board = Board(timeout_s=100_000, heartbeat_interval_s=5000)
     board.join("grace", text=True)

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presence_server.core.yjs.awareness import MAX_IDS, REMEMBERED_S, AwarenessTray, Said
-from presence_server.core.yjs.entries import NULL, encode_entries, encode_entry, read_entries
+from presence_server.core.yjs.entries import (
+    MAX_ENTRIES,
+    NULL,
+    encode_entries,
+    encode_entry,
+    read_entries,
+)
 from presence_server.core.yjs.states import FIRST_SERVER_ID
 from presence_server.core.yjs.varint import DamagedBytes
 from presence_server.protocol.model import Cursor
@@ -55,6 +61,15 @@ def shown(data: bytes) -> dict[int, tuple[int, object]]:
             state = (state["user"]["id"], state.get("n"))
         found[entry.client] = entry.clock, state
     return found
+
+
+def test_of_a_message_the_first_thousand_entries_are_read() -> None:
+    entries = [(number, 1, HI) for number in range(MAX_ENTRIES + 1)]
+    assert len(read_entries(payload(*entries))) == MAX_ENTRIES
+    assert len(read_entries(payload(*entries[:-1]))) == MAX_ENTRIES
+    assert len(read_entries(payload(*entries) + b"more")) == MAX_ENTRIES
+    with pytest.raises(DamagedBytes):
+        read_entries(payload(*entries[:-1]) + b"more")
 
 
 def test_a_state_goes_to_the_others_stamped() -> None:

@@ -7,11 +7,17 @@ import trio
 import trio.testing
 from websockets.frames import Opcode
 
+from presence_server.core.yjs.wire import change
 from presence_server.protocol.budget import MessageBudget
+from presence_server.transport.gate.upgrade import accept, read_handshake
+from presence_server.transport.http.head import parse_head
 from presence_server.transport.sessions.identity import AccessDenied
 from presence_server.transport.sessions.session_budgets import RESUME_COST, SessionBudgets
+from tests.core.documents.kit import typed
+from tests.fake_documents import FakeDocuments
+from tests.limits import yjs_limits
 from tests.transport.fake_wire import FakeWire
-from tests.transport.frames import Seen, event, read_frames
+from tests.transport.frames import Seen, event, frame, read_frames, upgrade_request
 from tests.transport.gateway_kit import GatewayUnderTest
 from tests.transport.sessions.test_connections import accepted
 
@@ -71,6 +77,45 @@ async def test_new_sessions_share_nothing(autojump_clock: Clock) -> None:
     async with kit.open():
         wires = [serve(kit, None, event("heartbeat") * 100) for _ in range(3)]
         assert [len(events(wire, "heartbeat:ack")) for wire in wires] == [100] * 3
+
+
+async def serve_binary(kit: GatewayUnderTest, path: str, first_clock: int) -> FakeWire:
+    """Connect with 60 changes of a document behind the head, and drop the connection."""
+    wire = FakeWire()
+    changes = [change(typed(1, first_clock + number)) for number in range(60)]
+    rest = b"".join(frame(Opcode.BINARY, message) for message in changes)
+    head = parse_head(upgrade_request(path))
+    request = accept(read_handshake(head, frozenset(), has_yjs=True), 65536, rest)
+    kit.connections.serve(request, wire, None, lambda: None)
+    await trio.testing.wait_all_tasks_blocked()
+    wire.endpoint.receive_eof()
+    return wire
+
+
+async def test_connections_that_take_a_yjs_session_over_share_its_budget(
+    autojump_clock: Clock,
+) -> None:
+    limits = yjs_limits(binary_per_s=10, binary_burst=50)
+    kit = GatewayUnderTest(documents=FakeDocuments(), yjs=limits)
+    async with kit.open():
+        path = "/yjs/demo?user_id=ada"
+        wires = [await serve_binary(kit, path, 60 * number) for number in range(10)]
+        codes = [seen.close.code for w in wires for seen in frames(w) if seen.opcode == 8]
+        assert codes == [1013] * 8, "the second was read, and more than the longest pause is owed"
+        await trio.sleep(60)
+        wire = await serve_binary(kit, path, 120)
+        assert not [seen for seen in frames(wire) if seen.opcode == 8]
+
+
+async def test_a_resumed_session_goes_on_with_its_binary_budget(autojump_clock: Clock) -> None:
+    limits = yjs_limits(binary_per_s=10, binary_burst=50)
+    kit = GatewayUnderTest(documents=FakeDocuments(), yjs=limits)
+    async with kit.open():
+        session_id = await joined(kit)
+        path = f"/ws/boards/demo?user_id=ada&session_id={session_id}"
+        wires = [await serve_binary(kit, path, 60 * number) for number in range(5)]
+        closes = [[seen.close.code for seen in frames(w) if seen.opcode == 8] for w in wires]
+        assert closes == [[], [], [4429], [4429], [4429]]
 
 
 class TestBudgets:

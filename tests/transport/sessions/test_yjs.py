@@ -324,6 +324,16 @@ class TestSocketOfTheBoard:
             assert [payload for _, payload in found] == [typed(1, n) for n in range(1000)]
             assert trio.current_time() - began > 2
 
+    async def test_state_vectors_are_bounded_before_they_are_read(
+        self, kit: GatewayUnderTest, autojump_clock: Clock
+    ) -> None:
+        async with kit.open() as nursery:
+            ada = await yjs(kit, nursery, "ada", wire.step_1(b"\xff" * 262_145))
+            ((kind, _),) = await heard(ada)
+            assert kind is MessageKind.DENIED
+            await ada.send(binary(wire.step_1(EMPTY_VECTOR)))
+            assert (MessageKind.STEP_2, EMPTY_UPDATE) in await heard(ada)
+
     async def test_a_flood_of_text_drops_no_change(self, autojump_clock: Clock) -> None:
         kit = GatewayUnderTest(documents=FakeDocuments(), messages_per_s=10, burst=5)
         async with kit.open() as nursery:
