@@ -23,13 +23,35 @@ globalThis.WebSocket ??= WebSocket
 
 const clients = new Map()
 
+const STATIC = new URL('../../presence_server/web/static/', import.meta.url)
+
+// Our own provider, on a client of presence.
+async function openOurs (doc, server, board, params) {
+  const { Awareness } = await load('y-protocols/awareness')
+  const { PresenceClient } = await import(new URL('presence-client.js', STATIC))
+  const { PresenceYjsProvider } = await import(new URL('presence-yjs.js', STATIC))
+  let socket
+  class Remembered extends WebSocket {
+    constructor (...args) {
+      super(...args)
+      this.onerror = () => {} // Of a browser's WebSocket an error that nobody listens to is none.
+      socket = this
+    }
+  }
+  const presence = new PresenceClient({ board, server, ...params, environment: { WebSocket: Remembered } })
+  presence.connect()
+  const provider = new PresenceYjsProvider(presence, doc, { Y, awareness: new Awareness(doc) })
+  // As a network does it that goes.
+  return Object.assign(provider, { lose: () => socket.terminate() })
+}
+
 function note (client, provider) {
   provider.on('status', ({ status }) => client.events.push(status))
   provider.on('connection-close', (event) => event && client.events.push(`close ${event.code}`))
   provider.on('closed', (event) => event && client.events.push(`closed ${event.code}`))
 }
 
-async function open ({ name, kind, url, board, params, clientId, speaksToTabs, connect }) {
+async function open ({ name, kind, url, board, params = {}, clientId = null, speaksToTabs = false, connect = true }) {
   const doc = new Y.Doc()
   if (clientId !== null) doc.clientID = clientId
   const client = { doc, events: [], errors: 0 }
@@ -43,6 +65,8 @@ async function open ({ name, kind, url, board, params, clientId, speaksToTabs, c
       token: '',
       WebSocketPolyfill: WebSocket
     })
+  } else if (kind === 'presence') {
+    client.provider = await openOurs(doc, url, board, params)
   } else {
     const { WebsocketProvider } = await load(kind)
     client.provider = new WebsocketProvider(`${url}/yjs`, board, doc, {
@@ -124,13 +148,31 @@ const operations = {
   disconnect: ({ name }) => clients.get(name).provider.disconnect(),
   connect: ({ name }) => { clients.get(name).provider.connect() },
   drop: ({ name }) => { const socket = clients.get(name).provider.ws; socket?.terminate?.() },
-  destroy: ({ name }) => { clients.get(name).provider.destroy(); clients.delete(name) },
+  destroy: ({ name }) => {
+    const { provider } = clients.get(name)
+    provider.destroy(); provider.client?.leave(); clients.delete(name)
+  },
+  status: ({ name }) => clients.get(name).provider.status,
+  reaches: ({ name, status, seconds }) => until(seconds, () =>
+    Object.entries(status).every(([key, value]) => clients.get(name).provider.status[key] === value)),
+  // Lose the connection, and type as soon as that is noticed.
+  lose: ({ name, text }) => new Promise((resolve) => {
+    const { provider, doc } = clients.get(name)
+    provider.client.addEventListener('state', () => {
+      doc.getText('text').insert(0, text)
+      resolve(provider.status)
+    }, { once: true })
+    provider.lose()
+  }),
   converged: ({ seconds }) => until(seconds, () => {
     const found = new Set([...clients.values()].map(({ doc }) => content(doc)))
     return found.size <= 1 && ![...clients.values()].some(({ doc }) => isPending(doc))
   }),
   awareness: ({ name }) =>
     [...clients.get(name).provider.awareness.getStates().entries()].map(([id, state]) => ({ id, state })),
+  sees: ({ name, field, value, seconds }) => until(seconds, () =>
+    [...clients.get(name).provider.awareness.getStates().values()].some((state) => state[field] === value)),
+  setToken: ({ name, token }) => clients.get(name).provider.client.setToken(token),
   setAwareness: ({ name, field, value }) =>
     clients.get(name).provider.awareness.setLocalStateField(field, value),
   read: ({ updates }) => {

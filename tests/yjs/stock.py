@@ -100,13 +100,25 @@ class Node:
         assert isinstance(found, dict)
         return found
 
+    def named(self, name: str) -> Provider:
+        """A client that was opened under a name."""
+        return Provider(self, name)
+
+    async def assert_seen(self, name: str, field: str, value: object) -> None:
+        """Wait until a client sees somebody whose awareness has this field."""
+        seen = await self.call("sees", name=name, field=field, value=value, seconds=PATIENCE_S)
+        assert seen, await self.call("awareness", name=name)
+
     async def assert_converged(self) -> None:
         """Wait until all clients show the same, and none waits for a part that is missing."""
         assert await self.call("converged", seconds=PATIENCE_S)
 
 
 class Provider:
-    """One client, with a document of its own."""
+    """One client, with a document of its own.
+
+    Those of the kind ``presence`` are our own provider, on a client of presence.
+    """
 
     def __init__(self, node: Node, name: str) -> None:
         self._node = node
@@ -133,6 +145,10 @@ class Provider:
         with trio.fail_after(4 * PATIENCE_S):
             while not await self.do("hasLength", length=length, seconds=PATIENCE_S):
                 pass
+
+    async def assert_reaches(self, **status: object) -> None:
+        """Wait until the status of our own provider has these values."""
+        assert await self.do("reaches", status=status, seconds=PATIENCE_S), await self.do("status")
 
     async def assert_nothing_pending(self) -> None:
         assert not await self.do("isPending")
