@@ -66,16 +66,17 @@ const elements = await bundle('presence', 'presence-all.js', [styleSheets]);
 const [first] = elements;
 const modules = new Set(first.moduleIds.map((id) => id.split('/').at(-1)));
 
-/** The demo takes the modules of the client and the elements from their bundle. */
+/** The demo takes the modules of the client and the elements from their bundle, and Yjs as it is. */
 const fromBundle = {
   name: 'from-bundle',
   /** @param {string} source */
   resolveId(source) {
+    if (source === './vendor/yjs.js') return { id: '../vendor/yjs.js', external: 'absolute' };
     return modules.has(source.split('/').at(-1)) ? { id: './presence.js', external: 'absolute' } : null;
   },
 };
 
-const demo = await bundle('board', 'board.js', [fromBundle]);
+const demo = await bundle('board', 'board.js', [fromBundle, styleSheets]);
 for (const { code = '', fileName } of demo) {
   const [, names = ''] = /import\s*{([^}]*)}\s*from\s*"\.\/presence\.js"/.exec(code) ?? [];
   for (const name of names.split(',').map((binding) => binding.split(' as ')[0].trim())) {

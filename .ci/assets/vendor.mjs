@@ -58,7 +58,10 @@ async function module(names) {
 }
 
 const names = await versions();
+// For TypeScript, which has the types from the packages.
+const types = `${EXPORTS.replaceAll('; ', ';\n')}\n`;
 const made = new Map([
+  ['yjs.d.ts', types],
   ['yjs.LICENSE.txt', await licences(names)],
   ['yjs.js', await module(names)],
 ]);

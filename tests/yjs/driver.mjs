@@ -138,6 +138,12 @@ const operations = {
     const { doc } = clients.get(name); const pick = random(seed)
     for (let i = 0; i < count; i++) doc.transact(() => edit(doc, pick))
   },
+  // Sticky notes, as the demo board keeps them.
+  note: ({ name, key, text, ...fields }) => {
+    const { doc } = clients.get(name)
+    doc.transact(() => doc.getMap('notes').set(key, new Y.Map(Object.entries({ ...fields, text: new Y.Text(text) }))))
+  },
+  notes: ({ name }) => clients.get(name).doc.getMap('notes').toJSON(),
   content: ({ name }) => content(clients.get(name).doc),
   isPending: ({ name }) => isPending(clients.get(name).doc),
   state: ({ name }) => Buffer.from(Y.encodeStateAsUpdate(clients.get(name).doc)).toString('base64'),

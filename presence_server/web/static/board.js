@@ -27,6 +27,7 @@ const cursors = new CursorLayer(find('#cursors'));
 /** @type {PresenceClient} */
 let client;
 let scale = 1;
+let notesAreLoading = false;
 
 /**
  * @param {string} selector
@@ -51,6 +52,7 @@ function show() {
   client.addEventListener('state', () => {
     screens.show(client.status);
     update();
+    if (client.state === 'joined') loadNotes();
   });
   client.addEventListener('users', update);
   client.addEventListener('error', (event) => {
@@ -62,6 +64,16 @@ function show() {
   for (const element of ['#bar', '#queue']) find(element).client = client;
   // For scripts, and for the developer tools.
   Object.assign(window, { presence: client });
+}
+
+/** Notes come after the board: the page needs Yjs only for them. */
+async function loadNotes() {
+  if (notesAreLoading) return;
+  notesAreLoading = true;
+  const { showNotes } = await import('./board-notes.js');
+  const [main, view, stage, layer] = ['main', '#view', '#stage', '#cursors'].map(find);
+  const notes = showNotes(client, { main, view, stage, cursors: layer });
+  Object.assign(window, { notes });
 }
 
 function update() {

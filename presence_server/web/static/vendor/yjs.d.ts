@@ -1,0 +1,2 @@
+export * from 'yjs';
+export { Awareness } from 'y-protocols/awareness';
