@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.keys import SECRET, token
+from tests.keys import token
 from tests.server.process import server_process
+from tests.yjs.conftest import SharedServer
 from tests.yjs.stock import Y_WEBSOCKET, Node
-from tests.yjs.test_providers import BOARD, clients, url_of
-
-__all__ = ["clients"]
+from tests.yjs.test_providers import BOARD, url_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.yjs]
 
@@ -19,45 +18,43 @@ OURS = "presence"
 
 
 async def test_it_converges_with_stock_providers_of_each_version(
-    clients: Node, tmp_path: Path
+    clients: Node, shared_server: SharedServer, board: str
 ) -> None:
-    async with server_process(database__url=f"sqlite:///{tmp_path}/p.db") as server:
-        ours = await clients.open("ours", url_of(server), BOARD, OURS)
-        stock = [await clients.open(kind, url_of(server), BOARD, kind) for kind in Y_WEBSOCKET]
-        for seed, provider in enumerate((ours, *stock)):
-            await provider.do("edit", seed=seed, count=40)
-        await clients.assert_converged()
-        await ours.assert_nothing_pending()
-        await ours.do("setAwareness", field="mood", value="fine")
-        for kind, provider in zip(Y_WEBSOCKET, stock, strict=True):
-            await clients.assert_seen(kind, "mood", "fine")
-            await provider.do("setAwareness", field="mood", value=kind)
-            await clients.assert_seen("ours", "mood", kind)
+    ours = await clients.open("ours", shared_server.url, board, OURS)
+    stock = [await clients.open(kind, shared_server.url, board, kind) for kind in Y_WEBSOCKET]
+    for seed, provider in enumerate((ours, *stock)):
+        await provider.do("edit", seed=seed, count=40)
+    await clients.assert_converged()
+    await ours.assert_nothing_pending()
+    await ours.do("setAwareness", field="mood", value="fine")
+    for kind, provider in zip(Y_WEBSOCKET, stock, strict=True):
+        await clients.assert_seen(kind, "mood", "fine")
+        await provider.do("setAwareness", field="mood", value=kind)
+        await clients.assert_seen("ours", "mood", kind)
 
 
 async def test_what_a_lost_connection_did_not_carry_or_confirm_is_saved_after_it(
-    clients: Node, tmp_path: Path
+    clients: Node, shared_server: SharedServer, board: str
 ) -> None:
-    async with server_process(database__url=f"sqlite:///{tmp_path}/p.db") as server:
-        ours = await clients.open("ours", url_of(server), BOARD, OURS)
-        stock = await clients.open("stock", url_of(server), BOARD)
-        # The server has it, and has hardly stored it.
-        await ours.insert("both ")
-        await stock.assert_text("both ")
-        lost = await ours.do("lose", text="")
-        assert isinstance(lost, dict)
-        assert lost["status"] == "connecting"
-        await ours.assert_reaches(status="connected", synced=True, saved=True)
-        # A deletion, which no state vector shows.
-        await ours.do("remove", at=0, length=1)
-        await stock.assert_text("oth ")
-        lost = await ours.do("lose", text="offline ")
-        assert isinstance(lost, dict)
-        assert lost["saved"] is False
-        await stock.insert("online ", 4)
-        await ours.assert_reaches(status="connected", synced=True, saved=True)
-        await clients.assert_converged()
-        assert sorted(str(await ours.text())) == sorted("oth offline online ")
+    ours = await clients.open("ours", shared_server.url, board, OURS)
+    stock = await clients.open("stock", shared_server.url, board)
+    # The server has it, and has hardly stored it.
+    await ours.insert("both ")
+    await stock.assert_text("both ")
+    lost = await ours.do("lose", text="")
+    assert isinstance(lost, dict)
+    assert lost["status"] == "connecting"
+    await ours.assert_reaches(status="connected", synced=True, saved=True)
+    # A deletion, which no state vector shows.
+    await ours.do("remove", at=0, length=1)
+    await stock.assert_text("oth ")
+    lost = await ours.do("lose", text="offline ")
+    assert isinstance(lost, dict)
+    assert lost["saved"] is False
+    await stock.insert("online ", 4)
+    await ours.assert_reaches(status="connected", synced=True, saved=True)
+    await clients.assert_converged()
+    assert sorted(str(await ours.text())) == sorted("oth offline online ")
 
 
 async def test_a_change_is_saved_when_it_outlives_a_killed_server(
@@ -88,22 +85,19 @@ async def test_nothing_is_saved_where_documents_are_not_stored(
 
 
 async def test_a_viewer_reads_and_becomes_an_editor_with_a_newer_token(
-    clients: Node, tmp_path: Path
+    clients: Node, token_server: SharedServer, board: str
 ) -> None:
-    async with server_process(
-        database__url=f"sqlite:///{tmp_path}/p.db", auth__mode="jwt", auth__jwt_secret=SECRET
-    ) as server:
-        bob = {"token": token("bob")}
-        editor = await clients.open("editor", url_of(server), BOARD, params=bob)
-        await editor.insert("written ")
-        ada = {"token": token("ada", role="viewer")}
-        ours = await clients.open("ours", url_of(server), BOARD, OURS, ada)
-        await ours.assert_text("written ")
-        await ours.assert_reaches(readOnly=True)
-        await ours.insert("typed ", 8)
-        await ours.do("setToken", token=token("ada"))
-        await ours.assert_reaches(readOnly=False, saved=True)
-        await editor.assert_text("written typed ")
+    bob = {"token": token("bob")}
+    editor = await clients.open("editor", token_server.url, board, params=bob)
+    await editor.insert("written ")
+    ada = {"token": token("ada", role="viewer")}
+    ours = await clients.open("ours", token_server.url, board, OURS, ada)
+    await ours.assert_text("written ")
+    await ours.assert_reaches(readOnly=True)
+    await ours.insert("typed ", 8)
+    await ours.do("setToken", token=token("ada"))
+    await ours.assert_reaches(readOnly=False, saved=True)
+    await editor.assert_text("written typed ")
 
 
 async def test_somebody_who_waits_for_a_seat_sends_what_they_typed_when_they_get_one(
