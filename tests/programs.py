@@ -16,6 +16,13 @@ def chromium() -> Path | None:
     return Path(found) if found else None
 
 
+def firefox() -> Path | None:
+    """The other browser: ``FIREFOX`` from the environment, else what is on the PATH."""
+    named = os.environ.get("FIREFOX")
+    found = named or shutil.which("firefox-esr") or shutil.which("firefox")
+    return Path(found) if found else None
+
+
 def postgres(program: str = "postgres") -> Path | None:
     """A program of the PostgreSQL server; Debian keeps them off the PATH."""
     debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
