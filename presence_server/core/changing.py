@@ -147,7 +147,7 @@ def _note_merged(
     sender: int,
 ) -> None:
     """Relay what came of a change, and ask the clients again whose changes may follow on it."""
-    document.vector.raise_to(StateVector.read(event.vector))
+    document.vector.raise_to(StateVector.read(event.raised))
     document.size = event.size
     if event.update is None:
         return

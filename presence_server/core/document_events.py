@@ -63,7 +63,8 @@ class DocumentMerged(Struct, frozen=True):
         number: the number of the update.
         outcome: what became of it.
         update: what it changed, as an update; None if it changed nothing.
-        vector: the document's state vector after it.
+        raised: how far the changes of the clients in it have come, as a state vector; the whole one
+            would take long to read.
         size: the length of the whole document as one update, in bytes; an estimate that is too
             high is allowed, one that is above ``documents.max_bytes`` is not.
     """
@@ -71,7 +72,7 @@ class DocumentMerged(Struct, frozen=True):
     number: int
     outcome: MergeOutcome
     update: bytes | None
-    vector: bytes
+    raised: bytes
     size: int
 
 

@@ -108,10 +108,17 @@ class MergeResult(Struct, frozen=True):
 
 
 class Merged(Struct, frozen=True, tag=True):
-    """What became of each update, and the document after them: its state vector and size."""
+    """What became of each update, and the document after them.
+
+    Attributes:
+        results: what became of each.
+        raised: how far the changes of the clients have come that were merged, as a state vector.
+            The whole one may be long, and would be read with each change.
+        size: the document's length as one update in bytes, or more.
+    """
 
     results: list[MergeResult]
-    vector: bytes
+    raised: bytes
     size: int
 
 

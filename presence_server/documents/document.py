@@ -12,6 +12,7 @@ from ..core.document_events import (
     MergeOutcome,
     UpdateSetAside,
 )
+from ..core.yjs.vector import EMPTY_VECTOR, StateVector
 from ..storage.documents import StoredDocument
 from .channel import Diff, Encode, Encoded, Merge, Merged, MergeResult, Parts
 from .durability import Durability
@@ -45,7 +46,6 @@ class HelperDocument:
         is_loaded: whether it is in the helper.
         was_loaded: whether it ever was.
         generation: of the helper that it is in.
-        vector: its state vector.
         size: its length as one update, in bytes, or more.
     """
 
@@ -61,7 +61,8 @@ class HelperDocument:
         self.number = number
         self.is_loaded = self.was_loaded = False
         self.generation = 0
-        self.vector, self.size = b"\0", 0
+        self.size = 0
+        self._vector, self._raised = EMPTY_VECTOR, StateVector()
         self._board_id = board_id
         self._helper = helper
         self._durability = durability
@@ -84,12 +85,22 @@ class HelperDocument:
         """Make the document of what is stored."""
         loaded, self.generation = await self._loader.load(stored)
         self.is_loaded = self.was_loaded = True
-        self.vector, self.size = loaded.vector, loaded.size
+        self._vector, self._raised = loaded.vector, StateVector()
+        self.size = loaded.size
         self._answers.clear()
         self._stored_is_whole = stored.is_whole
         size = sum(len(update) for row in stored.rows for update in row.updates)
         self._durability.begin(stored.seq, len(stored.rows), size, has_data=stored.exists)
         self._applied = max(self._applied, stored.seq)
+
+    @property
+    def vector(self) -> bytes:
+        """Its state vector."""
+        if self._raised.clocks:
+            vector = StateVector.read(self._vector)
+            vector.raise_to(self._raised)
+            self._vector, self._raised = vector.encode(), StateVector()
+        return self._vector
 
     @property
     def merges_at_once(self) -> int:
@@ -126,17 +137,19 @@ class HelperDocument:
             if result.change is not None:
                 self._answers.clear()
             self._applied = max(self._applied, job.seq)
-            self._tell_merged(job, result)
+            self._tell_merged(job, result, merged.raised)
 
     def _is_set_aside(self, job: UpdateJob) -> bool:
         return job.update is not None and self._faults.is_set_aside(job.update)
 
-    def _tell_merged(self, job: UpdateJob, result: MergeResult) -> None:
+    def _tell_merged(
+        self, job: UpdateJob, result: MergeResult, raised: bytes = EMPTY_VECTOR
+    ) -> None:
         if result.outcome is MergeOutcome.DAMAGED:
             log.debug("an update is damaged", board=self._board_id, error=result.error)
         self._durability.note(job, result.change)
         job.opening.tell(
-            DocumentMerged(job.number, result.outcome, result.change, self.vector, self.size)
+            DocumentMerged(job.number, result.outcome, result.change, raised, self.size)
         )
 
     async def _call_merge(self, jobs: list[UpdateJob], *, wants_changes: bool) -> Merged:
@@ -154,7 +167,8 @@ class HelperDocument:
                     self._faults.blame(updates[0])
             raise
         assert isinstance(reply, Merged)
-        self.vector, self.size = reply.vector, reply.size
+        self._raised.raise_to(StateVector.read(reply.raised))
+        self.size = reply.size
         return reply
 
     def _set_aside(self, job: UpdateJob, result: MergeResult | None = None) -> None:

@@ -6,6 +6,7 @@ import structlog
 import trio
 
 from ..core.document_events import MergeOutcome
+from ..core.yjs.vector import StateVector
 from ..storage.documents import StoredDocument
 from ..storage.errors import StorageError
 from .channel import Load, Loaded, Merge, Merged
@@ -105,7 +106,7 @@ class Loader:
             raise
         assert isinstance(loaded, Loaded)
         generation = self._helper.generation
-        vector, size = loaded.vector, loaded.size
+        vector, size = StateVector.read(loaded.vector), loaded.size
         for change in changes:
             try:
                 merged = await self._helper.call(
@@ -116,8 +117,9 @@ class Loader:
                     self._faults.blame(change)
                 raise
             assert isinstance(merged, Merged)
-            vector, size = merged.vector, merged.size
+            vector.raise_to(StateVector.read(merged.raised))
+            size = merged.size
             if merged.results[0].outcome is not MergeOutcome.MERGED:
                 log.error("a stored change is left out", board=self._board_id)
         self.is_careful = False
-        return Loaded(vector, size, loaded.is_whole), generation
+        return Loaded(vector.encode(), size, loaded.is_whole), generation

@@ -69,11 +69,12 @@ class Worker:
         try:
             match request:
                 case Merge():
+                    known.raised = StateVector()
                     results = [
                         known.merge(update, wants_change=request.wants_changes)
                         for update in request.updates
                     ]
-                    return Merged(results, known.vector.encode(), known.size)
+                    return Merged(results, known.raised.encode(), known.size)
                 case Diff():
                     return Parts(known.diff(request.vector))
                 case Encode():
@@ -94,6 +95,7 @@ class Document:
 
     Attributes:
         vector: its state vector.
+        raised: the part of it that was merged since somebody emptied this.
         size: its length as one update in bytes, or more.
         is_whole: whether every stored update could be merged.
     """
@@ -108,6 +110,7 @@ class Document:
         self.is_whole = self._load(snapshot, updates)
         self._change = None
         self.vector = StateVector.read(self._doc.get_state())
+        self.raised = StateVector()
         self.size = len(self._doc.get_update())
 
     def _load(self, snapshot: bytes | None, updates: list[bytes]) -> bool:
@@ -178,6 +181,7 @@ class Document:
         if refusal is not None:
             return MergeResult(MergeOutcome.DAMAGED, error=refusal)
         self.vector.add(shape)
+        self.raised.add(shape)
         if change is not None:
             self.size += len(change)
         return MergeResult(outcome, change if wants_change else None)

@@ -187,7 +187,7 @@ async def test_what_an_update_changed_is_told_in_order_and_stored(
         (2, MergeOutcome.MERGED, second),
         (3, MergeOutcome.MERGED, None),
     ]
-    assert board.merged[-1].vector == ada.vector
+    assert board.merged[-1].raised == ada.vector
     await trio.sleep(1)
     assert board.durable == 3
     assert text_of(*world.stored()) == "hello world"

@@ -82,6 +82,16 @@ def test_a_document_is_what_was_merged_into_it() -> None:
     assert reply.size >= len(encoded(worker))
 
 
+def test_a_merge_tells_how_far_the_clients_in_it_have_come_and_no_others() -> None:
+    worker = worker_with(*(Editor(number).type("x") for number in range(10, 40)))
+    ada, bob = Editor(1), Editor(2)
+    for updates in ([ada.type("a"), ada.type("b")], [bob.type("c")]):
+        reply = worker.answer(Merge(1, updates, wants_changes=True))
+        assert isinstance(reply, Merged)
+        client, clock = (1, 2) if len(updates) == 2 else (2, 1)
+        assert StateVector.read(reply.raised).clocks == {client: clock}
+
+
 def test_the_change_of_an_update_is_what_the_document_did_not_have() -> None:
     ada = Editor()
     first = ada.type("hello ")
