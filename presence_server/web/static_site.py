@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from ..protocol.profile import is_board_id
 from .encodings import IDENTITY, choose
-from .static_files import StaticFile, edited, packaged, version_of
+from .static_files import StaticFile, edited, packaged, static_file, version_of
 
 _STATIC = "/static/"
 _VERSIONS = "/static/v/"
@@ -55,8 +55,10 @@ class _Pages(Struct, frozen=True):
 
 @cache
 def _pages() -> _Pages:
-    files = packaged()
-    version = version_of(files)
+    version = version_of(packaged())
+    # For those who write pages: the address of a file that browsers keep.
+    note = json.encode({"version": version})
+    files = {**packaged(), "version.json": static_file(note, "application/json")}
 
     def with_version(page: bytes) -> bytes:
         return page.replace(b'"../static/', b'"../static/v/%s/' % version.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 
 import pytest
@@ -91,6 +92,11 @@ class TestAddresses:
         assert fixed.body == plain.body
         assert header(plain, "Cache-Control") == "no-cache"
         assert header(fixed, "Cache-Control") == IMMUTABLE
+
+    def test_tell_the_version_to_those_who_write_pages(self) -> None:
+        answer = answer_to("/static/version.json")
+        assert json.loads(answer.body) == {"version": SITE.version}
+        assert header(answer, "Cache-Control") == "no-cache"
 
     def test_with_another_version_go_on_and_are_not_kept(self) -> None:
         answer = answer_to("/static/v/0123/presence-bar.js")
