@@ -12,7 +12,7 @@ from tests.docs.documents import Document
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "browser.md").read_text(encoding="utf-8")
 STATIC = ROOT / "presence_server" / "web" / "static"
-ELEMENTS = ("presence-bar", "presence-queue", "presence-cursors")
+ELEMENTS = ("presence-bar", "presence-queue", "presence-cursors", "presence-debug")
 
 
 def script(name: str) -> str:

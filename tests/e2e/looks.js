@@ -113,8 +113,19 @@ function buildQueue(id, [title, status]) {
   section(id, title, queue);
 }
 
+function buildDebug() {
+  const panel = document.createElement('presence-debug');
+  const client = Object.assign(fake(people(3)), { board: 'demo', roundTripMs: 4.2 });
+  panel.client = client;
+  section('debug', 'For developers', panel);
+  client.dispatchEvent(new CustomEvent('state', { detail: client.status }));
+  for (const user of people(12)) client.dispatchEvent(new CustomEvent('users', { detail: { kind: 'joined', user } }));
+  client.dispatchEvent(new CustomEvent('cursors', { detail: { cursors: [] } }));
+}
+
 const done = Promise.all(Object.entries(BARS).map(([id, look]) => buildBar(id, look)));
 for (const [id, look] of Object.entries(QUEUES)) buildQueue(id, look);
+buildDebug();
 await done;
 window.built = true;
 

@@ -37,6 +37,7 @@ HTML = """<!doctype html>
 </style>
 <script type="module" src="/static/presence-bar.js"></script>
 <script type="module" src="/static/presence-queue.js"></script>
+<script type="module" src="/static/presence-debug.js"></script>
 <script type="module">{script}</script>
 <main><h1>Every state</h1></main>
 </html>"""

@@ -13,7 +13,7 @@ from tests.e2e.npm_kit import Workshop, run, workshop
 pytestmark = [pytest.mark.e2e, pytest.mark.npm, pytest.mark.yjs]
 
 HERE = Path(__file__).parent / "npm"
-ELEMENTS = ("./bar", "./cursors", "./queue")
+ELEMENTS = ("./bar", "./cursors", "./queue", "./debug")
 LAYERS = ("./react", "./vue", "./svelte", "./yjs")
 ENTRIES = (".", *ELEMENTS, *LAYERS, "./strings/ar", "./strings/de")
 

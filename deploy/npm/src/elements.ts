@@ -54,10 +54,16 @@ export interface QueueAttributes extends ElementAttributes {
   notify?: string;
 }
 
+/** Attributes of `<presence-debug>`. */
+export interface DebugAttributes extends ElementAttributes {
+  lines?: number | string;
+}
+
 /** The attributes of each element by its name. */
 export interface AttributesOf {
   'presence-bar': BarAttributes;
   'presence-cursors': CursorsAttributes;
+  'presence-debug': DebugAttributes;
   'presence-queue': QueueAttributes;
 }
 

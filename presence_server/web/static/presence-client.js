@@ -22,6 +22,7 @@ import { BoardView } from './presence-view.js';
 /** @typedef {import('./presence-types.js').Status} Status */
 
 const CONGESTED_BYTES = 64 * 1024;
+const CONNECTION = Symbol.for('presence-server.connection'); // for <presence-debug>, of any copy of this module
 
 /**
  * A user on a board.
@@ -53,7 +54,7 @@ export class PresenceClient extends BoardView {
     watching: (payload) => this.#watching(payload),
     changed: (change) => this.#changed(change),
     moved: (cursors) => this.#emit('cursors', { cursors }),
-    answered: () => this.#outgoing.answered(),
+    answered: () => void (this.#known.roundTripMs = this.#outgoing.answered()),
     refreshed: (expiresAt) => this.#connection.tokens.accepted(expiresAt),
     stored: (updates) => this.#emit('stored', { updates }),
     failed: (payload) => this.#failed(payload),
@@ -86,6 +87,7 @@ export class PresenceClient extends BoardView {
       failed: (code, message) => this.#complain({ code, message }),
       offline: (offline) => this.#offline(offline),
     });
+    /** @type {any} */ (this)[CONNECTION] = this.#connection;
   }
 
   /**

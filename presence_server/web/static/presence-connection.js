@@ -77,10 +77,10 @@ export class Connection {
     this.#handlers = handlers;
     this.#session = new Session(env, options);
     this.tokens = new TokenKeeper(env, options, clock, () => this.#renewToken());
-    this.#liveness = new Liveness(env, () => this.#beat(), () => this.#drop());
+    this.#liveness = new Liveness(env, () => this.#beat(), () => this.drop());
     this.#reach = new Reach(options, env, handlers.failed);
     this.#retry = new Retry(env, () => this.#open());
-    this.#answerTimer = new Timer(env, () => this.#drop());
+    this.#answerTimer = new Timer(env, () => this.drop());
     this.#leaveTimer = new Timer(env, () => this.#finish(1000, 'left'));
     this.#page = new PageWatcher(env, {
       online: () => this.#wake(0),
@@ -240,8 +240,8 @@ export class Connection {
 
   // --- closing --------------------------------------------------------------
 
-  /** The server does not answer on this socket; try a new one. */
-  #drop() {
+  /** The server does not answer on this socket, or somebody tries how that is: take a new one. */
+  drop() {
     this.#socket?.close(CLOSE_AS_DROP);
     this.#lost(DROPPED, 'no answer');
   }

@@ -52,7 +52,7 @@ export class Outgoing {
   #unconfirmed = new Map();
   /** Of the message that was sent last. */
   #number = 0;
-  /** For each heartbeat without an answer: the message that was sent last before it. @type {number[]} */
+  /** For each heartbeat without an answer: the message that was sent last before it, and when. @type {{number: number, at: number}[]} */
   #asked = [];
   #doubtfulUntil = -Infinity;
 
@@ -157,17 +157,23 @@ export class Outgoing {
 
   /** A heartbeat was sent. The server answers it after everything that was sent before. */
   asked() {
-    this.#asked.push(this.#number);
+    this.#asked.push({ number: this.#number, at: this.#env.now() });
   }
 
-  /** The oldest heartbeat was answered. */
+  /**
+   * The oldest heartbeat was answered.
+   *
+   * @returns {number} how many milliseconds that took
+   */
   answered() {
-    const last = this.#asked.shift() ?? 0;
+    const now = this.#env.now();
+    const { number: last, at } = this.#asked.shift() ?? { number: 0, at: now };
     this.#sendAgain(({ number, doubtful }) => number <= last && doubtful);
     for (const [field, { number }] of this.#unconfirmed) {
       if (number <= last) this.#unconfirmed.delete(field);
     }
     this.#flush();
+    return now - at;
   }
 
   /**

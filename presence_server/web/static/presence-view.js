@@ -16,6 +16,7 @@
  * @property {ServerClock} clock
  * @property {Status} status
  * @property {string | null} userId
+ * @property {number} [roundTripMs]
  */
 
 /**
@@ -111,6 +112,11 @@ export class BoardView extends /** @type {{new (): ClientEventTarget}} */ (Event
   /** Who the server says this is; null until it has said so. @returns {string | null} */
   get userId() {
     return this.#known.userId;
+  }
+
+  /** How long the last heartbeat took to be answered; null before one was. @returns {number | null} milliseconds */
+  get roundTripMs() {
+    return this.#known.roundTripMs ?? null;
   }
 
   /** The server's time: every timestamp is by this clock. @returns {number} milliseconds since the epoch */
