@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tests.e2e.embedding_kit import Embedder, Scene
 
 CURSORS = "document.querySelector('presence-cursors')"
 MODULE = '<script type="module" src="/static/presence-cursors.js"></script>'
 CANVAS = "<div id=canvas style='height: 300px; margin: 20px'></div>"
+PATIENT = """(() => {
+    const { setTimeout } = window;
+    window.setTimeout = (call, ms, ...more) => setTimeout(call, ms >= 5000 ? 20 * ms : ms, ...more);
+})();"""
+"""Makes a page wait long before it ends something by itself: the machine may be slow."""
 
 
 def page_of(
-    scene: Scene, user_id: str, *, width: int, body: str = CANVAS, attributes: str = "for=canvas"
+    scene: Scene,
+    user_id: str,
+    *,
+    width: int = 900,
+    body: str = CANVAS,
+    attributes: str = "for=canvas",
+    scripts: Iterable[str] = (),
 ) -> Embedder:
     """Somebody at a page with cursors over an element, in a window of this width."""
     tag = f"<presence-cursors board=demo user-id={user_id} {attributes}></presence-cursors>"
-    page = scene.embed(f"{MODULE}{body}{tag}", width=width)
+    page = scene.embed(f"{MODULE}{body}{tag}", width=width, scripts=scripts)
     page.page.wait_for_function(f"() => {CURSORS}?.client?.state === 'joined'")
     return page
 

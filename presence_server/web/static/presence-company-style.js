@@ -22,6 +22,7 @@ export const PRESENCE_COMPANY_CSS = /* css */ `${PRESENCE_THEME_CSS}
   overflow-wrap: anywhere;
 }
 .led { top: 0; padding: 3px 4px 5px 12px; border-radius: 0 0 10px 10px; background: var(--color); color: var(--on-color); }
+.led span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .chip, .offer {
   border: 1px solid var(--_line);
   background: var(--_surface);

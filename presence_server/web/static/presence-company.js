@@ -76,7 +76,6 @@ export class Company {
     if (!begun.has(client) && client.status.resumed) tell(client, NOTHING);
     begun.add(client);
     root.append(this.#seen);
-    this.cover();
     const changed = () => {
       this.#soon();
       const detail = { following: this.following, summoning: this.summoning };
@@ -89,6 +88,7 @@ export class Company {
     this.#chat = new Chat(root, place);
     const { signal } = this.#listening;
     for (const type of /** @type {const} */ (['users', 'state'])) client.addEventListener(type, () => this.#soon(), { signal });
+    this.cover();
     this.#update();
   }
 
@@ -144,6 +144,8 @@ export class Company {
     const { left, top, width, height } = this.#place.space.box;
     const insets = [-top, left + width - innerWidth, top + height - innerHeight, -left];
     this.#seen.style.inset = insets.map((inset) => `${Math.max(0, inset)}px`).join(' ');
+    const cursor = this.#place.cursor();
+    if (cursor) this.#chat.move(cursor);
   }
 
   end() {
