@@ -83,6 +83,7 @@ class TestDisplayName:
         "raw",
         [
             *"\u00ad\u034f\u115f\u1160\u17b4\u180e\u200b\u200c\u200d\u2060\u2063\u2800\u3164\ufe0f\ufeff\uffa0",
+            *"\ufff9\ufffa\ufffb",
             *"\U0001bca0\U0001d159\U0001d173\U000e0001\U000e0041\U000e0100",
             "\u3164 \u200b\u2800",
             "\u200b" * 100 + "Ada",
