@@ -47,6 +47,10 @@ class BinaryBudget:
         self._tokens = tokens = tokens - 1 - checked // BYTES_A_MESSAGE - size // CHECKED_BYTES
         return 0.0 if tokens >= 0 else min(-tokens / self._rate, MAX_PAUSE_S)
 
+    def charge(self, messages: float) -> None:
+        """Take the cost of so many messages, for something that costs as much."""
+        self._tokens -= messages
+
     def is_overdrawn(self, now: float) -> bool:
         """Whether even the longest pause would not be enough.
 

@@ -45,5 +45,11 @@ def test_it_is_overdrawn_if_the_longest_pause_is_not_enough() -> None:
     assert not budget.is_overdrawn(0.1)
 
 
+def test_other_work_may_be_charged_as_messages() -> None:
+    budget = BinaryBudget(10, 3, 0.0)
+    budget.charge(3)
+    assert budget.spend(0.0, 20) == pytest.approx(0.1)
+
+
 def test_a_pause_is_bounded() -> None:
     assert BinaryBudget(1, 1, 0.0).spend(0.0, 2**24) == MAX_PAUSE_S

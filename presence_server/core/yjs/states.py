@@ -61,6 +61,7 @@ class AwarenessStates:
 
     __slots__ = (
         "_changed",
+        "_everybody",
         "_interval_s",
         "_last",
         "_next_id",
@@ -75,6 +76,8 @@ class AwarenessStates:
         self._interval_s = interval_ms / 1000
         self._states: dict[int, State] = {}
         self._changed: dict[int, bytes] = {}
+        self._everybody: bytes | None = None
+        """All states, until one changes: many clients may come at one moment."""
         self._recent: OrderedDict[bytes, None] = OrderedDict()
         self._recent_bytes = 0
         self._of_user: dict[str, int] = {}
@@ -109,10 +112,14 @@ class AwarenessStates:
 
     def everybody(self) -> bytes:
         """A payload of all states."""
-        return encode_entries([s.encoded for s in self._states.values() if s.raw is not None])
+        if self._everybody is None:
+            states = [s.encoded for s in self._states.values() if s.raw is not None]
+            self._everybody = encode_entries(states)
+        return self._everybody
 
     def _note(self, client: int, encoded: bytes, now: float) -> None:
         self._changed[client] = encoded
+        self._everybody = None
         self.look_soon(now)
 
     def _hide(self, client: int, known: State, now: float) -> None:

@@ -11,6 +11,7 @@ from ...protocol.binary_budget import BinaryBudget
 from ...protocol.budget import Verdict
 from ...protocol.errors import BadMessage, ErrorCode
 from .binary_messages import hear
+from .session_budgets import RESUME_COST
 from .session_link import SessionLink
 
 _EARLY_BYTES = 1_048_576
@@ -60,7 +61,9 @@ class BinaryLink(SessionLink):
         """Go on with the session's budget, or give the session that of the connection."""
         if self._budget.binary is None:
             self._budget.binary = self._binary_budget
-        self._binary_budget = self._budget.binary
+        elif self._budget.binary is not self._binary_budget:
+            self._binary_budget = self._budget.binary
+            self._binary_budget.charge(RESUME_COST)
 
     @override
     def on_binary(self, data: bytes) -> None:

@@ -72,6 +72,27 @@ def test_of_a_message_the_first_thousand_entries_are_read() -> None:
         read_entries(payload(*entries[:-1]) + b"more")
 
 
+def test_all_states_are_put_together_once_for_all_who_ask_until_one_changes() -> None:
+    tray = Tray()
+    tray.hear("a", (1, 1, HI))
+    tray.hear("b", (2, 1, HO), profile=EVE)
+    tray.show_user(clean_profile("page"), None, tray.now)
+    seen = [tray.everybody()]
+    assert tray.everybody() is seen[0]
+    tray.hear("a", (1, 2, HO))
+    seen.append(tray.everybody())
+    tray.hear("a", (1, 2, NULL))
+    seen.append(tray.everybody())
+    tray.renew(tray.now)
+    seen.append(tray.everybody())
+    tray.leave("b", tray.now)
+    seen.append(tray.everybody())
+    tray.hide_user("page", tray.now)
+    seen.append(tray.everybody())
+    assert [len(read_entries(payload)) for payload in seen] == [3, 3, 2, 2, 1, 0]
+    assert len(set(seen)) == 6
+
+
 def test_a_state_goes_to_the_others_stamped() -> None:
     tray = Tray()
     assert tray.due == math.inf

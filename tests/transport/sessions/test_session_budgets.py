@@ -115,7 +115,7 @@ async def test_a_resumed_session_goes_on_with_its_binary_budget(autojump_clock: 
         path = f"/ws/boards/demo?user_id=ada&session_id={session_id}"
         wires = [await serve_binary(kit, path, 60 * number) for number in range(5)]
         closes = [[seen.close.code for seen in frames(w) if seen.opcode == 8] for w in wires]
-        assert closes == [[], [], [4429], [4429], [4429]]
+        assert closes == [[], [4429], [4429], [4429], [4429]]
 
 
 class TestBudgets:
