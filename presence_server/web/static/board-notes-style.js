@@ -36,7 +36,7 @@ export const NOTES_CSS = /* css */ `
 }
 .sticky[data-fixed] { cursor: default; touch-action: auto; }
 .sticky:focus-within { z-index: 100000000 !important; outline: 3px solid var(--accent); outline-offset: 1px; }
-.sticky[data-held]:not(:focus-within) { outline: 3px solid var(--holder); outline-offset: 1px; }
+.sticky[data-held]:not(:focus-within) { z-index: 99999999 !important; outline: 3px solid var(--holder); outline-offset: 1px; }
 .sticky[data-held]:not(:focus-within, [data-dragged]) { transition: left 90ms linear, top 90ms linear; }
 .sticky[data-dragged] {
   cursor: grabbing;
@@ -101,7 +101,7 @@ export const NOTES_CSS = /* css */ `
   resize: none;
 }
 .paper textarea:focus { cursor: text; }
-.paper textarea::placeholder { color: color-mix(in srgb, #23262d 62%, var(--paper)); opacity: 1; }
+.paper textarea::placeholder { color: color-mix(in srgb, #23262d 75%, var(--paper)); opacity: 1; }
 .paper textarea:not(:focus)::placeholder { color: transparent; }
 
 .holder {
