@@ -223,6 +223,28 @@ def test_a_viewer_reads_the_notes_and_finds_nothing_to_change_them(
             person.expect_no_complaints()
 
 
+def test_somebody_who_waits_for_a_seat_sees_the_notes_and_writes_once_let_in(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with serving(tmp_path, board__capacity=1) as server:
+        ada = Person.at(browser, server, "Ada")
+        expect(bar(ada)).to_be_visible()
+        add_note(ada, "First")
+        expect_saved(ada)
+        bob = Person.at(browser, server, "Bob")
+        bob.expect_screen("queue")
+        # The screen of those who wait lies over it.
+        expect(note(bob, "First").locator("textarea")).to_have_value("First")
+        expect_saved(bob, "fixed")
+        ada.leave()
+        bob.expect_state("live")
+        add_note(bob, "Second")
+        expect_saved(bob)
+        for person in (ada, bob):
+            person.context.close()
+            person.expect_no_complaints()
+
+
 def test_without_documents_the_board_is_as_it_was(browser: Browser, tmp_path: Path) -> None:
     with serving(tmp_path, documents__enabled=False) as server:
         ada, bob = (Person.at(browser, server, name) for name in ("Ada", "Bob"))

@@ -52,7 +52,7 @@ function show() {
   client.addEventListener('state', () => {
     screens.show(client.status);
     update();
-    if (client.state === 'joined') loadNotes();
+    if (client.state === 'joined' || client.status.watching) loadNotes();
   });
   client.addEventListener('users', update);
   client.addEventListener('error', (event) => {
