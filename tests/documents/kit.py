@@ -97,6 +97,7 @@ class World:
         self.now_ms = T0
         self.asked: list[Request] = []
         self.launches = 0
+        self.workers: list[Worker] = []
         self.delay_s = 0.0
         """How long the helper takes for a request."""
         self.killers: set[bytes] = set()
@@ -128,6 +129,7 @@ class World:
     async def _launch(self) -> HelperProcess:
         self.launches += 1
         worker = Worker(self.max_bytes)
+        self.workers.append(worker)
 
         async def answer(request: Request) -> Reply | None:
             self.asked.append(request)

@@ -412,3 +412,24 @@ async def test_events_come_in_the_order_of_the_calls(
         DocumentMerged,
         DocumentAnswered,
     ]
+
+
+async def test_nothing_is_left_of_hundreds_of_documents_that_were_opened_edited_and_emptied(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = await World(nursery).start()
+    for round_number in range(10):
+        boards = [await Board(world, f"b-{round_number}-{n}").opened() for n in range(30)]
+        for board in boards:
+            board.relay(Editor().type("hello"))
+        await trio.sleep(1)
+        for board in boards:
+            assert board.durable == 1
+            board.close()
+        await trio.sleep(10)
+        assert len(world.service) == 0
+    assert world.asked_of(Load) == world.asked_of(Forget) == 300
+    assert not world.service._floors
+    assert not world.service._deletions
+    assert not world.workers[-1]._documents
+    assert len(world.workers) == 1

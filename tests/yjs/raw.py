@@ -29,6 +29,7 @@ class RawYjs:
 
     def __init__(self, client: RawClient) -> None:
         self._client = client
+        self._sending = trio.Lock()
         self.events: list[dict[str, object]] = []
         """The text messages that came."""
 
@@ -64,7 +65,8 @@ class RawYjs:
 
     async def send(self, *messages: bytes) -> None:
         """Send messages of y-protocols."""
-        await self._client.send(*(frame(Opcode.BINARY, message) for message in messages))
+        async with self._sending:
+            await self._client.send(*(frame(Opcode.BINARY, message) for message in messages))
 
     async def next(self) -> Message | None:
         """The next binary message; None at the end. Pings before it are answered."""
@@ -75,7 +77,8 @@ class RawYjs:
                 if seen.opcode is Opcode.TEXT:
                     self.events.append(seen.event)
                 elif seen.opcode is Opcode.PING:
-                    await self._client.send(frame(Opcode.PONG, seen.data))
+                    async with self._sending:
+                        await self._client.send(frame(Opcode.PONG, seen.data))
         return None
 
     async def heard(self, kind: MessageKind) -> bytes:
