@@ -23,6 +23,7 @@ from msgspec import Struct
 from benchmarks.crowd import allow_many_sockets
 from benchmarks.soak_clients import Churn
 from benchmarks.soak_model import soak_model
+from benchmarks.soak_yjs import soak_yjs
 from benchmarks.subject import Subject, running_server
 
 SETTINGS: dict[str, object] = {
@@ -174,6 +175,11 @@ def main() -> None:
         help="check what clients see instead, while the server is killed again and again",
     )
     parser.add_argument(
+        "--yjs",
+        action="store_true",
+        help="clients that speak Yjs instead: storms, kills, a thousand documents, a lonely one",
+    )
+    parser.add_argument(
         "--store",
         choices=("sqlite", "postgres"),
         default="sqlite",
@@ -188,7 +194,9 @@ def main() -> None:
     options = parser.parse_args()
     seconds = options.minutes * 60
     allow_many_sockets()
-    if options.model:
+    if options.yjs:
+        problems = soak_yjs(seconds, options.seed)
+    elif options.model:
         problems = soak_model(
             seconds,
             options.seed,

@@ -13,7 +13,7 @@ from presence_server.core.yjs.entries import read_entries
 from presence_server.core.yjs.wire import MessageKind
 from presence_server.server import ListeningAddress
 from tests.server.raw import talk
-from tests.transport.frames import frame
+from tests.transport.frames import close, frame
 from tests.transport.gateway_kit import RawClient
 from tests.yjs.stock import PATIENCE_S
 
@@ -67,6 +67,13 @@ class RawYjs:
         """Send messages of y-protocols."""
         async with self._sending:
             await self._client.send(*(frame(Opcode.BINARY, message) for message in messages))
+
+    async def leave(self) -> None:
+        """Close with 1000, and wait until the server has closed."""
+        with trio.fail_after(PATIENCE_S):
+            async with self._sending:
+                await self._client.send(close())
+            await self._client.rest()
 
     async def next(self) -> Message | None:
         """The next binary message; None at the end. Pings before it are answered."""
