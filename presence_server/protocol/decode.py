@@ -16,6 +16,7 @@ from .errors import BadMessage, ErrorCode
 from .messages import AuthRefresh, ClientMessage, PresenceUpdate, ProfileUpdate, UpdatePayload
 from .metadata import NOT_STORED, read_metadata, refuse_repeated_keys
 from .model import Cursor, PresenceStatus, Update
+from .nesting import is_too_deep
 from .profile import PROFILE_FIELDS, ProfileChange
 
 MAX_UPDATE_BYTES = 16384
@@ -49,7 +50,8 @@ _LONE_SURROGATE = re.compile(
 )
 _TOO_DEEP = "the message is nested too deeply"
 _SHORT = 128
-"""A message up to this size holds too few numbers to cost much, whatever it repeats."""
+"""A message up to this size holds too few numbers to cost much, whatever it repeats, and too few
+brackets to be nested too deeply."""
 
 
 class _OutlinePayload(msgspec.Struct):
@@ -78,6 +80,8 @@ def decode(text: bytes) -> ClientMessage:
         if len(text) > _SHORT:
             _check_size(text)
         message = _decode(text)
+        if len(text) > _SHORT and is_too_deep(text):
+            raise BadMessage(ErrorCode.INVALID_JSON, _TOO_DEEP)
         quotes = text.count(b'"')
         if (
             quotes == _QUOTES_OF_A_CURSOR

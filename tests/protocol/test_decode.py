@@ -27,6 +27,7 @@ from presence_server.protocol.messages import (
 )
 from presence_server.protocol.metadata import MAX_METADATA_BYTES
 from presence_server.protocol.model import Cursor, PresenceStatus, Update
+from presence_server.protocol.nesting import MAX_NESTING
 from presence_server.protocol.profile import PROFILE_FIELDS, ProfileChange
 
 BOARD = "board-1"
@@ -130,6 +131,18 @@ def test_what_is_nested_too_deeply_is_refused_whether_python_can_read_it_or_not(
     # Python 3.13 reads more levels than 3.11 does; this is then too long for metadata.
     expected = (ErrorCode.INVALID_JSON, ErrorCode.MESSAGE_TOO_BIG)
     assert refusal(update(b'"metadata":{"a":' + deep + b"}")).code in expected
+
+
+@pytest.mark.parametrize("field", ["unknown", "metadata"])
+def test_nothing_is_nested_deeper_than_64_levels_in_any_field(field: str) -> None:
+    for levels in (MAX_NESTING - 2, 200):
+        deep = b"[" * levels + b"]" * levels
+        text = b'{"type":"presence:update","payload":{"%b":{"a":%b}}}' % (field.encode(), deep)
+        error = refusal(text)
+        assert (error.code, error.message) == (
+            ErrorCode.INVALID_JSON,
+            "the message is nested too deeply",
+        )
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from ...protocol.nesting import MAX_NESTING, is_too_deep
 from .varint import DamagedBytes, read_bytes, read_text, read_uint, skip_int
-
-MAX_NESTING = 64
-"""How deep a value may be nested. Yrs reads values by recursion, and its stack is finite."""
 
 _TYPES = 7
 _XML_ELEMENT, _XML_HOOK = 3, 5
@@ -59,6 +57,7 @@ def skip_any(data: bytes, position: int) -> int:
             count, position = read_uint(data, position)
             if count > size - position:
                 raise DamagedBytes("a count is larger than what is left")
+            # Yrs reads values by recursion, and its stack is finite.
             if len(open_values) > MAX_NESTING:
                 raise DamagedBytes("a value is nested too deeply")
             open_values.append((count, kind == _OBJECT))
@@ -153,23 +152,5 @@ def _check_json(text: str) -> None:
             raise DamagedBytes("a number is too large")
     except (msgspec.MsgspecError, RecursionError):
         raise DamagedBytes("a value is not JSON") from None
-    if text.count("[") + text.count("{") > MAX_NESTING:
-        _check_nesting(text)
-
-
-def _check_nesting(text: str) -> None:
-    """Count the brackets of valid JSON that are outside of texts."""
-    depth, is_text, position = 0, False, 0
-    while position < len(text):
-        character = text[position]
-        if character == '"':
-            is_text = not is_text
-        elif is_text:
-            position += character == "\\"
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_NESTING:
-                raise DamagedBytes("a value is nested too deeply")
-        elif character in "]}":
-            depth -= 1
-        position += 1
+    if is_too_deep(text.encode()):
+        raise DamagedBytes("a value is nested too deeply")

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from ...protocol.model import Cursor
+from ...protocol.nesting import is_too_deep
 from ...protocol.profile import UserProfile
 from .varint import DamagedBytes
 
@@ -51,7 +52,8 @@ def stamp(state: bytes, profile: UserProfile) -> StampedState:
         profile: the user.
 
     Raises:
-        DamagedBytes: it is not a JSON object, or it is longer than :data:`MAX_STATE_BYTES`.
+        DamagedBytes: it is not a JSON object, is longer than :data:`MAX_STATE_BYTES`, or is
+            nested too deeply.
     """
     if len(state) > MAX_STATE_BYTES:
         raise DamagedBytes(f"an awareness state is longer than {MAX_STATE_BYTES} bytes")
@@ -60,6 +62,8 @@ def stamp(state: bytes, profile: UserProfile) -> StampedState:
         fields = _decode_object(state)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise DamagedBytes("an awareness state is not a JSON object") from None
+    if is_too_deep(state):
+        raise DamagedBytes("an awareness state is nested too deeply")
     user: dict[str, object]
     try:
         user = dict(_decode_object(fields["user"]))

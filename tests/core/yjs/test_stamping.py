@@ -10,6 +10,7 @@ from msgspec import UNSET
 from presence_server.core.yjs.stamping import MAX_STATE_BYTES, stamp, state_of
 from presence_server.core.yjs.varint import DamagedBytes
 from presence_server.protocol.model import Cursor
+from presence_server.protocol.nesting import MAX_NESTING
 from presence_server.protocol.profile import clean_profile
 
 ADA = clean_profile("ada", display_name="Ada", color="#0e7490")
@@ -87,6 +88,8 @@ def test_a_state_without_a_cursor_has_none() -> None:
         b'{"a": NaN}',
         b'{"a": "\xff"}',
         b'{"a": "' + b"x" * MAX_STATE_BYTES + b'"}',
+        b'{"a": ' + b"[" * MAX_NESTING + b"]" * MAX_NESTING + b"}",
+        b'{"a": ' + b"[" * 4000 + b"]" * 4000 + b"}",
     ],
 )
 def test_what_is_no_state(state: bytes) -> None:

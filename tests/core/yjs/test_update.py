@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presence_server.core.yjs.content import MAX_NESTING
 from presence_server.core.yjs.update import EMPTY_UPDATE, MAX_CLOCK, Shape, check
 from presence_server.core.yjs.varint import DamagedBytes, write_bytes, write_text, write_uint
+from presence_server.protocol.nesting import MAX_NESTING
 from tests.core.yjs.updates import any_item, garbage, hole, item, json_item, ref, text, update
 
 
