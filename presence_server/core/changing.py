@@ -6,19 +6,18 @@ from typing import assert_never
 
 from ..protocol.errors import CloseCode, retry_reason
 from ..protocol.model import PresenceStatus, Update
-from . import announce, leaving
+from . import confirming, leaving
 from .document import RELAY_BYTES, Document, DocumentPhase, Watcher
-from .document_effects import Merge, MergeAndTell, Refuse, SendBinary
+from .document_effects import Deny, Merge, MergeAndTell, Refuse
 from .document_events import (
     DocumentChanged,
     DocumentMerged,
     DocumentSized,
-    DocumentStored,
     MergeOutcome,
     RoleChanged,
     UpdateSetAside,
 )
-from .effects import Close, Send
+from .effects import Close
 from .events import Parted, Parting
 from .roster import Phase
 from .saying import note_activity
@@ -43,13 +42,15 @@ def change(state: BoardState, event: DocumentChanged, now: float) -> None:
         return
     session, watcher, document = found
     update = event.update
-    if update == EMPTY_UPDATE or session.phase is not Phase.JOINED:
-        return  # A client is asked for what it changed meanwhile, once it has joined.
-    if not session.may_edit:
-        deny(state, watcher, session, _VIEWER)
+    if session.phase is not Phase.JOINED:
+        watcher.owed += not event.is_answer  # It is asked for its changes once it has joined.
         return
-    if not document.may_change:
-        deny(state, watcher, session, _NO_ROOM)
+    if update == EMPTY_UPDATE:
+        confirming.note_nothing(state, document, watcher, session, is_answer=event.is_answer)
+        return
+    if not session.may_edit or not document.may_change:
+        watcher.owed += not event.is_answer  # A newer token may let it change the document.
+        deny(state, watcher, session, _NO_ROOM if session.may_edit else _VIEWER)
         return
     shape = None
     if len(update) <= RELAY_BYTES:
@@ -99,11 +100,7 @@ def _sort(
 
 def _number(document: Document, watcher: Watcher, event: DocumentChanged) -> int:
     number = document.next_number()
-    messages = 1
-    if event.is_answer:
-        messages += watcher.owed
-        watcher.owed = 0
-    watcher.note_change(number, messages)
+    watcher.note_change(number, confirming.messages_of(watcher, is_answer=event.is_answer))
     return number
 
 
@@ -175,21 +172,6 @@ def _forget(watcher: Watcher, number: int) -> int:
     return 0
 
 
-def stored(state: BoardState, event: DocumentStored) -> None:
-    """Changes are durable: tell their senders."""
-    document = state.document
-    if document is None:
-        return
-    for watcher in document.watchers.values():
-        before = watcher.stored
-        while watcher.unstored and watcher.unstored[0][0] <= event.number:
-            watcher.stored += watcher.unstored.popleft()[1]
-        if watcher.stored == before or not state.limits.documents_are_stored:
-            continue
-        if state.sessions[watcher.session_id].speaks_text:
-            state.out.append(Send(watcher.connection, announce.changes_stored(watcher.stored)))
-
-
 def sized(state: BoardState, event: DocumentSized) -> None:
     """The exact length of the document is known, if nothing came after it."""
     document = state.document
@@ -210,7 +192,7 @@ def set_aside(state: BoardState, event: UpdateSetAside, now: float) -> None:
 
 
 def _expel(state: BoardState, watcher: Watcher, code: CloseCode, reason: str, now: float) -> None:
-    state.out.append(SendBinary(watcher.connection, wire.permission_denied(reason)))
+    state.out.append(Deny(watcher.connection, reason))
     leaving.part(state, Parted(watcher.connection, watcher.session_id, Parting.DROPPED), now)
     state.out.append(Close(watcher.connection, code, reason))
 

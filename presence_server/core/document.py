@@ -45,14 +45,18 @@ class Watcher:
     __slots__ = (
         "answered_at",
         "asked_at",
+        "confirms",
         "connection",
+        "echoes",
         "has_more",
+        "has_news",
         "held",
         "holds_back",
         "is_answering",
         "is_told_off",
         "is_watching",
         "must_ask",
+        "must_confirm",
         "must_show",
         "owed",
         "session_id",
@@ -62,9 +66,15 @@ class Watcher:
         "wanted",
     )
 
-    def __init__(self, connection: int, session_id: str) -> None:
+    def __init__(self, connection: int, session_id: str, *, confirms: bool = False) -> None:
         self.connection = connection
         self.session_id = session_id
+        self.confirms = confirms
+        """Whether the client counts its changes until each of them is confirmed."""
+        self.must_confirm = False
+        """Whether the client counts its sync step 1, too: it waits for the server to have all."""
+        self.has_news = False
+        """Whether the client had something that the document lacked when it last asked."""
         self.wanted: bytes | None = None
         """The state vector of its sync step 1, until that is answered."""
         self.is_answering = False
@@ -95,6 +105,8 @@ class Watcher:
         """Messages that were dropped; its next sync step 2 has what was in them."""
         self.stored = 0
         """Messages whose changes are durable."""
+        self.echoes = 0
+        """How many of the awareness messages that it was sent it may not send back any more."""
 
     def note_change(self, number: int, messages: int = 1) -> None:
         """Note a change that is not durable yet.
@@ -121,6 +133,7 @@ class Document:
         size: its length in bytes, or a little more.
         may_change: false if it is a new document and no more documents are stored.
         number: of the last change that the service got.
+        durable: the number up to which all changes are durable.
         merging: changes of which the service will tell what became of them, by number: the
             sender's connection, whether the change is relayed already, and whether it is a
             sync step 2.
@@ -132,6 +145,7 @@ class Document:
 
     __slots__ = (
         "awareness",
+        "durable",
         "has_spoken",
         "may_change",
         "merging",
@@ -148,7 +162,7 @@ class Document:
         self.awareness = AwarenessTray(interval_ms)
         self.has_spoken = False
         self.turns = 0
-        self.number = 0
+        self.number = self.durable = 0
         self.forget()
 
     def forget(self) -> None:

@@ -40,6 +40,27 @@ class Refuse(Struct, frozen=True):
     reason: str
 
 
+class Deny(Struct, frozen=True):
+    """Tell a connection that it may not change the document."""
+
+    connection: int
+    reason: str
+
+
+class Confirm(Struct, frozen=True):
+    """Tell a connection that counts its changes what became of some of them.
+
+    Attributes:
+        connection: the connection.
+        messages: how many of its messages this is about.
+        is_taken: whether the changes in them are durable; else they were not taken.
+    """
+
+    connection: int
+    messages: int
+    is_taken: bool
+
+
 class LoadDocument(Struct, frozen=True):
     """Load the board's document."""
 
@@ -67,6 +88,6 @@ class AnswerVector(Struct, frozen=True):
 
 ToService = LoadDocument | Merge | MergeAndTell | AnswerVector
 """The effects that the service of documents carries out."""
-ToWatchers = Watch | Relay | SendBinary | SendAnswer | Refuse
+ToWatchers = Watch | Relay | SendBinary | SendAnswer | Refuse | Deny | Confirm
 """The effects that are for connections."""
 DocumentEffect = ToService | ToWatchers

@@ -83,6 +83,18 @@ class DocumentAnswered(Struct, frozen=True):
     answer: DocumentAnswer
 
 
+class AnswerFailed(Struct, frozen=True):
+    """The service cannot answer ``answer`` now: the room asks it once more, later.
+
+    Attributes:
+        connection: the client's connection.
+        vector: the client's state vector.
+    """
+
+    connection: int
+    vector: bytes
+
+
 class DocumentStored(Struct, frozen=True):
     """Every update up to this number is durable. Where nothing is stored: is merged."""
 
@@ -165,6 +177,7 @@ DocumentEvent = (
     DocumentLoaded
     | DocumentMerged
     | DocumentAnswered
+    | AnswerFailed
     | DocumentStored
     | DocumentSized
     | UpdateSetAside

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from . import changing, saying, watching
+from . import changing, confirming, saying, watching
 from .document_events import (
+    AnswerFailed,
     AwarenessAsked,
     AwarenessSaid,
     ClientDocumentEvent,
@@ -40,11 +41,13 @@ def handle(  # noqa: C901 - an arm an event
         case RoleChanged():
             changing.change_role(state, event, now)
         case DocumentStored():
-            changing.stored(state, event)
+            confirming.stored(state, event)
         case DocumentMerged():
             changing.merged(state, event, now)
         case DocumentAnswered():
             watching.answered(state, event, now)
+        case AnswerFailed():
+            watching.answer_failed(state, event, now)
         case DocumentLoaded():
             watching.loaded(state, event, now)
         case DocumentSized():

@@ -45,6 +45,7 @@ class Connect(Struct, frozen=True):
         may_edit: whether the client may change the document.
         watches: whether the client wants to watch the board, and its document, while it waits
             for a seat.
+        confirms: whether the client counts its changes until each of them is confirmed.
     """
 
     connection: int
@@ -59,6 +60,7 @@ class Connect(Struct, frozen=True):
     is_guest: bool = False
     may_edit: bool = True
     watches: bool = False
+    confirms: bool = False
 
 
 class RowCommitted(Struct, frozen=True):

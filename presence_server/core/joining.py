@@ -31,7 +31,7 @@ def connect(state: BoardState, event: Connect, now: float) -> None:
     session = Session(event.session_id, event.profile, now, state.now_ms(now))
     session.connection = event.connection
     session.speaks_text, session.is_guest = event.speaks_text, event.is_guest
-    session.may_edit = event.may_edit
+    session.may_edit, session.confirms = event.may_edit, event.confirms
     # A client without text would not know that it waits, unless it watches meanwhile.
     may_queue = event.speaks_text or (event.watches and spectating.has_room(state))
     if user is not None:
@@ -219,7 +219,7 @@ def _resume(state: BoardState, event: Connect, session_id: str, now: float) -> b
     if session.speaks_text:
         spectating.stop(state, session)
     session.connection = event.connection
-    session.may_edit = event.may_edit
+    session.may_edit, session.confirms = event.may_edit, event.confirms
     session.last_seen = now
     session.dropped_at = session.leave_at = None
     session.resumed = True

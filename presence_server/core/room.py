@@ -36,6 +36,7 @@ from .events import (
     Updated,
 )
 from .roster import Phase
+from .saying import is_echo
 from .state import Alarm, BoardState
 
 _NOTHING = Update()
@@ -248,6 +249,10 @@ class Room:
     def relay(self, connection: int, session_id: str, update: bytes, now: float) -> int | None:
         """Apply a ``DocumentChanged`` by the short way; see :func:`.changing.relay_at_once`."""
         return changing.relay_at_once(self._state, connection, session_id, update, now)
+
+    def is_echo(self, connection: int, session_id: str, entries: bytes, now: float) -> bool:
+        """Take awareness that only comes back; see :func:`.saying.is_echo`."""
+        return is_echo(self._state, connection, session_id, entries, now)
 
     def _hear(self, event: Heard | HeartbeatReceived, now: float) -> None:
         state = self._state

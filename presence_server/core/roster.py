@@ -71,6 +71,7 @@ class Session:
     """
 
     __slots__ = (
+        "confirms",
         "connected_at_ms",
         "connection",
         "cursor",
@@ -128,6 +129,8 @@ class Session:
         """Whether its client watches the board and its Yjs document while it waits for a seat."""
         self.may_edit = True
         """Whether its client may change the Yjs document."""
+        self.confirms = False
+        """Whether its client counts its changes until each of them is confirmed."""
         self.resumed = False
         self.told_position = 0
         self.told_at = float("-inf")

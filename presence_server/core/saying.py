@@ -33,6 +33,33 @@ def say(state: BoardState, event: AwarenessSaid, now: float) -> None:
         watcher.has_more = True  # Who waits, maybe for long, is asked for the newest.
 
 
+def is_echo(
+    state: BoardState, connection: int, session_id: str, entries: bytes, now: float
+) -> bool:
+    """Take awareness that a client sends back, as the library of y-websocket does.
+
+    There may be one such message for each awareness message that the client was sent. It is a
+    sign of life, and nothing else; :func:`say` would do the same.
+
+    Returns:
+        Whether it was one; else nothing was done.
+    """
+    document, session = state.document, state.sessions.get(session_id)
+    if document is None or session is None or session.connection != connection:
+        return False
+    watcher = document.watchers.get(connection)
+    if (
+        watcher is None
+        or session.phase is not Phase.JOINED
+        or watcher.echoes >= document.awareness.sent
+        or not document.awareness.is_echo(session_id, connection, entries)
+    ):
+        return False
+    watcher.echoes += 1
+    session.last_seen = now
+    return True
+
+
 def welcome(state: BoardState, session: Session, now: float) -> None:
     """A session joined, or came back: if its connection speaks Yjs, it watches from now on."""
     connection = session.connection

@@ -6,10 +6,20 @@ twice; Yjs ignores a change that it has.
 
 from __future__ import annotations
 
-from . import announce, companions
+from . import announce, companions, confirming
 from .document import ASK_INTERVAL_S, Document, DocumentPhase, Watcher
-from .document_effects import AnswerVector, LoadDocument, Relay, SendAnswer, SendBinary, Watch
+from .document_effects import (
+    AnswerVector,
+    Confirm,
+    Deny,
+    LoadDocument,
+    Relay,
+    SendAnswer,
+    SendBinary,
+    Watch,
+)
 from .document_events import (
+    AnswerFailed,
     AwarenessAsked,
     AwarenessSaid,
     DocumentAnswered,
@@ -26,6 +36,8 @@ from .yjs.vector import StateVector
 LIFELINE_S = 10.0
 """If watchers hear nothing for so long they are sent a sign of life. The libraries of clients
 hang up after 30 seconds without a message, and do not see pings."""
+ANSWER_AGAIN_S = 10.0
+"""After this time an answer is asked for again that ended the helper process twice."""
 _RENEW_TURNS = 2
 """The server's awareness states are said again in each second turn, since clients forget a state
 that is 30 seconds old."""
@@ -49,7 +61,7 @@ def watcher_of(state: BoardState, session: Session, now: float) -> Watcher:
     if watcher is None:
         if not document.watchers:
             state.timers.arm((Alarm.LIFELINE, ""), now + LIFELINE_S)
-        watcher = Watcher(session.connection, session.session_id)
+        watcher = Watcher(session.connection, session.session_id, confirms=session.confirms)
         document.watchers[session.connection] = watcher
         if session.phase is Phase.JOINED or (session.phase is Phase.QUEUED and session.watches):
             begin(state, watcher, now)
@@ -84,6 +96,9 @@ def heard(
 def begin(state: BoardState, watcher: Watcher, now: float) -> None:
     """Send a watcher what is relayed from now on."""
     watcher.is_watching = True
+    assert state.document is not None
+    # It may send back the answer to its first message, too.
+    watcher.echoes = state.document.awareness.sent - 1
     state.out.append(Watch(watcher.connection))
     state.note_people(now)
 
@@ -95,6 +110,7 @@ def ask(state: BoardState, event: DocumentAsked, now: float) -> None:
         return
     _, watcher, _ = found
     watcher.wanted = event.vector
+    watcher.must_confirm = watcher.confirms
     if watcher.is_watching:
         answer(state, watcher, now)
 
@@ -142,6 +158,8 @@ def answer_if_due(state: BoardState, watcher: Watcher, now: float) -> None:
     if now < due:
         state.timers.arm((Alarm.DOCUMENT, ""), due)
         return
+    if watcher.must_confirm:
+        watcher.has_news = not document.vector.includes(StateVector.read(watcher.wanted))
     state.out.append(AnswerVector(watcher.connection, watcher.wanted))
     watcher.wanted = None
     watcher.is_answering = True
@@ -159,7 +177,22 @@ def answered(state: BoardState, event: DocumentAnswered, now: float) -> None:
     session = state.sessions[watcher.session_id]
     if session.may_edit and session.phase is Phase.JOINED:
         ask_back(state, document, watcher, now)
+    elif not session.may_edit:
+        confirming.confirm_reader(state, watcher)
     show_everybody(state, document, watcher, now)
+    answer_if_due(state, watcher, now)
+
+
+def answer_failed(state: BoardState, event: AnswerFailed, now: float) -> None:
+    """A watcher has no answer: have it computed again after a while."""
+    document = state.document
+    watcher = None if document is None else document.watchers.get(event.connection)
+    if watcher is None:
+        return
+    watcher.is_answering = False
+    watcher.answered_at = now + ANSWER_AGAIN_S
+    if watcher.wanted is None:
+        watcher.wanted = event.vector
     answer_if_due(state, watcher, now)
 
 
@@ -245,11 +278,13 @@ def relay(state: BoardState, document: Document, message: bytes) -> None:
 
 
 def deny(state: BoardState, watcher: Watcher, session: Session, reason: str) -> None:
-    """Tell a client, once, that it may not change the document."""
+    """Tell a client that it may not change the document: once, if it does not count changes."""
+    if watcher.confirms:
+        state.out.append(Confirm(watcher.connection, 1, is_taken=False))
     if watcher.is_told_off:
         return
     watcher.is_told_off = True
-    state.out.append(SendBinary(watcher.connection, wire.permission_denied(reason)))
+    state.out.append(Deny(watcher.connection, reason))
     if session.speaks_text:
         state.out.append(Send(watcher.connection, announce.forbidden(reason)))
 

@@ -30,6 +30,9 @@ No other form of the header is as long: 2, 4 and 10 without a mask, 6, 8 and 14 
 MEDIUM_HEADER = 8
 """The same for a payload that is shorter than 65 536 bytes."""
 
+MAX_REASON = 123
+"""Bytes of the reason in a close frame."""
+
 PING_FRAME = b"\x89\x00"
 """A ping of a server, without a payload."""
 
@@ -67,6 +70,17 @@ def binary_frame(payload: bytes) -> bytes:
 def binary_header(length: int) -> bytes:
     """The header of a binary message of a server whose payload has so many bytes."""
     return b"\x82" + text_header(length)[1:]
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """A close frame of a server; a reason that is too long for a frame is cut.
+
+    Args:
+        code: the close code.
+        reason: a text of ASCII characters.
+    """
+    payload = code.to_bytes(2, "big") + reason.encode("ascii", "replace")[:MAX_REASON]
+    return b"\x88%c%b" % (len(payload), payload)
 
 
 class SharedFrame:
@@ -109,7 +123,7 @@ def pong_frame(payload: bytes) -> bytes:
     return b"\x8a%c%b" % (len(payload), payload)
 
 
-def next_frame(data: bytes, position: int) -> tuple[int, int, int] | None:
+def next_frame(data: bytes | bytearray, position: int) -> tuple[int, int, int] | None:
     """Read the header of the frame that begins at ``position``, masked or not.
 
     A frame of a client is short and masked if, and only if, its payload starts
@@ -140,6 +154,11 @@ def next_frame(data: bytes, position: int) -> tuple[int, int, int] | None:
     if second & _MASKED:
         start += 4
     return data[position], start, start + length
+
+
+def is_masked(data: bytes | bytearray, position: int) -> bool:
+    """Whether the frame that begins at ``position`` has a mask, as those of clients must have."""
+    return data[position + 1] & _MASKED != 0
 
 
 def is_one_short_text(data: bytes) -> bool:

@@ -6,7 +6,16 @@ from typing import assert_never
 
 import trio
 
-from ..core.document_effects import Refuse, Relay, SendAnswer, SendBinary, ToWatchers, Watch
+from ..core.document_effects import (
+    Confirm,
+    Deny,
+    Refuse,
+    Relay,
+    SendAnswer,
+    SendBinary,
+    ToWatchers,
+    Watch,
+)
 from ..core.effects import (
     AddMember,
     AddSpectator,
@@ -33,6 +42,7 @@ from .answers import Answers
 from .fanout import Fanout
 from .ports import Peer, RoomMetrics
 from .snapshots import Snapshots
+from .watchers import Watchers
 
 
 class Members:
@@ -64,7 +74,7 @@ class Members:
         self._fanout = Fanout()
         self._spectators: Fanout | None = None
         """The connections that wait for a seat and watch; None before the first one."""
-        self._watchers: Fanout | None = None
+        self._watchers: Watchers | None = None
         """The binary messages, and who gets them; None before somebody speaks Yjs."""
         self._answers = Answers()
         self._snapshots = Snapshots()
@@ -134,7 +144,7 @@ class Members:
     def relay(self, message: bytes) -> None:
         """Send a binary message to all who watch."""
         if self._watchers is not None:
-            self._watchers.broadcast(binary_frame(message))
+            self._watchers.broadcast(message)
 
     def tell_watchers(self, effect: ToWatchers) -> None:
         """Do what the room asks for about its Yjs document.
@@ -142,31 +152,32 @@ class Members:
         Args:
             effect: what to do.
         """
+        if isinstance(effect, Relay):
+            self.relay(effect.message)
+            return
+        peer = self._peers.get(effect.connection)
+        if peer is None:
+            return
         match effect:
-            case Relay():
-                self.relay(effect.message)
             case Watch():
-                peer = self._peers.get(effect.connection)
-                if peer is not None:
-                    if self._watchers is None:
-                        self._watchers = Fanout()
-                    self._watchers.add(peer)
-                    self._note_joined(effect.connection, trio.current_time())
+                if self._watchers is None:
+                    self._watchers = Watchers()
+                self._watchers.add(peer)
+                self._note_joined(effect.connection, trio.current_time())
             case SendBinary():
-                peer = self._peers.get(effect.connection)
-                if peer is not None:
-                    self._catch_up(effect.connection)
-                    peer.write(binary_frame(effect.message))
+                self._catch_up(effect.connection)
+                peer.write(binary_frame(peer.prefix + effect.message))
             case SendAnswer():
-                peer = self._peers.get(effect.connection)
-                if peer is not None:
-                    self._catch_up(effect.connection)
-                    for frame in self._answers.frames(effect.answer):
-                        peer.write_shared(frame)
+                self._catch_up(effect.connection)
+                for frame in self._answers.frames(effect.answer, peer.prefix):
+                    peer.write_shared(frame)
             case Refuse():
-                peer = self._peers.get(effect.connection)
-                if peer is not None:
-                    peer.refuse_binary(effect.reason)
+                peer.refuse_binary(effect.reason)
+            case Deny():
+                peer.deny(effect.reason)
+            case Confirm():
+                self._catch_up(effect.connection)
+                peer.confirm(effect.messages, is_taken=effect.is_taken)
             case _:
                 assert_never(effect)
 
@@ -175,7 +186,7 @@ class Members:
         if self._watchers is None:
             deliveries, frames = self._fanout.flush()
         else:
-            deliveries, frames = self._fanout.flush_with(self._watchers)
+            deliveries, frames = self._watchers.flush_with(self._fanout)
         if self._spectators is not None:
             more, own = self._spectators.flush()
             deliveries, frames = deliveries + more, frames + own

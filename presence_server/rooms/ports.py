@@ -23,6 +23,10 @@ class Peer(Protocol):
     def speaks_text(self) -> bool:
         """Whether the peer understands text messages; else it gets binary ones only."""
 
+    @property
+    def prefix(self) -> bytes:
+        """The bytes that belong in front of each binary message to the peer; mostly none."""
+
     def bind(self, session_id: str) -> None:
         """Give the connection its session."""
 
@@ -40,6 +44,17 @@ class Peer(Protocol):
 
     def refuse_binary(self, reason: str) -> None:
         """Answer a binary message that was damaged, and count it as a bad one."""
+
+    def deny(self, reason: str) -> None:
+        """Tell a peer that it may not change the Yjs document."""
+
+    def confirm(self, messages: int, *, is_taken: bool) -> None:
+        """Tell a peer that counts its changes what became of the changes in so many messages.
+
+        Args:
+            messages: how many.
+            is_taken: whether the changes are durable; else they were not taken.
+        """
 
 
 class Store(Protocol):

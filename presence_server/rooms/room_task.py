@@ -13,7 +13,7 @@ from collections.abc import Callable
 import structlog
 import trio
 
-from ..core.document_events import DocumentChanged
+from ..core.document_events import AwarenessSaid, DocumentChanged
 from ..core.events import (
     AdmitNext,
     ClockSet,
@@ -225,6 +225,14 @@ class RoomTask:
                 self._batch.flush_later(self)
                 return
         self.apply(DocumentChanged(connection_id, session_id, update, is_answer=False))
+
+    def say(self, connection_id: int, session_id: str, entries: bytes, now: float) -> bool:
+        """Apply ``AwarenessSaid``; return whether the client only sent back what it was sent."""
+        may_be = self._alive and not self._applying and not self._backlog and not self.is_held
+        if may_be and self.room.is_echo(connection_id, session_id, entries, now):
+            return True
+        self.apply(AwarenessSaid(connection_id, session_id, entries))
+        return False
 
     def tell(self, connection_id: int, message: ServerMessage) -> None:
         """Send an event to one connection, after the broadcasts that came before it."""

@@ -89,15 +89,23 @@ class FakePeer:
         self.closed: int | None = None
         self.breaks = False
         self.speaks_text = True
+        self.prefix = b""
         self.told: list[ServerMessage] = []
         """What it was told in place of text messages."""
         self.refused: list[str] = []
+        self.confirmed: list[bool] = []
 
     def tell_binary(self, message: ServerMessage) -> None:
         self.told.append(message)
 
     def refuse_binary(self, reason: str) -> None:
         self.refused.append(reason)
+
+    def deny(self, reason: str) -> None:
+        self.refused.append(reason)
+
+    def confirm(self, messages: int, *, is_taken: bool) -> None:
+        self.confirmed += [is_taken] * messages
 
     @property
     def connection_id(self) -> int:

@@ -49,22 +49,33 @@ function note (client, provider) {
   provider.on('status', ({ status }) => client.events.push(status))
   provider.on('connection-close', (event) => event && client.events.push(`close ${event.code}`))
   provider.on('closed', (event) => event && client.events.push(`closed ${event.code}`))
+  // Hocuspocus:
+  provider.on('close', ({ event } = {}) => event && client.events.push(`close ${event.code}`))
+  provider.on('authenticated', ({ scope }) => client.events.push(`authenticated ${scope}`))
+  provider.on('authenticationFailed', ({ reason }) => client.events.push(`denied ${reason}`))
 }
 
-async function open ({ name, kind, url, board, params = {}, clientId = null, speaksToTabs = false, connect = true }) {
+async function open ({
+  name, kind, url, board, params = {}, clientId = null, speaksToTabs = false, connect = true, token = '', shares = ''
+}) {
   const doc = new Y.Doc()
   if (clientId !== null) doc.clientID = clientId
   const client = { doc, events: [], errors: 0 }
   if (kind === 'hocuspocus') {
-    const { HocuspocusProvider } = await load('@hocuspocus/provider')
+    const { HocuspocusProvider, HocuspocusProviderWebsocket } = await load('@hocuspocus/provider')
     const query = new URLSearchParams(params).toString()
-    client.provider = new HocuspocusProvider({
-      url: `${url}/hocuspocus${query ? '?' + query : ''}`,
-      name: board,
-      document: doc,
-      token: '',
-      WebSocketPolyfill: WebSocket
-    })
+    const socket = { url: `${url}/hocuspocus${query ? '?' + query : ''}`, WebSocketPolyfill: WebSocket }
+    client.token = token
+    const options = { name: board, document: doc, token: () => client.token }
+    if (shares) {
+      // A socket that carries more than one document.
+      client.socket = clients.get(shares)?.socket ?? new HocuspocusProviderWebsocket(socket)
+      client.provider = new HocuspocusProvider({ ...options, websocketProvider: client.socket })
+      client.provider.attach()
+    } else {
+      client.provider = new HocuspocusProvider({ ...options, ...socket })
+      client.socket = client.provider.configuration.websocketProvider
+    }
   } else if (kind === 'presence') {
     client.provider = await openOurs(doc, url, board, params)
   } else {
@@ -153,7 +164,21 @@ const operations = {
   setParams: ({ name, params }) => { clients.get(name).provider.params = params },
   disconnect: ({ name }) => clients.get(name).provider.disconnect(),
   connect: ({ name }) => { clients.get(name).provider.connect() },
-  drop: ({ name }) => { const socket = clients.get(name).provider.ws; socket?.terminate?.() },
+  drop: ({ name }) => {
+    const { provider, socket } = clients.get(name)
+    const found = socket ? socket.webSocket : provider.ws
+    found?.terminate?.()
+  },
+  hasUnsynced: ({ name }) => clients.get(name).provider.hasUnsyncedChanges,
+  hasUnsyncedSoon: ({ name, value, seconds }) =>
+    until(seconds, () => clients.get(name).provider.hasUnsyncedChanges === value),
+  sawEvent: ({ name, event, seconds }) =>
+    until(seconds, () => clients.get(name).events.includes(event)),
+  sendToken: ({ name, token }) => {
+    const client = clients.get(name)
+    client.token = token
+    return client.provider.sendToken()
+  },
   destroy: ({ name }) => {
     const { provider } = clients.get(name)
     provider.destroy(); provider.client?.leave(); clients.delete(name)

@@ -63,6 +63,9 @@ class Node:
         client_id: int | None = None,
         speaks_to_tabs: bool = False,
         connects: bool = True,
+        token: str = "",
+        shares: str = "",
+        waits: bool = True,
     ) -> Provider:
         """Make a client, connect it, and wait until it is synced.
 
@@ -76,6 +79,9 @@ class Node:
             speaks_to_tabs: whether it also speaks to the other clients of the same board that do,
                 as tabs of one browser do.
             connects: False for one that does not connect yet.
+            token: for Hocuspocus, which sends it in its first message.
+            shares: the name of the first document of the same socket, if it may carry several.
+            waits: False for one that does not wait until it is synced.
         """
         provider = Provider(self, name)
         await self.call(
@@ -88,8 +94,10 @@ class Node:
             clientId=client_id,
             speaksToTabs=speaks_to_tabs,
             connect=connects,
+            token=token,
+            shares=shares,
         )
-        if connects:
+        if connects and waits:
             await provider.synced()
         return provider
 
@@ -149,6 +157,14 @@ class Provider:
     async def assert_reaches(self, **status: object) -> None:
         """Wait until the status of our own provider has these values."""
         assert await self.do("reaches", status=status, seconds=PATIENCE_S), await self.do("status")
+
+    async def saw(self, event: str) -> None:
+        """Wait until the client reported an event."""
+        assert await self.do("sawEvent", event=event, seconds=PATIENCE_S), await self.do("events")
+
+    async def all_stored(self) -> None:
+        """Wait until a client of Hocuspocus counts no change that is not stored."""
+        assert await self.do("hasUnsyncedSoon", value=False, seconds=PATIENCE_S)
 
     async def assert_nothing_pending(self) -> None:
         assert not await self.do("isPending")

@@ -20,6 +20,7 @@ from ...protocol.profile import UserProfile
 from .entries import NULL, Entry, encode_entries, encode_entry, read_entries
 from .stamping import stamp
 from .states import AwarenessStates, Speaker, State
+from .varint import DamagedBytes
 
 MAX_IDS = 4
 """Client ids that one session may have."""
@@ -110,6 +111,26 @@ class AwarenessTray(AwarenessStates):
                     nudges.append(entry.client)
             is_first = False
         return Said(has_changed, cursor, tuple(nudges))
+
+    def is_echo(self, session_id: str, connection: int, payload: bytes) -> bool:
+        """Whether a message has nothing but states of others, so that nothing comes of it.
+
+        Args:
+            session_id: the session of its sender.
+            connection: its connection, which has said something before.
+            payload: the entries, which may be damaged.
+        """
+        speaker = self._speakers.get(session_id)
+        if speaker is None or speaker.connection != connection or not speaker.has_spoken:
+            return False
+        if payload in self._recent:
+            return True
+        try:
+            entries = read_entries(payload)
+        except DamagedBytes:
+            return False
+        found = [self._states.get(entry.client) for entry in entries]
+        return all(state is not None and state.speaker is not speaker for state in found)
 
     def _claim(self, speaker: Speaker, entry: Entry, now: float, *, is_first: bool) -> bool:
         """Decide whether a client id is the speaker's; give it to the speaker if it is free."""

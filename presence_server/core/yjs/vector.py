@@ -91,6 +91,11 @@ class StateVector:
             if clock > clocks.get(client, 0):
                 clocks[client] = clock
 
+    def includes(self, other: StateVector) -> bool:
+        """Whether nothing was added in another document that was not added in this one."""
+        clocks = self.clocks
+        return all(clock <= clocks.get(client, 0) for client, clock in other.clocks.items())
+
     def covers(self, shape: Shape) -> bool:
         """Whether an update adds nothing to this; it may still delete something.
 

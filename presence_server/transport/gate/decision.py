@@ -27,7 +27,7 @@ class DecisionLimits(msgspec.Struct, frozen=True):
         max_connections: WebSocket connections to this server.
         max_message_bytes: the largest message of one connection.
         allowed_origins: origins, beside the host's own, that pages may connect from.
-        has_yjs: whether there are sockets for clients of y-websocket.
+        has_yjs: whether there are sockets for clients of y-websocket and Hocuspocus.
     """
 
     max_connections: int
@@ -129,6 +129,14 @@ class RequestDecider:
         if self.siblings is None or self.is_draining:
             return None
         return self.siblings.owner_of(head_bytes)
+
+    def slot_of(self, board_id: str) -> int | None:
+        """The slot of the process that serves a board; None if this one does.
+
+        Args:
+            board_id: the board.
+        """
+        return None if self.siblings is None else self.siblings.owner_of_board(board_id)
 
     def count(self, host: str, requests: OpenRequests) -> CountedConnection:
         """Count a connection that was accepted just now.

@@ -15,19 +15,22 @@ from typing_extensions import override
 from ...stalls import StallWatch
 from ..http.hypercorn_server import HttpServer
 from ..http.ready_answers import AnswerFinder
-from ..http.refusal import Refusal
+from ..http.refusal import Refusal, draining
 from ..sessions.connections import Connections
+from ..sessions.handshake import Accepted, Dialect
 from ..wire.ports import ConnectionAlarms, TransportMetrics
 from ..wire.pump import Pump
 from .acceptor import accept_forever, turn_away
 from .addresses import AddressCounter, AddressLimits, CountedConnection
 from .decision import DecisionLimits, Ready, RequestDecider
+from .first_message import after_upgrade
 from .handover import HandedOver
 from .open_requests import OpenRequests
 from .pump_request import PumpRequest, RequestOwner
 from .siblings import Siblings, busy
 from .stream_gate import StreamGate
 from .upgrade import Plain
+from .upgraded_request import UpgradedOwner, UpgradedRequest
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +49,7 @@ class GatewayLimits(msgspec.Struct, frozen=True):
     handshake_timeout_s: float
 
 
-class Gateway(RequestOwner):
+class Gateway(RequestOwner, UpgradedOwner):
     """Makes sessions and HTTP requests of TCP connections.
 
     Args:
@@ -167,17 +170,37 @@ class Gateway(RequestOwner):
 
     @override
     def on_head(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
-        slot, siblings = self._decider.slot_elsewhere(head), self._decider.siblings
+        slot = self._decider.slot_elsewhere(head)
         if slot is None:
             self._go_on(request, head, rest)
-        elif siblings is not None and siblings.has_room(slot):
-            sock = request.wire.release()
-            handed = HandedOver(request.counted.host or "", head, rest, family=sock.family)
-            self._requests.end()
-            request.counted.leave()
-            siblings.hand_over(slot, sock, handed)
         else:
+            self._hand_over(slot, request, head, rest)
+
+    @override
+    def on_named(self, request: UpgradedRequest, accepted: Accepted) -> None:
+        slot = self._decider.slot_of(accepted.handshake.board_id)
+        if self._decider.is_draining:
+            request.refuse(draining())
+        elif slot is None:
+            self._serve(request, accepted)
+        else:
+            self._hand_over(slot, request, request.head, accepted.rest)
+
+    def _hand_over(
+        self, slot: int, request: PumpRequest | UpgradedRequest, head: bytes, rest: bytes
+    ) -> None:
+        """Pass a request to the process that serves it."""
+        siblings = self._decider.siblings
+        assert siblings is not None
+        if not siblings.has_room(slot):
             request.refuse(busy())
+            return
+        sock = request.wire.release()
+        is_upgraded = isinstance(request, UpgradedRequest)
+        handed = HandedOver(request.counted.host or "", head, rest, is_upgraded, sock.family)
+        self._requests.end()
+        request.counted.leave()
+        siblings.hand_over(slot, sock, handed)
 
     def _take_over(self, sock: socket.socket, handed: HandedOver) -> None:
         """Serve a request that another process has read."""
@@ -185,11 +208,11 @@ class Gateway(RequestOwner):
         try:
             counted = self._decider.count(handed.peer, self._requests)
         except Refusal as refusal:
-            turn_away(sock, refusal)
+            turn_away(sock, after_upgrade(refusal) if handed.is_upgraded else refusal)
             return
         request = self._add(self._pump, sock, counted)
         try:
-            self._go_on(request, handed.head, handed.rest)
+            self._go_on(request, handed.head, handed.rest, is_upgraded=handed.is_upgraded)
         except Exception as error:
             request.wire.endpoint.crash(error)
 
@@ -206,11 +229,13 @@ class Gateway(RequestOwner):
             raise
         return request
 
-    def _go_on(self, request: PumpRequest, head: bytes, rest: bytes) -> None:
-        """Serve a request in this process."""
+    def _go_on(
+        self, request: PumpRequest, head: bytes, rest: bytes, *, is_upgraded: bool = False
+    ) -> None:
+        """Serve a request in this process; another one may have sent the 101 already."""
         outcome = self._decider.decide(request.counted, head, rest)
         if isinstance(outcome, Refusal):
-            request.refuse(outcome)
+            request.refuse(after_upgrade(outcome) if is_upgraded else outcome)
             return
         if isinstance(outcome, Ready):
             if self._requests.unread.has_room(request.counted.key):
@@ -222,9 +247,21 @@ class Gateway(RequestOwner):
             sock = request.wire.release()
             self._nursery.start_soon(self._serve_socket, outcome, sock, request.counted)
             return
+        if outcome.handshake.dialect is not Dialect.HOCUSPOCUS:
+            self._serve(request, outcome)
+            return
+        if is_upgraded:
+            outcome = msgspec.structs.replace(outcome, response=b"")
+        wire, counted = request.wire, request.counted
+        upgraded = UpgradedRequest(wire, counted, self._alarms, outcome, head, self)
+        wire.endpoint = upgraded
+        upgraded.start(self._handshake_timeout_s)
+
+    def _serve(self, request: PumpRequest | UpgradedRequest, accepted: Accepted) -> None:
+        """Make a WebSocket connection of a request."""
         self._requests.end()
         counted = request.counted
-        self._connections.serve(outcome, request.wire, counted.key, counted.leave)
+        self._connections.serve(accepted, request.wire, counted.key, counted.leave)
 
     @override
     def on_refused(self, refusal: Refusal) -> None:
@@ -232,6 +269,11 @@ class Gateway(RequestOwner):
 
     @override
     def on_request_gone(self, request: PumpRequest) -> None:
+        self._requests.end()
+        request.counted.leave()
+
+    @override
+    def on_upgraded_gone(self, request: UpgradedRequest) -> None:
         self._requests.end()
         request.counted.leave()
 

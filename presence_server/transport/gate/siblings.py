@@ -26,6 +26,7 @@ from ..http.refusal import RETRY_S, Refusal
 from ..wire.pump import MAX_WAKE_S
 from .acceptor import turn_away
 from .board_path import board_of
+from .first_message import after_upgrade
 from .handover import MAX_PACKET, Assembler, BadPacket, HandedOver, Question
 from .links import Link, Outgoing
 
@@ -92,6 +93,14 @@ class Siblings:
         board_id = board_of(head)
         return None if board_id is None else self._directory.owner_of(board_id)
 
+    def owner_of_board(self, board_id: str) -> int | None:
+        """The slot of the process that serves a board; None if it is this one.
+
+        Args:
+            board_id: the board.
+        """
+        return self._directory.owner_of(board_id)
+
     def has_room(self, slot: int) -> bool:
         """Whether a request may be handed to a slot now."""
         return self._links[slot].has_room
@@ -99,7 +108,8 @@ class Siblings:
     def hand_over(self, slot: int, sock: socket.socket, handed: HandedOver) -> None:
         """Hand a request to another process; never waits or raises.
 
-        If that process does not take it within seconds, the client gets a 503.
+        If that process does not take it within seconds, the client gets a 503, or 1013 after its
+        upgrade.
 
         Args:
             slot: of the other process.
@@ -107,7 +117,7 @@ class Siblings:
             handed: what was read from it.
         """
         self.handed_over += 1
-        on_failed = _drop if handed.is_upgraded else _refuse
+        on_failed = _close if handed.is_upgraded else _refuse
         self._links[slot].send(Outgoing(sock, handed, on_failed))
 
     async def ask(self, about: str) -> dict[int, bytes | None]:
@@ -262,6 +272,10 @@ class _Incoming:
 
 def _refuse(sock: socket.socket) -> None:
     turn_away(sock, busy())
+
+
+def _close(sock: socket.socket) -> None:
+    turn_away(sock, after_upgrade(busy()))
 
 
 def _drop(sock: socket.socket) -> None:

@@ -11,16 +11,23 @@ import trio
 
 from ...stalls import StallWatch
 from ..http.hypercorn_server import HttpServer
-from ..http.refusal import Refusal
+from ..http.refusal import Refusal, draining
 from ..sessions.connections import Connections
-from ..sessions.handshake import Accepted
+from ..sessions.handshake import Accepted, Dialect
 from ..wire.stream_pump import StreamWire
 from .addresses import CountedConnection
 from .decision import Ready, RequestDecider
+from .first_message import after_upgrade
 from .handover import HandedOver
 from .open_requests import OpenRequests
 from .relay import relay
-from .stream_request import finish, next_bytes, open_stream, read_request
+from .stream_request import (
+    finish,
+    next_bytes,
+    open_stream,
+    read_first_message,
+    read_request,
+)
 from .upgrade import Plain
 
 log = structlog.get_logger(__name__)
@@ -119,7 +126,9 @@ class StreamGate:
                     await self._relay(stream, slot, handed)
                     return None
                 outcome = self._decider.decide(counted, *found)
-            if isinstance(outcome, Accepted):
+            if isinstance(outcome, Accepted) and isinstance(found, tuple):
+                if outcome.handshake.dialect is Dialect.HOCUSPOCUS:
+                    return await self._name_board(stream, outcome, counted, found[0])
                 return outcome
             if isinstance(outcome, Plain | Ready) and sock is not None:
                 begin = await self._answer(stream, sock, outcome, counted)
@@ -151,6 +160,29 @@ class StreamGate:
             return None
         counted.keep()
         return request.rest or await next_bytes(stream, self._requests.idle, counted)
+
+    async def _name_board(
+        self,
+        stream: trio.abc.Stream,
+        accepted: Accepted,
+        counted: CountedConnection,
+        head: bytes,
+    ) -> Accepted | None:
+        """Read the first message, which names the board; None if another process serves it."""
+        timeout_s, stalls = self._handshake_timeout_s, self._stalls
+        named = await read_first_message(stream, accepted, timeout_s, stalls)
+        if isinstance(named, Accepted) and self._decider.is_draining:
+            named = after_upgrade(draining())
+        if isinstance(named, Refusal):
+            self._decider.note_refusal(named)
+            await finish(stream, named.response())
+            return None
+        slot = None if named is None else self._decider.slot_of(named.handshake.board_id)
+        if named is None or slot is None:
+            return named
+        peer = counted.host or ""
+        await self._relay(stream, slot, HandedOver(peer, head, named.rest, True, socket.AF_UNIX))
+        return None
 
     async def _relay(self, stream: trio.abc.Stream, slot: int, handed: HandedOver) -> None:
         """Keep the TLS side of a connection, and hand one end of a socket pair over instead."""

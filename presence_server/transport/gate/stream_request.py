@@ -11,7 +11,9 @@ from typing_extensions import override
 from ...stalls import StallWatch
 from ..http.head import MAX_HEAD_BYTES, BadRequest, HeadReader
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request, too_slow
+from ..sessions.handshake import Accepted
 from .addresses import CountedConnection
+from .first_message import FirstMessageReader, after_upgrade, name_board, no_message
 from .idle_connections import IdleConnection, IdleConnections, idle_s
 
 
@@ -49,8 +51,46 @@ async def read_request(
         The head and the bytes that came after it; the answer to something that is not a
         request; None if the peer went away, or ended the stream before its first byte.
     """
-    reader = HeadReader()
-    found: tuple[bytes, bytes] | Refusal | None = too_slow()
+    return await _read_in_time(stream, HeadReader(), begin, timeout_s, stalls, too_slow())
+
+
+async def read_first_message(
+    stream: trio.abc.Stream, accepted: Accepted, timeout_s: float, stalls: StallWatch
+) -> Accepted | Refusal | None:
+    """Accept a WebSocket whose board is named in its first message, and read that message.
+
+    Args:
+        stream: carries it.
+        accepted: its handshake.
+        timeout_s: seconds in which the message must come.
+        stalls: as for :func:`read_request`.
+
+    Returns:
+        The handshake with its board; the answer to a client that names none; None if the peer
+        went away.
+    """
+    await stream.send_all(accepted.response)
+    found = await _read_in_time(
+        stream, FirstMessageReader(), accepted.rest, timeout_s, stalls, no_message()
+    )
+    if not isinstance(found, tuple):
+        return None if found is None else after_upgrade(found)
+    try:
+        return name_board(accepted, *found)
+    except Refusal as refusal:
+        return refusal
+
+
+async def _read_in_time(
+    stream: trio.abc.Stream,
+    reader: HeadReader | FirstMessageReader,
+    begin: bytes,
+    timeout_s: float,
+    stalls: StallWatch,
+    late: Refusal,
+) -> tuple[bytes, bytes] | Refusal | None:
+    """Read until the reader has found what it looks for; ``late`` if that takes too long."""
+    found: tuple[bytes, bytes] | Refusal | None = late
 
     async def read() -> None:
         nonlocal found
@@ -65,7 +105,7 @@ async def read_request(
 
 
 async def _read(
-    stream: trio.abc.Stream, reader: HeadReader, begin: bytes
+    stream: trio.abc.Stream, reader: HeadReader | FirstMessageReader, begin: bytes
 ) -> tuple[bytes, bytes] | Refusal | None:
     try:
         found = reader.feed(begin) if begin else None

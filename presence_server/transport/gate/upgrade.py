@@ -16,7 +16,7 @@ from websockets.utils import accept_key
 from ...protocol.profile import is_board_id
 from ..http.head import RequestHead
 from ..http.refusal import Refusal
-from ..sessions.handshake import Accepted, Handshake, read_query
+from ..sessions.handshake import Accepted, Dialect, Handshake, read_query
 from ..sessions.identity import origin_is_allowed
 
 SUBPROTOCOL = "presence.v1"
@@ -24,6 +24,8 @@ _VERSION = "13"
 _PREFIX = "/ws/"
 _BOARDS = "/ws/boards/"
 _YJS = "/yjs/"
+_HOCUSPOCUS = "/hocuspocus"
+"""The whole path: its clients name the board in their first message."""
 _END_OF_PATH = re.compile("[?#]")
 _LONGEST_PATH = len(_BOARDS) + 3 * 128
 """The path of a board id of 128 characters, each of them escaped."""
@@ -64,7 +66,7 @@ def is_plain(head: RequestHead, *, has_yjs: bool = False) -> bool:
 
     Args:
         head: the request.
-        has_yjs: whether there are sockets for clients of y-websocket.
+        has_yjs: whether there are sockets for clients of y-websocket and Hocuspocus.
 
     Raises:
         Refusal: it asks for a WebSocket or another protocol where there is none (404),
@@ -73,7 +75,7 @@ def is_plain(head: RequestHead, *, has_yjs: bool = False) -> bool:
     """
     is_socket_path = head.target.startswith(_PREFIX)
     if has_yjs and not is_socket_path:
-        is_socket_path = head.target.startswith(_YJS)
+        is_socket_path = head.target.startswith((_YJS, _HOCUSPOCUS))
     has_upgrade = head.get("upgrade") is not None
     if is_socket_path and (not has_upgrade or head.version == "HTTP/1.0"):
         raise Refusal(
@@ -97,28 +99,37 @@ def read_handshake(
     Args:
         head: the request.
         allowed_origins: origins that pages may connect from, beside the host's own.
-        has_yjs: whether there are sockets for clients of y-websocket.
+        has_yjs: whether there are sockets for clients of y-websocket and Hocuspocus.
 
     Raises:
         Refusal: the board id is not valid (400), the origin is not allowed (403), or there
             is no such endpoint (404).
     """
     path = _END_OF_PATH.split(head.target, maxsplit=1)[0]
+    if has_yjs and path.rstrip("/") == _HOCUSPOCUS:
+        _check_origin(head, allowed_origins)
+        return Handshake("", head, read_query(head.target), Dialect.HOCUSPOCUS)
     prefix = _YJS if has_yjs and path.startswith(_YJS) else _BOARDS
     if not path.startswith(prefix):
         raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "no such endpoint")
     if len(path) > _LONGEST_PATH:
-        raise _bad_board_id()
+        raise bad_board_id()
     # Latin-1 makes one character of every byte, and an id has ASCII characters only.
     board_id = unquote_to_bytes(path.removeprefix(prefix)).decode("latin-1")
     if not is_board_id(board_id):
-        raise _bad_board_id()
+        raise bad_board_id()
+    _check_origin(head, allowed_origins)
+    dialect = Dialect.TEXT if prefix == _BOARDS else Dialect.YJS
+    return Handshake(board_id, head, read_query(head.target), dialect)
+
+
+def _check_origin(head: RequestHead, allowed_origins: frozenset[str]) -> None:
     if not origin_is_allowed(head, allowed_origins):
         raise Refusal(HTTPStatus.FORBIDDEN, "FORBIDDEN", "this origin may not connect")
-    return Handshake(board_id, head, read_query(head.target), prefix == _BOARDS)
 
 
-def _bad_board_id() -> Refusal:
+def bad_board_id() -> Refusal:
+    """The name of the board is none that a board can have (400)."""
     return Refusal(
         HTTPStatus.BAD_REQUEST,
         "INVALID_BOARD_ID",

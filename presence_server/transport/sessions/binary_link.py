@@ -6,10 +6,12 @@ import trio
 from typing_extensions import override
 
 from ...core.document_events import RoleChanged
+from ...core.yjs import wire
 from ...core.yjs.varint import DamagedBytes
 from ...protocol.binary_budget import BinaryBudget
 from ...protocol.budget import Verdict
 from ...protocol.errors import BadMessage, ErrorCode
+from ...protocol.frames import binary_frame
 from .binary_messages import hear
 from .session_budgets import RESUME_COST
 from .session_link import SessionLink
@@ -69,22 +71,25 @@ class BinaryLink(SessionLink):
     def on_binary(self, data: bytes) -> None:
         now = trio.current_time()
         self._metrics.messages_received += 1
-        self._spend(now, len(data))
         if self._room is not None and self._session_id is None:
+            self._spend(now, len(data))
             # A client says once what it has; what finds no room here it is asked for later.
             self._early_bytes += len(data)
             if self._early_bytes <= _EARLY_BYTES and len(self._early) < _EARLY_MESSAGES:
                 self._early.append(data)
             return
-        self._hear(data, now)
+        if not self._hear(data, now):
+            self._spend(now, len(data))
 
-    def _hear(self, data: bytes, now: float) -> None:
+    def _hear(self, data: bytes, now: float) -> bool:
+        """Hear a message; return whether it costs nothing."""
         if self._room is None or self._session_id is None or self._over:
-            return
+            return False
         try:
-            hear(self._room, self.connection_id, self._session_id, data, now)
+            return hear(self._room, self.connection_id, self._session_id, data, now)
         except DamagedBytes as error:
             self.refuse_binary(str(error))
+            return False
 
     @override
     def on_binary_fragment(self) -> None:
@@ -105,6 +110,10 @@ class BinaryLink(SessionLink):
         if self._room is not None and self._session_id is not None:
             role = RoleChanged(self.connection_id, self._session_id, self.may_edit)
             self._room.apply(role)
+
+    @override
+    def deny(self, reason: str) -> None:
+        self.write(binary_frame(wire.permission_denied(reason)))
 
     @override
     def refuse_binary(self, reason: str) -> None:

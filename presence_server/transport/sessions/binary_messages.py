@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...core.document_events import AwarenessAsked, AwarenessSaid, DocumentAsked, DocumentChanged
+from ...core.document_events import AwarenessAsked, DocumentAsked, DocumentChanged
 from ...core.events import Heard
 from ...core.yjs.varint import DamagedBytes
 from ...core.yjs.vector import StateVector
@@ -16,7 +16,7 @@ _MAX_VECTOR_BYTES = 262_144
 """The longest state vector: about 40 000 clients of Yjs that changed one document."""
 
 
-def hear(room: RoomTask, connection_id: int, session_id: str, data: bytes, now: float) -> None:
+def hear(room: RoomTask, connection_id: int, session_id: str, data: bytes, now: float) -> bool:
     """Apply one message of y-protocols.
 
     Args:
@@ -26,6 +26,9 @@ def hear(room: RoomTask, connection_id: int, session_id: str, data: bytes, now: 
         data: the message.
         now: scheduling seconds.
 
+    Returns:
+        Whether the message is only what the client was sent: it costs nothing.
+
     Raises:
         DamagedBytes: it is not a message of y-protocols. An update or awareness in it may still
             be damaged: the room refuses that.
@@ -33,10 +36,10 @@ def hear(room: RoomTask, connection_id: int, session_id: str, data: bytes, now: 
     kind, payload = read_message(data)
     if kind is _UPDATE:
         room.change(connection_id, session_id, payload, now)
-        return
+        return False
     match kind:
         case MessageKind.AWARENESS:
-            room.apply(AwarenessSaid(connection_id, session_id, payload))
+            return room.say(connection_id, session_id, payload, now)
         case MessageKind.STEP_1:
             if len(payload) > _MAX_VECTOR_BYTES:
                 raise DamagedBytes(f"the state vector is longer than {_MAX_VECTOR_BYTES} bytes")
@@ -49,3 +52,4 @@ def hear(room: RoomTask, connection_id: int, session_id: str, data: bytes, now: 
             room.apply(AwarenessAsked(connection_id, session_id))
         case _:
             room.apply(Heard(connection_id, session_id))
+    return False

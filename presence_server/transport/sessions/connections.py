@@ -16,7 +16,8 @@ from ..wire.ports import ConnectionAlarms, TransportMetrics, Wire
 from ..wire.unfinished import UnfinishedBytes
 from .binary_link import BinaryLink
 from .denied_link import DeniedLink
-from .handshake import Accepted, Handshake
+from .handshake import Accepted, Dialect, Handshake
+from .hocuspocus_link import HocuspocusLink
 from .identity import AccessDenied, Authority
 from .link_context import LinkContext
 from .queue_tickets import QueueTickets
@@ -26,6 +27,12 @@ from .session_link import SessionLink
 from .yjs_link import YjsLink
 
 Link = SessionLink | DeniedLink
+
+_LINKS: dict[Dialect, type[BinaryLink]] = {
+    Dialect.TEXT: BinaryLink,
+    Dialect.YJS: YjsLink,
+    Dialect.HOCUSPOCUS: HocuspocusLink,
+}
 
 
 class YjsLimits(msgspec.Struct, frozen=True):
@@ -159,9 +166,11 @@ class Connections:
             )
             if isinstance(link, BinaryLink) and limits.yjs is not None:
                 link.limit_binary(limits.yjs.binary_per_s, limits.yjs.binary_burst)
+            if isinstance(link, HocuspocusLink):
+                link.prefix = handshake.address
         except AccessDenied as denied:
             self._metrics.refusals.note(denied.reason)
-            link = DeniedLink(number, denied, self._forget, speaks_text=handshake.speaks_text)
+            link = DeniedLink(number, denied, self._forget, handshake.dialect, handshake.address)
         connection = Connection(
             accepted.protocol, wire, link, self._alarms, limits.connection, self._binary(handshake)
         )
@@ -174,12 +183,13 @@ class Connections:
     def _kind_of(self, handshake: Handshake) -> type[SessionLink]:
         if self._limits.yjs is None:
             return SessionLink
-        return BinaryLink if handshake.speaks_text else YjsLink
+        return _LINKS[handshake.dialect]
 
     def _binary(self, handshake: Handshake) -> BinaryLimits | None:
         if self._limits.yjs is None:
             return None
-        code = CloseCode.TOO_BIG if handshake.speaks_text else CloseCode.DOCUMENT_TOO_LARGE
+        has_text = handshake.dialect is Dialect.TEXT
+        code = CloseCode.TOO_BIG if has_text else CloseCode.DOCUMENT_TOO_LARGE
         return BinaryLimits(self._limits.yjs.max_binary_bytes, self._unfinished, code)
 
     def start(self, link: Link, accepted: Accepted) -> None:
@@ -190,7 +200,8 @@ class Connections:
             accepted: its handshake.
         """
         connection = link.connection
-        connection.write(accepted.response)
+        if accepted.response:
+            connection.write(accepted.response)
         if isinstance(link, DeniedLink):
             link.start()
             return

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from typing_extensions import override
 
-from ...core.yjs.wire import permission_denied
+from ...core.yjs import hocuspocus, wire
 from ...protocol.errors import retry_reason
 from ...protocol.frames import binary_frame, text_frame
 from ...protocol.messages import Error, ErrorPayload, encode
 from ..wire.connection import Connection
 from ..wire.ports import Handler
+from .handshake import Dialect
 from .identity import AccessDenied
 from .yjs_closes import close_code_of_yjs
 
@@ -26,7 +27,8 @@ class DeniedLink(Handler):
         connection_id: a number never used before.
         denied: the reason.
         on_gone: called once, when the connection is closed.
-        speaks_text: false if the client understands binary messages only.
+        dialect: what the client understands.
+        address: the bytes in front of each message of a client of Hocuspocus.
     """
 
     __slots__ = (
@@ -44,19 +46,22 @@ class DeniedLink(Handler):
         connection_id: int,
         denied: AccessDenied,
         on_gone: Callable[[DeniedLink], None],
-        *,
-        speaks_text: bool = True,
+        dialect: Dialect = Dialect.TEXT,
+        address: bytes = b"",
     ) -> None:
         self.connection_id = connection_id
         # Not the exception: its traceback refers to everything that was made with this link.
         code, reason = int(denied.close_code), ""
         if denied.retry_after_ms is not None:
             reason = retry_reason(denied.retry_after_ms)
-        if speaks_text:
+        if dialect is Dialect.TEXT:
             error = Error(ErrorPayload(denied.code, str(denied), denied.retry_after_ms))
             self._frame = text_frame(encode(error))
         else:
-            self._frame = binary_frame(permission_denied(str(denied)))
+            message = wire.permission_denied(str(denied))
+            if dialect is Dialect.HOCUSPOCUS:
+                message = address + hocuspocus.permission_denied(str(denied))
+            self._frame = binary_frame(message)
             code, reason = close_code_of_yjs(code, reason)
         self._close_code, self._reason = code, reason
         self._on_gone = on_gone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import re
 
@@ -29,20 +30,35 @@ _LONGEST_VALUES = {
 """The parameters that the server knows, and the length of a value that is worth decoding."""
 
 
+class Dialect(enum.Enum):
+    """The messages that a client understands, by its path."""
+
+    TEXT = "text"
+    """Text, and binary messages of y-protocols beside it."""
+    YJS = "yjs"
+    """Binary messages of y-protocols: a client of y-websocket."""
+    HOCUSPOCUS = "hocuspocus"
+    """Binary messages of Hocuspocus, the first of which names the board."""
+
+
 class Handshake(msgspec.Struct, frozen=True):
     """The facts of an upgrade request.
 
     Attributes:
-        board_id: the board in its path.
+        board_id: the board in its path, or in the first message; empty before that came.
         head: method, target and headers.
         query: the parameters of its target; an absent one has no key.
-        speaks_text: false if the client understands binary messages only.
+        dialect: what the client understands.
+        address: the bytes in front of each message of a client of Hocuspocus.
+        token: the token in the first message; None if there is none.
     """
 
     board_id: str
     head: RequestHead
     query: dict[str, str]
-    speaks_text: bool = True
+    dialect: Dialect = Dialect.TEXT
+    address: bytes = b""
+    token: str | None = None
 
     @property
     def resume(self) -> str | None:
@@ -56,7 +72,7 @@ class Accepted(msgspec.Struct, frozen=True):
     Attributes:
         protocol: in the open state; it has not read ``rest`` yet.
         handshake: the client's request.
-        response: the 101 response, to be sent before anything else.
+        response: the 101 response, to be sent before anything else; empty if it was sent.
         rest: bytes that the client sent after its request head.
     """
 

@@ -94,5 +94,6 @@ class RoomEntry:
             speaks_text=link.speaks_text,
             is_guest=link.is_guest,
             may_edit=link.may_edit,
+            confirms=link.confirms,
             watches=not link.speaks_text or handshake.query.get("watch") == "1",
         )

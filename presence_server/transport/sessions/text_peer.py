@@ -16,6 +16,10 @@ class TextPeer(Handler, TokenHolder):
 
     speaks_text = True
     """Whether it gets text messages."""
+    confirms = False
+    """Whether its client counts its changes until each of them is confirmed."""
+    prefix = b""
+    """The bytes in front of each binary message to it."""
 
     @property
     def may_edit(self) -> bool:
@@ -34,6 +38,21 @@ class TextPeer(Handler, TokenHolder):
 
         Args:
             message: an event.
+        """
+
+    def deny(self, reason: str) -> None:
+        """Do nothing: the client has no document to change.
+
+        Args:
+            reason: why it may not change it.
+        """
+
+    def confirm(self, messages: int, *, is_taken: bool) -> None:
+        """Do nothing: the client does not count its changes.
+
+        Args:
+            messages: how many messages with changes this is about.
+            is_taken: whether the changes are durable.
         """
 
     def refuse_binary(self, reason: str) -> None:

@@ -287,7 +287,9 @@ def _unauthorized(message: str, reason: RefusalReason) -> AccessDenied:
 
 
 def bearer_token(handshake: Handshake) -> str | None:
-    """Find the token of a handshake: in the subprotocols, else in the header, else in the query.
+    """Find the token of a handshake.
+
+    It is in the first message, else in the subprotocols, else in the header, else in the query.
 
     Args:
         handshake: the request.
@@ -295,6 +297,8 @@ def bearer_token(handshake: Handshake) -> str | None:
     Returns:
         The token; None if there is none.
     """
+    if handshake.token is not None:
+        return handshake.token
     for value in handshake.head.get_all("sec-websocket-protocol"):
         for name in value.split(","):
             if name.strip().startswith(_BEARER):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from presence_server.core.document_effects import (
     AnswerVector,
+    Confirm,
+    Deny,
     LoadDocument,
     Merge,
     MergeAndTell,
@@ -82,6 +84,8 @@ class Client:
         self.inbox: list[bytes] = []
         self.events: list[ServerMessage] = []
         self.refused: list[str] = []
+        self.confirmed: list[bool] = []
+        """By message: whether its change is durable, or was not taken."""
         self.closed: tuple[int, str] | None = None
         self.is_member = False
         self.is_watching = False
@@ -285,6 +289,12 @@ class Board:
                         client.events.append(effect.message)
             case Refuse():
                 self.clients[effect.connection].refused.append(effect.reason)
+            case Deny():
+                message = wire.permission_denied(effect.reason)
+                self.clients[effect.connection].inbox.append(message)
+            case Confirm():
+                confirmed = self.clients[effect.connection].confirmed
+                confirmed += [effect.is_taken] * effect.messages
             case Close():
                 client = self.clients[effect.connection]
                 client.closed, client.is_watching = (effect.code, effect.reason), False

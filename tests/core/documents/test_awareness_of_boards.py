@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from presence_server.core.events import Parting, ProfileChanged, Updated
+from presence_server.core.yjs.wire import MessageKind
 from presence_server.protocol.model import Cursor, Update
 from presence_server.protocol.profile import ProfileChange
 from tests.core.documents.kit import Board, Client, state
@@ -194,3 +195,58 @@ def test_the_servers_states_are_said_again_before_clients_forget_them() -> None:
         client.take_all()
         board.wait(25)
         assert "Grace" in names(client).values()
+
+
+def echo(board: Board, client: Client, entries: bytes) -> bool:
+    return board.room.is_echo(client.number, client.session_id, entries, board.now)
+
+
+def test_what_a_client_was_sent_may_come_back_once_each() -> None:
+    board = Board()
+    ada, bob = board.join("ada"), board.join("bob")
+    board.say(ada, state(7, 1, "{}"))
+    board.say(bob, state(8, 1, "{}"))
+    board.tick()
+    entries = ada.states()
+    assert {entry.client for entry in entries} >= {7, 8}
+    others = state(8, 1, '{"in": "other words"}')
+    # The answer to its sync step 1 may come back, and what was sent with the tick.
+    assert [echo(board, ada, others) for _ in range(4)] == [True, True, False, False]
+    board.say(bob, state(8, 2, '{"a": 1}'))
+    board.tick()
+    assert [echo(board, ada, others) for _ in range(2)] == [True, False]
+
+
+def test_what_has_a_state_of_its_sender_or_a_new_one_does_not_only_come_back() -> None:
+    board = Board()
+    ada, bob = board.join("ada"), board.join("bob")
+    text = board.join("eve", text=True)
+    assert not echo(board, ada, state(7, 1, "{}"))
+    assert not echo(board, text, state(7, 1, "{}"))
+    board.say(ada, state(7, 1, "{}"))
+    board.say(bob, state(8, 1, "{}"))
+    board.tick()
+    for entries in (state(7, 2, "{}"), state(9, 1, "{}"), b"damaged"):
+        assert not echo(board, ada, entries)
+    # The very bytes that were sent are known.
+    sent = [payload for kind, payload in ada.take_all() if kind is MessageKind.AWARENESS]
+    assert echo(board, ada, sent[-1])
+    board.part(ada)
+    assert not echo(board, ada, state(8, 1, "{}"))
+
+
+def test_a_board_without_a_document_has_no_awareness_that_comes_back() -> None:
+    board = Board()
+    assert not echo(board, board.join("ada", text=True), state(8, 1, "{}"))
+
+
+def test_a_client_that_came_back_announces_itself_first() -> None:
+    board = Board()
+    ada, bob = board.join("ada"), board.join("bob")
+    board.say(ada, state(7, 1, "{}"))
+    board.say(bob, state(8, 1, "{}"))
+    board.tick()
+    board.part(ada)
+    again = board.join("ada")
+    board.ask(again)
+    assert not echo(board, again, state(8, 1, "{}"))

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from presence_server.core.document_effects import AnswerVector, LoadDocument, Relay
-from presence_server.core.document_events import DocumentAnswer, DocumentAnswered, DocumentDeleted
+from presence_server.core.document_events import (
+    AnswerFailed,
+    DocumentAnswer,
+    DocumentAnswered,
+    DocumentDeleted,
+)
 from presence_server.core.events import Kick, Parting, RowCommitted
 from presence_server.core.yjs import wire
 from presence_server.core.yjs.update import EMPTY_UPDATE
-from presence_server.core.yjs.vector import EMPTY_VECTOR
+from presence_server.core.yjs.vector import EMPTY_VECTOR, StateVector
 from presence_server.core.yjs.wire import MessageKind
 from presence_server.protocol.messages import BoardJoined
 from tests.core.documents.kit import Board, state, typed
 
 HI = state(7, 1, '{"n":"hi"}')
+VECTOR = StateVector({1: 1}).encode()
 
 
 def test_a_board_without_yjs_has_no_document_and_no_call() -> None:
@@ -96,6 +102,35 @@ def test_a_question_that_waits_ends_with_the_document() -> None:
     board.apply(DocumentDeleted())
     board.wait(2)
     assert board.calls == []
+
+
+def test_an_answer_that_fails_is_asked_for_again_after_a_while() -> None:
+    board = Board()
+    ada = board.join("ada")
+    board.load()
+    board.ask(ada, VECTOR)
+    (call,) = board.calls
+    board.calls.clear()
+    board.apply(AnswerFailed(ada.number, VECTOR))
+    board.wait(10)
+    assert board.calls == []
+    board.wait(2)
+    assert board.calls == [call]
+    board.serve()
+    assert MessageKind.STEP_2 in ada.kinds()
+
+
+def test_a_newer_vector_is_the_one_that_is_answered_after_a_failure() -> None:
+    board = Board()
+    ada = board.join("ada")
+    board.load()
+    board.ask(ada)
+    board.calls.clear()
+    board.ask(ada, VECTOR)
+    board.apply(AnswerFailed(ada.number, EMPTY_VECTOR))
+    board.apply(AnswerFailed(99, EMPTY_VECTOR))
+    board.wait(12)
+    assert board.calls == [AnswerVector(ada.number, VECTOR)]
 
 
 def test_an_answer_for_a_client_that_is_gone_is_dropped() -> None:

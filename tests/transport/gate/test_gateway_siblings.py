@@ -9,15 +9,23 @@ from pathlib import Path
 
 import pytest
 import trio
+from websockets.frames import Opcode
 
+from presence_server.core.yjs import hocuspocus
+from presence_server.core.yjs.varint import write_text
+from presence_server.transport.gate.addresses import CountedConnection
+from presence_server.transport.gate.first_message import MAX_FIRST_BYTES
 from presence_server.transport.gate.handover import HandedOver
 from presence_server.transport.gate.siblings import Siblings
+from presence_server.transport.http.refusal import full
 from presence_server.transport.wire.pump import Pump, pump_is_available
+from tests.fake_documents import FakeDocuments
 from tests.limits import address_limits
-from tests.transport.frames import event, text, upgrade_request
+from tests.transport.frames import event, frame, text, upgrade_request
+from tests.transport.gate.test_first_message import auth
 from tests.transport.gate.test_siblings import Fixed
 from tests.transport.gate.test_siblings import listen as listen_for_links
-from tests.transport.gateway_kit import GatewayUnderTest, RawClient, listen
+from tests.transport.gateway_kit import GatewayUnderTest, RawClient, connect, listen
 
 pytestmark = pytest.mark.skipif(not pump_is_available(), reason="needs epoll")
 
@@ -170,3 +178,98 @@ async def test_what_cannot_be_watched_is_closed_alone(
         assert await client.rest() == b""
     assert await ada.answers() == []
     await server.join(0, "1-board", "eve")
+
+
+class TestHocuspocus:
+    """Clients whose board is known only after the upgrade, by their first message."""
+
+    @staticmethod
+    async def call(server: Server, board: str, *more: bytes) -> RawClient:
+        address = write_text(board)
+        client = await server.call(0, upgrade_request(f"/hocuspocus?user_id=ada-{board}"))
+        head = await client.read_until(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 "), head
+        await client.send(frame(Opcode.BINARY, auth("", address)), *more)
+        return client
+
+    @pytest.fixture
+    async def server(self, tmp_path: Path) -> AsyncIterator[Server]:
+        with trio.fail_after(PATIENCE_S):
+            async with opened(Server(tmp_path, documents=FakeDocuments())) as found:
+                yield found
+
+    @pytest.mark.parametrize(("board", "owner"), [("0-board", 0), ("1-board", 1)])
+    async def test_the_process_of_the_board_serves_it(
+        self, server: Server, board: str, owner: int
+    ) -> None:
+        address = write_text(board)
+        client = await self.call(server, board, frame(Opcode.BINARY, address + b"\x07"))
+        seen = await client.frame()
+        assert seen is not None
+        assert seen.data == address + hocuspocus.authenticated(may_edit=True)
+        # The message behind the first one travelled with it: a leave.
+        assert await client.end() == 1000
+        assert [half.siblings.handed_over for half in server.halves] == [owner, 0]
+        assert server.halves[owner].kit.metrics.connections_accepted == 1
+        assert server.halves[1 - owner].kit.metrics.connections_accepted == 0
+
+    async def test_a_first_message_of_more_than_a_packet_is_handed_over_whole(
+        self, server: Server
+    ) -> None:
+        address = write_text("1-board")
+        long = auth("x" * (MAX_FIRST_BYTES - 100), address)
+        client = await server.call(0, upgrade_request("/hocuspocus?user_id=ada"))
+        await client.read_until(b"\r\n\r\n")
+        await client.send(frame(Opcode.BINARY, long))
+        seen = await client.frame()
+        assert seen is not None
+        assert seen.data == address + hocuspocus.authenticated(may_edit=True)
+
+    async def test_what_the_owner_refuses_is_closed_and_no_answer_of_http(
+        self, server: Server
+    ) -> None:
+        server.halves[1].kit.gateway.refuse_newcomers()
+        client = await self.call(server, "1-board")
+        assert await client.end() == 1012
+
+    async def test_an_owner_at_its_limit_is_closed_with_1013(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        decider = server.halves[1].kit.gateway._decider
+
+        def refuse(_host: str, _requests: int) -> CountedConnection:
+            raise full()
+
+        monkeypatch.setattr(decider, "count", refuse)
+        client = await self.call(server, "1-board")
+        assert await client.end() == 1013
+
+    async def test_a_full_link_is_closed_with_1013(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(server.halves[0].siblings, "has_room", lambda _slot: False)
+        client = await self.call(server, "1-board")
+        assert await client.end() == 1013
+
+    async def test_a_dead_owner_is_closed_with_1013(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(server.halves[0].siblings._links[1], "_path", "/nowhere")
+        client = await self.call(server, "1-board")
+        assert await client.end() == 1013
+
+    async def test_over_a_stream_the_board_goes_to_its_process_as_well(
+        self, server: Server
+    ) -> None:
+        kit = server.halves[0].kit
+        async with trio.open_nursery() as nursery:
+            client = await connect(kit, nursery)
+            kit.clients.append(client)
+            await client.upgrade("/hocuspocus?user_id=ada")
+            address = write_text("1-board")
+            await client.send(frame(Opcode.BINARY, auth("", address)))
+            seen = await client.frame()
+            assert seen is not None
+            assert seen.data == address + hocuspocus.authenticated(may_edit=True)
+            assert server.halves[1].kit.board_is_live("1-board")
+            nursery.cancel_scope.cancel()

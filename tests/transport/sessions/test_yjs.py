@@ -10,6 +10,7 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.core.yjs import wire
+from presence_server.core.yjs.entries import encode_entries, encode_entry, read_entries
 from presence_server.core.yjs.update import EMPTY_UPDATE
 from presence_server.core.yjs.vector import EMPTY_VECTOR
 from presence_server.core.yjs.wire import MessageKind
@@ -333,6 +334,38 @@ class TestSocketOfTheBoard:
             assert kind is MessageKind.DENIED
             await ada.send(binary(wire.step_1(EMPTY_VECTOR)))
             assert (MessageKind.STEP_2, EMPTY_UPDATE) in await heard(ada)
+
+    async def test_awareness_that_comes_back_costs_nothing(self, autojump_clock: Clock) -> None:
+        limits = yjs_limits(binary_per_s=1, binary_burst=5)
+        kit = GatewayUnderTest(documents=FakeDocuments(), yjs=limits)
+        async with kit.open() as nursery:
+            bob = await yjs(kit, nursery, "bob", wire.awareness(state(8, 1, '{"a":1}')))
+            ada = await connected(kit, nursery, "/ws/boards/demo?user_id=ada")
+            await heard(bob)
+            for number in range(1, 21):
+                # Each state of ada is sent to bob, whose library sends it back in its own words.
+                await ada.say("presence:update", cursor={"x": number, "y": 0})
+                await trio.sleep(0.1)
+                entries = [
+                    entry
+                    for kind, payload in await heard(bob, awareness=True)
+                    if kind is MessageKind.AWARENESS
+                    for entry in read_entries(payload)
+                    if entry.client != 8
+                ]
+                assert entries, number
+                words = [encode_entry(e.client, e.clock, e.state + b" ") for e in entries]
+                await bob.send(binary(wire.awareness(encode_entries(words))))
+            began = trio.current_time()
+            await bob.send(binary(wire.change(typed(1, 0))))
+            assert (MessageKind.UPDATE, typed(1, 0)) in await heard(bob)
+            assert trio.current_time() - began < 0.1
+            # More than it was sent is paid for.
+            await bob.send(binary(*[wire.awareness(encode_entries(words))] * 30))
+            await bob.send(binary(wire.change(typed(1, 1))))
+            assert await heard(bob) == []
+            await trio.sleep(3)
+            assert (MessageKind.UPDATE, typed(1, 1)) in await heard(bob)
 
     async def test_a_flood_of_text_drops_no_change(self, autojump_clock: Clock) -> None:
         kit = GatewayUnderTest(documents=FakeDocuments(), messages_per_s=10, burst=5)
