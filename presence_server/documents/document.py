@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from ..core.document_events import (
+    AnswerFailed,
     DocumentAnswer,
     DocumentAnswered,
     DocumentMerged,
@@ -192,9 +193,11 @@ class HelperDocument:
             except HelperEnded as error:
                 if self._may_try_again(error):
                     raise
+                job.opening.tell(AnswerFailed(job.connection, job.vector))
                 return
             except RequestFailed as error:
                 log.debug("no answer", board=self._board_id, error=str(error))
+                job.opening.tell(AnswerFailed(job.connection, job.vector))
                 return
             assert isinstance(reply, Parts)
             self._tries = 0

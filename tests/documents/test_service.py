@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from presence_server.core.document_events import (
+    AnswerFailed,
     DocumentAnswered,
     DocumentLoaded,
     DocumentMerged,
@@ -282,6 +283,7 @@ async def test_a_vector_that_is_damaged_gets_no_answer_and_stops_nobody(
     board.answer(2)
     await board.wait_for(DocumentAnswered)
     assert [event.connection for event in board.answered] == [2]
+    assert board.told(AnswerFailed) == [AnswerFailed(1, CLAIMS_EVERYTHING)]
 
 
 @pytest.mark.parametrize(

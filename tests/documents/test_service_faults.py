@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from trio.testing import MockClock
 
 from presence_server.core.document_events import (
+    AnswerFailed,
     DocumentAnswered,
     DocumentDeleted,
     DocumentLoaded,
@@ -18,6 +19,7 @@ from presence_server.core.document_events import (
     MergeOutcome,
     UpdateSetAside,
 )
+from presence_server.core.yjs.vector import EMPTY_VECTOR
 from presence_server.documents.channel import Diff, Encode, Load, Merge, Request
 from presence_server.documents.memory_store import MemoryDocuments
 from presence_server.documents.ports import DocumentLimits
@@ -196,6 +198,7 @@ async def test_an_answer_that_ends_the_helper_twice_is_not_given(
     board.answer(2)
     await board.wait_for(DocumentAnswered)
     assert [event.connection for event in board.answered] == [2]
+    assert board.told(AnswerFailed) == [AnswerFailed(1, EMPTY_VECTOR)]
     assert world.helper.restarts == 2
 
 
