@@ -22,7 +22,7 @@ from .events import Parted, Parting
 from .roster import Phase
 from .saying import note_activity
 from .state import BoardState
-from .watching import ask_back, deny, heard, relay
+from .watching import ask_back, heard, relay
 from .yjs import wire
 from .yjs.update import EMPTY_UPDATE, Shape, check
 from .yjs.varint import DamagedBytes
@@ -50,7 +50,7 @@ def change(state: BoardState, event: DocumentChanged, now: float) -> None:
         return
     if not session.may_edit or not document.may_change:
         watcher.owed += not event.is_answer  # A newer token may let it change the document.
-        deny(state, watcher, session, _NO_ROOM if session.may_edit else _VIEWER)
+        confirming.deny(state, watcher, session, _NO_ROOM if session.may_edit else _VIEWER)
         return
     shape = None
     if len(update) <= RELAY_BYTES:

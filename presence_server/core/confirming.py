@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from . import announce
 from .document import Document, Watcher
-from .document_effects import Confirm
+from .document_effects import Confirm, Deny
 from .document_events import DocumentStored
 from .effects import Send
 from .roster import Session
@@ -75,3 +75,15 @@ def _tell(state: BoardState, watcher: Watcher, messages: int) -> None:
         state.out.append(Confirm(watcher.connection, messages, is_taken=True))
     elif state.limits.documents_are_stored and state.sessions[watcher.session_id].speaks_text:
         state.out.append(Send(watcher.connection, announce.changes_stored(watcher.stored)))
+
+
+def deny(state: BoardState, watcher: Watcher, session: Session, reason: str) -> None:
+    """Tell a client that it may not change the document: once, if it does not count changes."""
+    if watcher.confirms:
+        state.out.append(Confirm(watcher.connection, 1, is_taken=False))
+    if watcher.is_told_off:
+        return
+    watcher.is_told_off = True
+    state.out.append(Deny(watcher.connection, reason))
+    if session.speaks_text:
+        state.out.append(Send(watcher.connection, announce.forbidden(reason)))

@@ -51,7 +51,7 @@ def is_echo(
     if (
         watcher is None
         or session.phase is not Phase.JOINED
-        or watcher.echoes >= document.awareness.sent
+        or watcher.echoes >= document.awareness.messages_sent
         or not document.awareness.is_echo(session_id, connection, entries)
     ):
         return False

@@ -6,12 +6,10 @@ twice; Yjs ignores a change that it has.
 
 from __future__ import annotations
 
-from . import announce, companions, confirming
+from . import companions, confirming
 from .document import ASK_INTERVAL_S, Document, DocumentPhase, Watcher
 from .document_effects import (
     AnswerVector,
-    Confirm,
-    Deny,
     LoadDocument,
     Relay,
     SendAnswer,
@@ -27,7 +25,6 @@ from .document_events import (
     DocumentChanged,
     DocumentLoaded,
 )
-from .effects import Send
 from .roster import Phase, Session
 from .state import Alarm, BoardState
 from .yjs import wire
@@ -98,7 +95,7 @@ def begin(state: BoardState, watcher: Watcher, now: float) -> None:
     watcher.is_watching = True
     assert state.document is not None
     # It may send back the answer to its first message, too.
-    watcher.echoes = state.document.awareness.sent - 1
+    watcher.echoes = state.document.awareness.messages_sent - 1
     state.out.append(Watch(watcher.connection))
     state.note_people(now)
 
@@ -275,18 +272,6 @@ def relay(state: BoardState, document: Document, message: bytes) -> None:
     """Send a message to all who watch."""
     document.has_spoken = True
     state.out.append(Relay(message))
-
-
-def deny(state: BoardState, watcher: Watcher, session: Session, reason: str) -> None:
-    """Tell a client that it may not change the document: once, if it does not count changes."""
-    if watcher.confirms:
-        state.out.append(Confirm(watcher.connection, 1, is_taken=False))
-    if watcher.is_told_off:
-        return
-    watcher.is_told_off = True
-    state.out.append(Deny(watcher.connection, reason))
-    if session.speaks_text:
-        state.out.append(Send(watcher.connection, announce.forbidden(reason)))
 
 
 def stop_watching(state: BoardState, connection: int) -> None:

@@ -6,6 +6,7 @@ All errors that this package raises on purpose, and the package each of them liv
     ├── BadMessage                  protocol    a client's message that is dropped
     ├── HttpError                   protocol    the answer to an HTTP request
     │   └── Refusal                 transport   ... written before any web application runs
+    │       ├── ClosingRefusal      transport   ... as a close frame, after the upgrade
     │       └── StandbyAnswer       server      ... or before the server serves boards
     ├── DamagedBytes                core        bytes that are not valid Yjs
     ├── BadRequest                  transport   bytes that are not an HTTP request

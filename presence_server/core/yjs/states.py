@@ -57,7 +57,7 @@ class AwarenessStates:
 
     Attributes:
         due: when the next message is due, in scheduling seconds; infinity if nothing changed.
-        sent: how many messages were made so far.
+        messages_sent: how many messages were made so far.
     """
 
     __slots__ = (
@@ -71,11 +71,11 @@ class AwarenessStates:
         "_recent_bytes",
         "_states",
         "due",
-        "sent",
+        "messages_sent",
     )
 
     def __init__(self, interval_ms: float) -> None:
-        self.sent = 0
+        self.messages_sent = 0
         self._interval_s = interval_ms / 1000
         self._states: dict[int, State] = {}
         self._changed: dict[int, bytes] = {}
@@ -105,7 +105,7 @@ class AwarenessStates:
         payload = encode_entries(list(self._changed.values()))
         self._changed.clear()
         self._last = now
-        self.sent += 1
+        self.messages_sent += 1
         if payload not in self._recent:
             self._recent[payload] = None
             self._recent_bytes += len(payload)
