@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.embedding_kit import Embedder, Scene, crowd, update_user
-from tests.e2e.test_bar import LIST, current_row, open_list
+from tests.e2e.test_bar import CUT_SHEET, LIST, WITHOUT_ANCHORS, current_row, open_list
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -73,7 +73,7 @@ def test_one_stop_of_the_tab_key_reaches_all_avatars(scene: Scene) -> None:
     page = scene.embed("<button>before</button><presence-bar></presence-bar>")
     crowd(page, 4)
     page.page.get_by_text("before").focus()
-    focused = "bar.shadowRoot.activeElement?.parentElement.dataset.userId"
+    focused = "bar.shadowRoot.activeElement?.parentElement?.dataset.userId"
     page.page.keyboard.press("Tab")
     assert page.run(f"bar => {focused}") == "u0"
     for key, user_id in (("ArrowRight", "u3"), ("End", "u2"), ("ArrowLeft", "u1"), ("Home", "u0")):
@@ -87,8 +87,10 @@ def test_one_stop_of_the_tab_key_reaches_all_avatars(scene: Scene) -> None:
     assert page.run("bar => bar.shadowRoot.activeElement.className") == "more"
 
 
-def test_a_row_of_the_list_has_a_card_beside_it(scene: Scene) -> None:
-    page = scene.embed("<presence-bar></presence-bar>", width=320)
+@pytest.mark.parametrize("anchors", [True, False])
+def test_a_row_of_the_list_has_a_card_beside_it(scene: Scene, anchors: bool) -> None:
+    scripts = () if anchors else (WITHOUT_ANCHORS, CUT_SHEET)
+    page = scene.embed("<presence-bar></presence-bar>", width=320, scripts=scripts)
     crowd(page, 30)
     open_list(page)
     page.page.keyboard.press("ArrowDown")
@@ -98,6 +100,9 @@ def test_a_row_of_the_list_has_a_card_beside_it(scene: Scene) -> None:
     box = page.run(f"bar => {CARD}.getBoundingClientRect().toJSON()")
     assert box["left"] >= 0
     assert box["right"] <= 320
+    assert box["top"] >= 0
+    assert box["bottom"] <= 400
+    assert box["height"] > 60
     page.page.keyboard.press("Escape")
     page.until(f"!{IS_OPEN} && {LIST}.matches(':popover-open')")
     page.until("bar.shadowRoot.activeElement?.dataset.listUserId === 'u3'")
