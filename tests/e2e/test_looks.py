@@ -222,6 +222,9 @@ def test_the_demo_board_is_accessible(
     page.goto(shared_server.board("looks", user_id="ada", display_name="Ada"))
     page.wait_for_function("() => window.presence?.users.size > 0")
     gallery = Gallery(page, f"demo-{width}", programs.axe_packages())
+    # The note that has the focus shows its tools, too.
+    page.get_by_role("button", name="Add a note").click()
+    page.keyboard.type("Ship it")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         gallery.look(f"joined-{scheme}")
