@@ -50,10 +50,18 @@ class SlowNetwork:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        async def end() -> None:
+            self._server.close()
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
         self.cut()
-        self._loop.call_soon_threadsafe(self._server.close)
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def reset(self) -> None:
         """End every connection, as if somebody came back another day, and count anew."""
@@ -80,6 +88,8 @@ class SlowNetwork:
                 self._carry(near, to_far, half, begun + self._round_trip_s),
                 self._carry(far, to_near, half, begun, counts=True),
             )
+        except asyncio.CancelledError:
+            pass  # The network ends.
         finally:
             for writer in (to_near, to_far):
                 self._writers.discard(writer)
