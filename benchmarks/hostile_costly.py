@@ -14,9 +14,18 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from benchmarks.hostile_attacks import ATTACKER
-from benchmarks.rawclient import PONG, SESSION_ID, RawClient, board_path, encode_text
+from benchmarks.rawclient import (
+    PONG,
+    SESSION_ID,
+    RawClient,
+    board_path,
+    encode_binary,
+    encode_text,
+)
 from benchmarks.rawclient import upgrade_request as request_of
 from benchmarks.subject import Subject
+from presence_server.core.yjs import wire
+from presence_server.core.yjs.varint import write_uint
 
 Started = Callable[[], None]
 
@@ -96,6 +105,15 @@ def queue_of_thousand(subject: Subject, seconds: float, started: Started) -> Non
                 _send_and_hold(subject, requests[number % 1000], hold)
 
 
+def yjs_questions(subject: Subject, seconds: float, started: Started) -> None:
+    """Long state vectors, awareness of thousands and queries: 10 sockets, 48 times a second."""
+    entries = write_uint(9000) + b"".join(write_uint(n) + b"\1\2{}" for n in range(9000))
+    vector = write_uint(30_000) + b"".join(write_uint(2**21 + n) + b"\1" for n in range(30_000))
+    messages = (wire.step_1(vector), wire.awareness(entries), wire.QUERY_AWARENESS)
+    data = b"".join(map(encode_binary, messages))
+    _send_at(subject, seconds, started, 10, 48, data)
+
+
 def endless_messages(subject: Subject, seconds: float, started: Started) -> None:
     """300 messages of 60 KB in fragments that never end, kept alive by pongs."""
     part = bytes((0x01, 0xFE)) + (60_000).to_bytes(2, "big") + b"\0\0\0\0" + b"x" * 60_000
@@ -122,6 +140,7 @@ COSTLY: dict[str, Callable[[Subject, float, Started], None]] = {
         heads,
         unread_snapshots,
         queue_of_thousand,
+        yjs_questions,
         endless_messages,
     )
 }
@@ -216,17 +235,19 @@ def _send_at(
     with contextlib.ExitStack() as stack:
         poll = stack.enter_context(select.epoll())
         open_sockets: list[socket.socket | None] = [None] * sockets
+        unsent = [data] * sockets
         started()
         for number in _paced(seconds, sockets * per_second):
             index = number % sockets
             sock = open_sockets[index]
             if sock is None:
                 sock = open_sockets[index] = _connect(subject)
+                unsent[index] = data
                 sock.sendall(_request("mallory", "mallory" if one_user else f"mallory-{index}"))
                 sock.setblocking(False)
                 poll.register(sock, select.EPOLLIN)
             with contextlib.suppress(OSError):
-                sock.send(data)
+                unsent[index] = unsent[index][sock.send(unsent[index]) :] or data
             for descriptor, _ in poll.poll(0):
                 _read(open_sockets, descriptor)
         for sock in open_sockets:
