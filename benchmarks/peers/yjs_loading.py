@@ -81,8 +81,13 @@ def measure(target: Target, seconds: float, rounds: int, boards: int = BOARDS) -
 
 
 def _loader(host: str, port: int) -> subprocess.Popen[str]:
+    """Start a loader; returns once it has loaded the document for the first time."""
     words = [sys.executable, "-m", "benchmarks.peers.yjs_loading", host, str(port)]
-    return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    if not child.stdout.readline():
+        raise RuntimeError("the large document cannot be loaded")
+    return child
 
 
 def _end(child: subprocess.Popen[str]) -> int:
@@ -111,13 +116,21 @@ class _Editor:
 
     def until_answered(self) -> int:
         """Read up to the sync step 2; the bytes of the document."""
+        return self._until(1)
+
+    def until_relayed(self) -> None:
+        """Read up to the next change."""
+        self._until(2)
+
+    def _until(self, kind: int) -> int:
+        """Read up to a message of a kind of sync; the bytes of all that brought changes."""
         size = 0
         while True:
             for opcode, data in split_frames(self._buffer):
                 if opcode != 2 or data[0] != 0 or data[1] == 0:
                     continue
                 size += len(data)
-                if data[1] == 1:
+                if data[1] == kind:
                     return size
             self._read()
 
@@ -141,9 +154,10 @@ def _write(host: str, port: int) -> None:
     editor.until_answered()
     client, part = client_of("u0001"), MARKER.decode() + "x" * (_PART - len(MARKER))
     clock = 0
-    for _ in range(MEGABYTES * 1_000_000 // _PART):
+    for _ in range(int(MEGABYTES * 1_000_000) // _PART):
         where = {"left": (client, clock - 1)} if clock else {"parent": "t"}
         editor.send(wire.change(update((client, clock, [text(part, **where)]))))
+        editor.until_relayed()  # Whoever does not read is cut off.
         clock += _PART
     time.sleep(3)
     editor.leave()
