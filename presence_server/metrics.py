@@ -88,11 +88,15 @@ class Metrics:
         self.store_failures = 0
         self.store_unreadable = 0
         self.cache_failures = 0
+        self.document_updates = 0
+        self.document_updates_refused = 0
+        self.document_helper_restarts = 0
         self.flush_frames = Histogram(FLUSH_FRAMES)
         self.join_seconds = Histogram(JOIN_SECONDS)
         self.refusals = RefusalCounter()
         self.queue_seconds = Histogram(QUEUE_SECONDS)
         self._gauges: dict[str, Callable[[], float]] = {}
+        self._counts: dict[str, Callable[[], float]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(_MetricsCollector(self))
         ProcessCollector(registry=self._registry)
@@ -101,7 +105,8 @@ class Metrics:
         """Register the functions that gauges are read by.
 
         Names: ``connections``, ``boards``, ``users``, ``queue_length``,
-        ``store_up`` and ``cache_up`` (0 or 1), ``store_backlog``, ``tasks``, ``timers``.
+        ``store_up`` and ``cache_up`` (0 or 1), ``store_backlog``, ``tasks``, ``timers``,
+        ``documents``, ``document_bytes``.
 
         Raises:
             KeyError: there is no gauge of this name.
@@ -109,6 +114,16 @@ class Metrics:
         for name, read in gauges.items():
             _GAUGES[name]
             self._gauges[name] = read
+
+    def count(self, **counters: Callable[[], float]) -> None:
+        """Register the functions that counters are read by which others keep.
+
+        Raises:
+            KeyError: there is no counter of this name.
+        """
+        for name, read in counters.items():
+            _COUNTERS[name]
+            self._counts[name] = read
 
     def flush(self, deliveries: int, frames: int) -> None:
         """Count a flush that wrote ``frames`` to each member, ``deliveries`` in all."""
@@ -131,7 +146,8 @@ class Metrics:
         """All numbers of this moment."""
         histograms = {name: getattr(self, name) for name in _HISTOGRAMS}
         return Numbers(
-            {name: getattr(self, name) for name in _COUNTERS},
+            {name: getattr(self, name) for name in _COUNTERS}
+            | {name: read() for name, read in self._counts.items()},
             {reason.value: count for reason, count in self.refusals.counts.items()},
             {name: (list(found.counts), found.total) for name, found in histograms.items()},
             {name: read() for name, read in self._gauges.items()},
@@ -179,6 +195,8 @@ _GAUGES = {
     "store_backlog": "Rows that wait to be written.",
     "tasks": "Trio tasks of the process.",
     "timers": "Alarms that connections and boards have set.",
+    "documents": "Yjs documents that are open.",
+    "document_bytes": "Size of all stored Yjs documents, measured every 10 minutes.",
 }
 _HISTOGRAMS = {
     "flush_frames": ("Frames written to each member in one flush.", FLUSH_FRAMES),
@@ -200,4 +218,7 @@ _COUNTERS = {
     "store_failures": "Operations on the database that failed.",
     "store_unreadable": "Times that a broken row in the database was set aside.",
     "cache_failures": "Operations on the cache that failed.",
+    "document_updates": "Changes of Yjs documents that were relayed or merged.",
+    "document_updates_refused": "Changes not taken whole: holes, damage, or too large.",
+    "document_helper_restarts": "Times that the helper process for documents was replaced.",
 }

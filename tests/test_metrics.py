@@ -29,6 +29,16 @@ class TestMetrics:
         with pytest.raises(KeyError):
             Metrics().observe(unicorns=lambda: 1)
 
+    def test_counters_that_others_keep_are_read_when_asked_for(self) -> None:
+        metrics, kept = Metrics(), [3]
+        metrics.count(document_updates=lambda: kept[0])
+        assert read(metrics)["presence_document_updates_total"] == 3
+        kept[0] = 5
+        assert read(metrics)["presence_document_updates_total"] == 5
+        assert metrics.numbers().counters["document_updates"] == 5
+        with pytest.raises(KeyError):
+            metrics.count(nothing=lambda: 1)
+
     def test_counters_are_attributes(self) -> None:
         metrics = Metrics()
         metrics.messages_received += 5

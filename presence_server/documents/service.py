@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 import structlog
 import trio
 from typing_extensions import override
 
-from ..core.document_events import DocumentEvent
+from ..core.document_events import DocumentEvent, DocumentMerged, MergeOutcome
 from ..rooms.ports import Documents
 from ..storage.errors import StorageError, StorageUnavailable
 from .board import BoardDocument
@@ -53,7 +54,12 @@ class DocumentService(Documents):
         """By board: the last number of a document whose deletion is not stored yet."""
         self._deletions: dict[str, trio.Event] = {}
         self._nursery: trio.Nursery | None = None
-        self._total_bytes = 0
+        self.total_bytes = 0
+        """The size of all stored documents when it was last measured."""
+        self.updates = 0
+        """Changes that rooms gave to the service."""
+        self.updates_refused = 0
+        """Those of them that were not taken whole: with a hole, damaged, or too large."""
         self._complained_at = -_COMPLAIN_S
         store.on_stored(self._stored)
 
@@ -88,16 +94,18 @@ class DocumentService(Documents):
     @override
     def open(self, board_id: str, tell: Callable[[DocumentEvent], None]) -> None:
         log.debug("a document is opened", board=board_id)
-        self._board(board_id).open(tell)
+        self._board(board_id).open(partial(self._tell, tell))
 
     @override
     def merge(self, board_id: str, number: int, update: bytes) -> None:
         if (board := self._boards.get(board_id)) is not None:
+            self.updates += 1
             board.merge(number, update, is_relayed=True)
 
     @override
     def merge_and_tell(self, board_id: str, number: int, update: bytes) -> None:
         if (board := self._boards.get(board_id)) is not None:
+            self.updates += 1
             board.merge(number, update, is_relayed=False)
 
     @override
@@ -184,6 +192,11 @@ class DocumentService(Documents):
             board.die()
         self._store.delete(board_id)
 
+    def _tell(self, tell: Callable[[DocumentEvent], None], event: DocumentEvent) -> None:
+        if isinstance(event, DocumentMerged) and event.outcome is not MergeOutcome.MERGED:
+            self.updates_refused += 1
+        tell(event)
+
     # --- inside -----------------------------------------------------------------
 
     def _board(self, board_id: str) -> BoardDocument:
@@ -223,19 +236,19 @@ class DocumentService(Documents):
             board.stored(seq)
 
     def _may_be_new(self) -> bool:
-        if self._total_bytes < self._limits.max_total_bytes:
+        if self.total_bytes < self._limits.max_total_bytes:
             return True
         now = trio.current_time()
         if now >= self._complained_at + _COMPLAIN_S:
             self._complained_at = now
             log.error(
                 "no new document is stored: documents.max_total_bytes is reached",
-                total_bytes=self._total_bytes,
+                total_bytes=self.total_bytes,
             )
         return False
 
     async def _measure(self) -> None:
         try:
-            self._total_bytes = await self._store.total_bytes()
+            self.total_bytes = await self._store.total_bytes()
         except StorageError as error:
             log.debug("the documents cannot be measured now", error=str(error))

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from ..metrics import Numbers, families
 
-_NOT_SUMMED = ("store_up", "cache_up")
+_NOT_SUMMED = ("store_up", "cache_up", "document_bytes")
 
 
 class ProcessNumbers(Struct):

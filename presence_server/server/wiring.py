@@ -113,6 +113,15 @@ def wire_parts(
         tasks=lambda: trio.lowlevel.current_statistics().tasks_living,
         timers=lambda: deadlines.alarms + sum(task.room.alarms for task in registry),
     )
+    if documents is not None:
+        metrics.observe(
+            documents=lambda: len(documents), document_bytes=lambda: documents.total_bytes
+        )
+        metrics.count(
+            document_updates=lambda: documents.updates,
+            document_updates_refused=lambda: documents.updates_refused,
+            document_helper_restarts=lambda: documents.helper_restarts,
+        )
     siblings = None
     if place is not None:
         registry.owns = place.directory.owns

@@ -199,6 +199,7 @@ def test_a_key_is_replaced_as_the_page_says_and_no_token_fails_on_the_way(tmp_pa
 def test_every_metric_named_exists_and_every_metric_is_named() -> None:
     metrics = Metrics()
     gauges = "connections boards users queue_length store_up cache_up store_backlog tasks timers"
+    gauges += " documents document_bytes"
     metrics.observe(**dict.fromkeys(gauges.split(), lambda: 1.0))
     several = ProcessNumbers(metrics.numbers(), {"process_open_fds": 1})
     several.numbers.counters |= {"handovers": 1, "process_restarts": 1}

@@ -360,3 +360,19 @@ async def test_a_task_that_crashes_ends_one_document_for_its_room_and_no_other(
     assert await text(await Board(world).opened()) == "kept"
     assert await text(other) == ""
     assert board.told(DocumentMerged) == []
+
+
+async def test_changes_are_counted_and_so_are_those_that_are_refused(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = await World(nursery).start()
+    ada, eve = Editor(1), Editor(2)
+    board = await Board(world).opened()
+    board.relay(ada.type("a"))
+    board.ask(ada.type("b"))
+    eve.type("missing")
+    board.ask(eve.type("follows on nothing"))
+    board.ask(b"damaged")
+    await board.wait_for(DocumentMerged, 3)
+    service = world.service
+    assert (service.updates, service.updates_refused, len(service)) == (4, 2, 1)
