@@ -152,8 +152,9 @@ export class PeopleList {
   /** @param {Event} event */
   #toggles(event) {
     if (event.target !== this.#panel) return; // of a card in the list
-    if (/** @type {ToggleEvent} */ (event).newState === 'open') this.draw(this.#host.shown());
-    else this.#hadFocus = this.#panel.matches(':focus-within');
+    if (/** @type {ToggleEvent} */ (event).newState === 'open') return this.draw(this.#host.shown());
+    this.#hadFocus = this.#panel.matches(':focus-within');
+    this.#search.clear(); // At once: the event "toggle" may come after it was opened again.
   }
 
   /** @param {Event} event */
@@ -170,7 +171,6 @@ export class PeopleList {
       // Drawn anew when it opens again; meanwhile it costs nothing.
       this.#items.replaceChildren();
       this.#rows.clear();
-      this.#search.clear();
     }
   }
 }
