@@ -67,8 +67,9 @@ def measure(target: Target, seconds: float, rounds: int, boards: int = BOARDS) -
             watch, loads = Watch(subject), 0
             for number in range(2 * rounds):
                 is_beside = bool(number % 2)
-                run.latencies.clear()
                 child = _loader(subject.host, subject.port) if is_beside else None
+                run.drive(WARM_UP_S)
+                run.latencies.clear()
                 run.drive(seconds)
                 if child is not None:
                     loads += _end(child)
@@ -127,6 +128,8 @@ class _Editor:
         size = 0
         while True:
             for opcode, data in split_frames(self._buffer):
+                if opcode == 8:
+                    raise ConnectionError(f"closed with {int.from_bytes(data[:2])}: {data[2:]!r}")
                 if opcode != 2 or data[0] != 0 or data[1] == 0:
                     continue
                 size += len(data)
