@@ -220,8 +220,7 @@ def loaded(state: BoardState, event: DocumentLoaded, now: float) -> None:
 def look_after_watchers(state: BoardState, now: float) -> None:
     """Do what watchers wait for, if it is time."""
     document = state.document
-    if document is None:
-        return
+    assert document is not None  # It stays while the room does.
     for watcher in list(document.watchers.values()):
         if watcher.must_show:
             show_everybody_if_due(state, document, watcher, now)

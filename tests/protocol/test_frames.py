@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.frames import Frame, Opcode
+from websockets.frames import Close, Frame, Opcode
 
 from presence_server.protocol import frames
 from presence_server.protocol.frames import (
+    MAX_REASON,
     SHORT_HEADER,
+    close_frame,
     frame_end,
+    is_masked,
     is_one_short_text,
     next_frame,
     pong_frame,
@@ -30,6 +33,17 @@ def masked(opcode: Opcode, size: int = 0, *, fin: bool = True) -> bytes:
 def test_a_text_frame_is_the_one_that_the_library_would_write(size: int) -> None:
     payload = b"x" * size
     assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
+
+
+@pytest.mark.parametrize("reason", ["", "full", "x" * MAX_REASON, "x" * (MAX_REASON + 1), "\u00e9"])
+def test_a_close_frame_is_the_one_that_the_library_would_write(reason: str) -> None:
+    payload = Close(1013, reason.replace("\u00e9", "?")[:MAX_REASON]).serialize()
+    assert close_frame(1013, reason) == Frame(Opcode.CLOSE, payload).serialize(mask=False)
+
+
+def test_frames_of_clients_are_masked_and_those_of_servers_are_not() -> None:
+    assert is_masked(b"before" + masked(Opcode.TEXT, 3), len(b"before"))
+    assert not is_masked(text_frame(b"abc"), 0)
 
 
 @pytest.mark.parametrize("size", [0, 1, 125])
