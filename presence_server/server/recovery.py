@@ -51,6 +51,8 @@ class Recovery:
         self._crashed: set[str] = set()
         self._wanted: dict[str, None] = {}
         """Boards that are asked for before they are restored; their rooms keep the events."""
+        self._ahead: set[str] = set()
+        """Boards that are read ahead: they are restored next, and are not read twice."""
         self._restored: set[str] = set()
         self._is_over = False
         self._waits = False
@@ -93,6 +95,7 @@ class Recovery:
 
     async def _restore_all(self) -> bool:
         """Restore all boards that are not restored yet; False if the store is down."""
+        self._ahead.clear()
         slices, to_restore = trio.open_memory_channel[_Slice | StorageError](1)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read_ahead, slices)
@@ -104,6 +107,7 @@ class Recovery:
                     nursery.cancel_scope.cancel()
                     return False
                 await self._put_back_all(*found)
+                self._ahead.difference_update(found[0])
         if not await self._restore_wanted():
             return False
         if self._sessions:
@@ -119,8 +123,13 @@ class Recovery:
                     page = await self._service.open_boards(after, PAGE_BOARDS)
                     own = [board for board in page if self._registry.owns(board[0])]
                     for boards in _slices(own):
-                        board_ids = [board for board in boards if board not in self._restored]
+                        board_ids = [
+                            board
+                            for board in boards
+                            if board not in self._restored and board not in self._wanted
+                        ]
                         if board_ids:
+                            self._ahead.update(board_ids)
                             stored = await self._service.open_sessions(board_ids)
                             await slices.send((board_ids, stored))
                     if len(page) < PAGE_BOARDS:
@@ -130,8 +139,8 @@ class Recovery:
                 await slices.send(error)
 
     async def _restore_wanted(self) -> bool:
-        while self._wanted:
-            if not await self._restore([next(iter(self._wanted))]):
+        while wanted := next((b for b in self._wanted if b not in self._ahead), None):
+            if not await self._restore([wanted]):
                 return False
         return True
 

@@ -178,7 +178,7 @@ def gallery(
 
 def test_every_state_is_drawn_and_accessible(gallery: Gallery) -> None:
     page = gallery.page
-    page.wait_for_function("() => window.built && window.isLoaded()")
+    page.wait_for_function("() => window.built && window.isLoaded()", timeout=90_000)
     gallery.look("states")
     gallery.keep("people-5", "people-100", "badges", "names-long", "arabic")
 

@@ -64,7 +64,7 @@ async def read_answer(visitor: RawClient, *, has_body: bool = True) -> Answer:
     number = int(status.split(" ")[1])
     if not has_body or number == 304:
         body = b""
-    elif headers.get("connection") == "close":
+    elif number == 101 or headers.get("connection") == "close":
         body = await visitor.rest()
     else:
         body = await visitor.read_exactly(int(headers["content-length"]))

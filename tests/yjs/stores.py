@@ -13,8 +13,8 @@ from presence_server.storage.documents import split_updates
 from tests.servers import PostgresServer
 
 _LOG = (
-    "SELECT kind, data FROM (SELECT 0 AS kind, seq, data FROM board_snapshot"
-    " WHERE board_id = '{0}' UNION ALL SELECT 1, seq, data FROM board_update"
+    "SELECT kind, data FROM (SELECT 0 AS kind, seq, data FROM {1}board_snapshot"
+    " WHERE board_id = '{0}' UNION ALL SELECT 1, seq, data FROM {1}board_update"
     " WHERE board_id = '{0}') AS log ORDER BY kind, seq"
 )
 
@@ -69,7 +69,7 @@ class SqliteStore:
 
     def _read(self, board_id: str) -> list[bytes]:
         with closing(sqlite3.connect(self._path, timeout=30)) as connection:
-            return _updates(connection.execute(_LOG.format(board_id)).fetchall())
+            return _updates(connection.execute(_LOG.format(board_id, "")).fetchall())
 
 
 class PostgresStore:
@@ -98,7 +98,7 @@ class PostgresStore:
         return await trio.to_thread.run_sync(self._read, board_id)
 
     def _read(self, board_id: str) -> list[bytes]:
-        rows = self._server.execute(_LOG.format(board_id), self.url)
+        rows = self._server.execute(_LOG.format(board_id, "collab."), self.url)
         return _updates([(row["kind"], row["data"]) for row in rows])
 
 

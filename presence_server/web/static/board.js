@@ -70,7 +70,10 @@ function show() {
 async function loadNotes() {
   if (notesAreLoading) return;
   notesAreLoading = true;
-  const { showNotes } = await import('./board-notes.js');
+  const module = await import('./board-notes.js').catch((error) => console.warn(`notes: ${error}`));
+  notesAreLoading = Boolean(module);
+  if (!module) return; // The page is being left, or the network is away: the next join tries again.
+  const { showNotes } = module;
   const [main, view, stage, layer] = ['main', '#view', '#stage', '#cursors'].map(find);
   const notes = showNotes(client, { main, view, stage, cursors: layer });
   Object.assign(window, { notes });
