@@ -85,8 +85,12 @@ class Members:
     @property
     def pending(self) -> int:
         """Broadcasts that wait for a flush."""
-        others = (self._spectators, self._watchers)
-        return self._fanout.pending + sum(fanout.pending for fanout in others if fanout is not None)
+        pending = self._fanout.pending  # Read for each event: a sum over all would take longer.
+        if self._spectators is not None:
+            pending += self._spectators.pending
+        if self._watchers is not None:
+            pending += self._watchers.pending
+        return pending
 
     def add(self, peer: Peer) -> None:
         """A connection asks for a session now."""
