@@ -127,10 +127,11 @@ class AddressCounter:
         """
         if host is None or self.is_trusted(host):
             return None
-        address = self._addresses.get(_key(host))
+        key = _key(host)
+        address = self._addresses.get(key)
         if address is None or address.connections < self._limits.connections_per_ip:
             return None
-        return _key(host)
+        return key
 
     def identify(self, counted: CountedConnection, forwarded: Sequence[str], now: float) -> None:
         """Count a request whose head was read, unless its connection was counted for it.

@@ -26,6 +26,7 @@ from .decision import DecisionLimits, Ready, RequestDecider
 from .first_message import after_upgrade
 from .handover import HandedOver
 from .open_requests import OpenRequests
+from .pending_request import PendingRequest
 from .pump_request import PumpRequest, RequestOwner
 from .siblings import Siblings, busy
 from .stream_gate import StreamGate
@@ -257,7 +258,7 @@ class Gateway(RequestOwner, UpgradedOwner):
         wire.endpoint = upgraded
         upgraded.start(self._handshake_timeout_s)
 
-    def _serve(self, request: PumpRequest | UpgradedRequest, accepted: Accepted) -> None:
+    def _serve(self, request: PendingRequest, accepted: Accepted) -> None:
         """Make a WebSocket connection of a request."""
         self._requests.end()
         counted = request.counted
@@ -268,12 +269,7 @@ class Gateway(RequestOwner, UpgradedOwner):
         self._decider.note_refusal(refusal)
 
     @override
-    def on_request_gone(self, request: PumpRequest) -> None:
-        self._requests.end()
-        request.counted.leave()
-
-    @override
-    def on_upgraded_gone(self, request: UpgradedRequest) -> None:
+    def on_request_gone(self, request: PendingRequest) -> None:
         self._requests.end()
         request.counted.leave()
 

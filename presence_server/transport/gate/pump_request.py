@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import enum
-from typing import Protocol
 
 import structlog
-import trio
 from typing_extensions import override
 
 from ..http.head import MAX_HEAD_BYTES, BadRequest, HeadReader
 from ..http.hypercorn_server import ANSWER_TIMEOUT_S
 from ..http.ready_answers import ReadyAnswer
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request, too_slow
-from ..wire.ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms, Endpoint
+from ..wire.ports import ConnectionAlarm, ConnectionAlarms
 from ..wire.pump import SocketWire
 from .addresses import CountedConnection
 from .idle_connections import IdleConnection, idle_s
 from .open_requests import OpenRequests
+from .pending_request import PendingOwner, PendingRequest
 
 log = structlog.get_logger(__name__)
 
 
-class RequestOwner(Protocol):
+class RequestOwner(PendingOwner):
     """Hears of each request in the pump: of its head, or of its end, once."""
 
     __slots__ = ()
@@ -36,12 +35,6 @@ class RequestOwner(Protocol):
             rest: bytes that came after it.
         """
 
-    def on_refused(self, refusal: Refusal) -> None:
-        """A request gets this answer. ``on_request_gone`` follows."""
-
-    def on_request_gone(self, request: PumpRequest) -> None:
-        """The peer is gone: it left, or it was answered and the connection is closed."""
-
 
 class _State(enum.Enum):
     READING = "reading"
@@ -54,7 +47,7 @@ class _State(enum.Enum):
     """The last answer was written. Input is discarded until the peer closes."""
 
 
-class PumpRequest(Endpoint, AlarmTarget, IdleConnection):
+class PumpRequest(PendingRequest, IdleConnection):
     """Reads request heads, one after the other, from a socket in the pump.
 
     Args:
@@ -67,8 +60,6 @@ class PumpRequest(Endpoint, AlarmTarget, IdleConnection):
     """
 
     __slots__ = (
-        "__weakref__",
-        "_alarms",
         "_keeps_alive",
         "_owner",
         "_reader",
@@ -78,12 +69,7 @@ class PumpRequest(Endpoint, AlarmTarget, IdleConnection):
         "_timeout_s",
         "_unread_by",
         "_unsent",
-        "counted",
-        "wire",
     )
-
-    is_broken = False
-    """Always false: a write that fails ends the connection at once."""
 
     def __init__(
         self,
@@ -94,9 +80,7 @@ class PumpRequest(Endpoint, AlarmTarget, IdleConnection):
         owner: RequestOwner,
         requests: OpenRequests,
     ) -> None:
-        self.wire = wire
-        self.counted = counted
-        self._alarms = alarms
+        super().__init__(wire, counted, alarms)
         self._owner = owner
         self._requests = requests
         self._timeout_s = timeout_s
@@ -240,16 +224,9 @@ class PumpRequest(Endpoint, AlarmTarget, IdleConnection):
             refusal: the answer.
         """
         self._owner.on_refused(refusal)
-        response = refusal.response()
-        try:
-            sent = self.wire.send(response)
-        except OSError:
-            sent = 0
-        if sent < len(response):
-            self._state = _State.ENDED
-            self.wire.abort()
-            return
-        self._end()
+        self._state = _State.ENDED
+        if self._send_whole(refusal.response()):
+            self._end()
 
     def _end(self) -> None:
         """Half-close, and wait a moment until the peer has closed."""
@@ -286,6 +263,3 @@ class PumpRequest(Endpoint, AlarmTarget, IdleConnection):
             self.refuse(too_slow())
         else:
             self.wire.abort()
-
-    def _arm(self, seconds: float) -> None:
-        self._alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + seconds)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import structlog
-import trio
 from typing_extensions import override
 
 from ..http.head import BadRequest
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request
 from ..sessions.handshake import Accepted
-from ..wire.ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms, Endpoint
+from ..wire.ports import ConnectionAlarm, ConnectionAlarms
 from ..wire.pump import SocketWire
 from .addresses import CountedConnection
 from .first_message import FirstMessageReader, after_upgrade, name_board, no_message
+from .pending_request import PendingOwner, PendingRequest
 
 log = structlog.get_logger(__name__)
 
 
-class UpgradedOwner(Protocol):
+class UpgradedOwner(PendingOwner):
     """Hears of each connection that waits for its first message: of the message, or of its end."""
 
     __slots__ = ()
@@ -32,14 +30,8 @@ class UpgradedOwner(Protocol):
             accepted: the handshake with its board.
         """
 
-    def on_refused(self, refusal: Refusal) -> None:
-        """A connection is closed for this reason. ``on_upgraded_gone`` follows."""
 
-    def on_upgraded_gone(self, request: UpgradedRequest) -> None:
-        """The peer is gone: it left before its first message, or it was refused."""
-
-
-class UpgradedRequest(Endpoint, AlarmTarget):
+class UpgradedRequest(PendingRequest):
     """Reads the first message from a socket in the pump.
 
     Args:
@@ -51,20 +43,7 @@ class UpgradedRequest(Endpoint, AlarmTarget):
         owner: hears of the outcome.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_accepted",
-        "_alarms",
-        "_is_refused",
-        "_owner",
-        "_reader",
-        "counted",
-        "head",
-        "wire",
-    )
-
-    is_broken = False
-    """Always false: a write that fails ends the connection at once."""
+    __slots__ = ("_accepted", "_is_refused", "_owner", "_reader", "head")
 
     def __init__(
         self,
@@ -75,10 +54,8 @@ class UpgradedRequest(Endpoint, AlarmTarget):
         head: bytes,
         owner: UpgradedOwner,
     ) -> None:
-        self.wire = wire
-        self.counted = counted
+        super().__init__(wire, counted, alarms)
         self.head = head
-        self._alarms = alarms
         self._accepted = accepted
         self._owner = owner
         self._reader = FirstMessageReader()
@@ -90,7 +67,7 @@ class UpgradedRequest(Endpoint, AlarmTarget):
         Args:
             timeout_s: seconds in which the message must come.
         """
-        if self._accepted.response and not self._send(self._accepted.response):
+        if self._accepted.response and not self._send_whole(self._accepted.response):
             return
         self._arm(timeout_s)
         if self._accepted.rest:
@@ -127,19 +104,9 @@ class UpgradedRequest(Endpoint, AlarmTarget):
         self._is_refused = True
         self._alarms.disarm(self)
         self._owner.on_refused(refusal)
-        if self._send(after_upgrade(refusal).response()):
+        if self._send_whole(after_upgrade(refusal).response()):
             self._arm(REFUSAL_TIMEOUT_S)
             self.wire.shut_write()
-
-    def _send(self, data: bytes) -> bool:
-        """Send a few bytes; give up a peer whose socket does not take them at once."""
-        try:
-            sent = self.wire.send(data)
-        except OSError:
-            sent = 0
-        if sent < len(data):
-            self.wire.abort()
-        return sent == len(data)
 
     @override
     def on_writable(self) -> None:
@@ -148,7 +115,7 @@ class UpgradedRequest(Endpoint, AlarmTarget):
     @override
     def on_gone(self) -> None:
         self._alarms.disarm(self)
-        self._owner.on_upgraded_gone(self)
+        self._owner.on_request_gone(self)
 
     @override
     def crash(self, error: Exception) -> None:
@@ -161,6 +128,3 @@ class UpgradedRequest(Endpoint, AlarmTarget):
             self.wire.abort()
         else:
             self.refuse(no_message())
-
-    def _arm(self, seconds: float) -> None:
-        self._alarms.arm(self, ConnectionAlarm.HANDSHAKE, trio.current_time() + seconds)
