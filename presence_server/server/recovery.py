@@ -160,11 +160,9 @@ class Recovery:
         boards: dict[str, list[_Stored]] = defaultdict(list)
         for record, profile in stored:
             boards[record.board_id].append((record, profile))
+        self._sessions += len(stored)
         for board_id in board_ids:
-            # A board that a client asked for may be restored since it was read.
-            if self._is_over or board_id not in self._restored:
-                self._sessions += len(boards[board_id])
-                await self._put_back(board_id, boards[board_id])
+            await self._put_back(board_id, boards[board_id])
         self._spare_collector()
 
     def _spare_collector(self) -> None:
