@@ -16,7 +16,7 @@ CURSOR_INTERVAL_S = 1.0
 
 
 class Spectators:
-    """Who watches, who would like to, and the cursors that moved since spectators heard of them.
+    """The clients that watch, those that asked to, and the cursors that moved since the last event.
 
     Attributes:
         watching: the sessions that watch, by id; also those that watch the Yjs document only.

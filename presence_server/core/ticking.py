@@ -1,4 +1,4 @@
-"""What is sent at most once an interval: changes of one user, cursors, awareness."""
+"""Sends the events that have a shortest interval: changes of one user, cursors, awareness."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .state import BoardState
 
 
 def tick(state: BoardState, now: float) -> None:
-    """Send what is due."""
+    """Send the events that are due."""
     for user in state.changes.take(now):
         state.tell_if_changed(user, now)
     moved = state.cursors.take(now, state.now_ms(now))

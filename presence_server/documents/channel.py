@@ -1,4 +1,4 @@
-"""What the server and its helper process say to each other, and how it becomes bytes.
+"""The messages between the server and its helper process, and their bytes.
 
 A frame is a length in four bytes, big-endian, and a message in MessagePack. The helper says
 :class:`Ready` once, and then answers each request, one at a time and in order.
@@ -94,7 +94,7 @@ class Loaded(Struct, frozen=True, tag=True):
 
 
 class MergeResult(Struct, frozen=True):
-    """What became of one update.
+    """The outcome of one update.
 
     Attributes:
         outcome: whether it is merged.
@@ -108,10 +108,10 @@ class MergeResult(Struct, frozen=True):
 
 
 class Merged(Struct, frozen=True, tag=True):
-    """What became of each update, and the document after them.
+    """The outcome of each update, and the document after them.
 
     Attributes:
-        results: what became of each.
+        results: the outcome of each.
         raised: how far the changes of the clients have come that were merged, as a state vector.
             The whole one may be long, and would be read with each change.
         size: the document's length as one update in bytes, or more.
@@ -123,7 +123,7 @@ class Merged(Struct, frozen=True, tag=True):
 
 
 class Parts(Struct, frozen=True, tag=True):
-    """What a client lacks, as updates to be merged in this order."""
+    """The changes that a client lacks, as updates to be merged in this order."""
 
     parts: list[bytes]
 

@@ -1,4 +1,4 @@
-"""What waits for one document, in the order of the room's calls."""
+"""The jobs that wait for one document, in the order of the room's calls."""
 
 from __future__ import annotations
 

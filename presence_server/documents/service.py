@@ -227,7 +227,7 @@ class DocumentService(Documents):
             self._let_go(board.board_id)
 
     def _stored(self, board_id: str, seq: int) -> None:
-        # What was under way when the document was deleted comes first.
+        # Rows that were under way when the document was deleted come first.
         if seq < 0 or seq > self._floors.get(board_id, 0):
             self._floors.pop(board_id, None)
             if (deleted := self._deletions.pop(board_id, None)) is not None:

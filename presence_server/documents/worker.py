@@ -213,7 +213,7 @@ class Document:
         return self.size + len(missing) <= self._max_bytes
 
     def diff(self, vector: bytes) -> list[bytes]:
-        """What a client with this state vector lacks, in parts.
+        """The changes that a client with this state vector lacks, in parts.
 
         Raises:
             DamagedBytes: the vector is not valid.

@@ -14,7 +14,7 @@ from ..storage.write_batch import DocumentBatch, DocumentOpened, DocumentRow
 from .readers import Readers
 
 MAX_BATCH_BYTES = 8_388_608
-"""What one transaction writes of documents at most, unless a single value is larger."""
+"""Bytes of documents that one transaction writes at most, unless a single value is larger."""
 
 _MAX_ROW_BYTES = 1_048_576
 """The size at which a row is full; one change may be larger."""

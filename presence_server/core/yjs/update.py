@@ -33,7 +33,7 @@ _CONTENTS = len(_READERS)
 
 
 class Shape(Struct, frozen=True):
-    """What an update is made of.
+    """The clocks that an update adds, needs and deletes.
 
     Attributes:
         adds: for each client whose structs it has: the client, the first clock, and the clock

@@ -18,7 +18,7 @@ from .varint import DamagedBytes, read_bytes, write_bytes, write_text, write_uin
 
 
 class MessageKind(enum.IntEnum):
-    """What a message is."""
+    """The kind of a message."""
 
     STEP_1 = 0
     STEP_2 = 1
