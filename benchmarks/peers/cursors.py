@@ -12,6 +12,7 @@ from msgspec import Struct
 from benchmarks.peers.catalog import Target
 from benchmarks.peers.dialect import PROBE
 from benchmarks.peers.fleet import Fleet, Member, places
+from benchmarks.peers.latencies import p99_ms
 from benchmarks.peers.process import Shares, Watch
 
 USERS = 100
@@ -159,7 +160,7 @@ def measure(target: Target, boards: float, seconds: float) -> Trial:
             latencies = sorted(run.latencies) or [math.inf]
             return Trial(
                 boards=boards,
-                p99_ms=latencies[math.ceil(len(latencies) * 0.99) - 1] * 1000,
+                p99_ms=p99_ms(latencies),
                 median_ms=latencies[len(latencies) // 2] * 1000,
                 shares=shares,
                 sent_share=run.sent_share,

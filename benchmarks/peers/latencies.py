@@ -7,9 +7,26 @@ import time
 from collections import deque
 from typing import Protocol
 
+from msgspec import Struct
+
 from benchmarks.peers.fleet import Fleet
+from benchmarks.peers.process import Shares
 
 _LATE_S = 10.0
+
+
+class Steady(Struct, frozen=True):
+    """Updates at a steady rate."""
+
+    p99_ms: float
+    shares: Shares
+    lost: int
+
+
+def p99_ms(seconds: list[float]) -> float:
+    """The 99th percentile of some latencies in seconds, in milliseconds; infinity of none."""
+    found = sorted(seconds) or [math.inf]
+    return found[math.ceil(len(found) * 0.99) - 1] * 1000
 
 
 class Speaker(Protocol):
@@ -43,7 +60,7 @@ class Latencies:
     @property
     def p99_ms(self) -> float:
         """The 99th percentile of what was found, in milliseconds."""
-        return sorted(self.found)[math.ceil(len(self.found) * 0.99) - 1] * 1000
+        return p99_ms(self.found)
 
     def speak_steadily(self, speakers: Speaker, rate: float, seconds: float) -> None:
         """Send updates at a rate, and wait until everybody has all.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
-
-from msgspec import Struct
 
 from benchmarks.peers.catalog import Target
 from benchmarks.peers.cursors import FollowedBoard
 from benchmarks.peers.fleet import Fleet
-from benchmarks.peers.process import Shares, Watch
+from benchmarks.peers.latencies import Steady, p99_ms
+from benchmarks.peers.process import Watch
 from benchmarks.peers.yjs_dialect import YjsDialect
 from benchmarks.peers.yjs_typing import join_document
 
@@ -19,14 +17,6 @@ MOVES_PER_S = 5
 WARM_UP_S = 1.0
 _LATE_S = 2.0
 """Nobody may have to wait longer for a move."""
-
-
-class Moving(Struct, frozen=True):
-    """Everybody moves at a steady rate."""
-
-    p99_ms: float
-    shares: Shares
-    lost: int
 
 
 class _Movers:
@@ -67,7 +57,7 @@ class _Movers:
         member.sock.send(self._pointed(member.user, turn + 1, x))
 
 
-def measure(target: Target, seconds: float) -> Moving:
+def measure(target: Target, seconds: float) -> Steady:
     """Everybody moves for a while.
 
     Args:
@@ -84,8 +74,6 @@ def measure(target: Target, seconds: float) -> Moving:
             watch = Watch(subject)
             movers.drive(seconds)
             shares = watch.shares()
-            found = sorted(movers.latencies) or [math.inf]
-            p99_s = found[math.ceil(len(found) * 0.99) - 1]
-            return Moving(p99_s * 1000, shares, fleet.lost)
+            return Steady(p99_ms(movers.latencies), shares, fleet.lost)
         finally:
             fleet.close()

@@ -5,7 +5,6 @@ Run as a module with a host and a port, it opens that board again and again.
 
 from __future__ import annotations
 
-import math
 import socket
 import statistics
 import subprocess
@@ -18,6 +17,7 @@ from msgspec import Struct
 from benchmarks.peers.catalog import Target
 from benchmarks.peers.cursors import USERS, WARM_UP_S, MovingBoards
 from benchmarks.peers.fleet import Fleet, places
+from benchmarks.peers.latencies import p99_ms
 from benchmarks.peers.process import ROOT, Shares, Watch
 from benchmarks.peers.yjs_dialect import MARKER, YjsDialect, client_of
 from benchmarks.rawclient import split_frames, upgrade_request
@@ -73,9 +73,7 @@ def measure(target: Target, seconds: float, rounds: int, boards: int = BOARDS) -
                 run.drive(seconds)
                 if child is not None:
                     loads += _end(child)
-                latencies = sorted(run.latencies) or [math.inf]
-                p99_s = latencies[math.ceil(len(latencies) * 0.99) - 1]
-                found[is_beside].append(p99_s * 1000)
+                found[is_beside].append(p99_ms(run.latencies))
             return Beside(found[False], found[True], loads, watch.shares())
         finally:
             fleet.close()

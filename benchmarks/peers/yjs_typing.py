@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 
-from msgspec import Struct
-
 from benchmarks.peers.catalog import Target
 from benchmarks.peers.fleet import Fleet, places
-from benchmarks.peers.latencies import Latencies
-from benchmarks.peers.process import Shares, Watch
+from benchmarks.peers.latencies import Latencies, Steady
+from benchmarks.peers.process import Watch
 from benchmarks.peers.updates import WARM_UP_S, Throughput, drive, measured
 from benchmarks.peers.yjs_dialect import MARKER, YjsDialect
 
@@ -51,14 +49,6 @@ def join_document(fleet: Fleet, members: int) -> None:
     first, *others = places(1, members)
     fleet.join([first])
     fleet.join(others)
-
-
-class Steady(Struct, frozen=True):
-    """Changes at a steady rate."""
-
-    p99_ms: float
-    shares: Shares
-    lost: int
 
 
 def measure(target: Target, in_flight: int, seconds: float) -> Throughput:

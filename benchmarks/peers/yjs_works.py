@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
@@ -16,6 +17,7 @@ from benchmarks.peers import (
     yjs_typing,
 )
 from benchmarks.peers.catalog import TARGETS, Target
+from benchmarks.peers.latencies import Steady
 from benchmarks.peers.process import quiet_rounds
 
 Found = dict[str, Any]
@@ -34,9 +36,9 @@ def run(work: int, target: Target, seconds: float, rounds: int) -> Found:
         case 8 | 9:
             return _changes(target, 1 if work == 8 else 32, seconds, rounds)
         case 10:
-            return _steady(target, seconds, rounds)
+            return _steady(lambda: yjs_typing.measure_steadily(target, seconds), rounds)
         case 11:
-            return _awareness(target, seconds, rounds)
+            return _steady(lambda: yjs_awareness.measure(target, seconds), rounds)
         case 12:
             return _stock(target, seconds)
         case 13:
@@ -62,24 +64,8 @@ def _changes(target: Target, in_flight: int, seconds: float, rounds: int) -> Fou
     }
 
 
-def _steady(target: Target, seconds: float, rounds: int) -> Found:
-    found = quiet_rounds(
-        lambda: yjs_typing.measure_steadily(target, seconds), rounds, attrgetter("shares")
-    )
-    best = min(found, key=attrgetter("shares.server_cpu"))
-    return {
-        "headline": best.shares.server_cpu,
-        "text": f"{best.shares.server_cpu:11.2f} cores, p99 {best.p99_ms:.1f} ms,"
-        f"{best.shares.text}, {best.lost} lost",
-        "valid": not best.lost,
-        "rounds": to_builtins(found),
-    }
-
-
-def _awareness(target: Target, seconds: float, rounds: int) -> Found:
-    found = quiet_rounds(
-        lambda: yjs_awareness.measure(target, seconds), rounds, attrgetter("shares")
-    )
+def _steady(measure: Callable[[], Steady], rounds: int) -> Found:
+    found = quiet_rounds(measure, rounds, attrgetter("shares"))
     best = min(found, key=attrgetter("shares.server_cpu"))
     return {
         "headline": best.shares.server_cpu,
