@@ -82,10 +82,10 @@ class AwarenessTray(AwarenessStates):
         Raises:
             DamagedBytes: the message or a state is not valid. What came before that state counts.
         """
-        if payload in self._recent:
+        speaker = self._speakers.get(session_id)
+        if self._sent.recognises(payload, () if speaker is None else speaker.ids):
             return _NOTHING
         entries = read_entries(payload)
-        speaker = self._speakers.get(session_id)
         if speaker is None:
             speaker = self._speakers[session_id] = Speaker(session_id, connection, profile)
         elif speaker.connection != connection:
@@ -123,7 +123,7 @@ class AwarenessTray(AwarenessStates):
         speaker = self._speakers.get(session_id)
         if speaker is None or speaker.connection != connection or not speaker.has_spoken:
             return False
-        if payload in self._recent:
+        if self._sent.recognises(payload, speaker.ids):
             return True
         try:
             entries = read_entries(payload)

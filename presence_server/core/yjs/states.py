@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 
 from ...protocol.model import Cursor
 from ...protocol.profile import UserProfile
+from .echoes import SentPayloads
 from .entries import NULL, encode_entries, encode_entry
 from .stamping import state_of
 
 FIRST_SERVER_ID = 2**52
 """Ids of users without Yjs count up from here. Yjs chooses ids below 2 ** 32."""
-_RECENT = 32
-"""Payloads that are recognised when clients send them back."""
-_RECENT_BYTES = 262_144
 
 
 class Speaker:
@@ -67,8 +64,7 @@ class AwarenessStates:
         "_last",
         "_next_id",
         "_of_user",
-        "_recent",
-        "_recent_bytes",
+        "_sent",
         "_states",
         "due",
         "messages_sent",
@@ -81,8 +77,7 @@ class AwarenessStates:
         self._changed: dict[int, bytes] = {}
         self._everybody: bytes | None = None
         """All states, until one changes: many clients may come at one moment."""
-        self._recent: OrderedDict[bytes, None] = OrderedDict()
-        self._recent_bytes = 0
+        self._sent = SentPayloads()
         self._of_user: dict[str, int] = {}
         """The id of each user without Yjs."""
         self._next_id = FIRST_SERVER_ID
@@ -103,15 +98,10 @@ class AwarenessStates:
         if not self._changed:
             return None
         payload = encode_entries(list(self._changed.values()))
+        self._sent.add(payload, self._changed)
         self._changed.clear()
         self._last = now
         self.messages_sent += 1
-        if payload not in self._recent:
-            self._recent[payload] = None
-            self._recent_bytes += len(payload)
-        while len(self._recent) > _RECENT or self._recent_bytes > _RECENT_BYTES:
-            oldest, _ = self._recent.popitem(last=False)
-            self._recent_bytes -= len(oldest)
         return payload
 
     def everybody(self) -> bytes:
