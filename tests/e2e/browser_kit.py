@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -127,10 +128,17 @@ def launch(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
 
 
-class MortalBrowser:
-    """A browser in a process group of its own, so that it can be killed."""
+class ChromiumProcess:
+    """A browser in a process group of its own, which is driven over the DevTools protocol.
 
-    def __init__(self, playwright: Playwright, folder: Path) -> None:
+    Args:
+        folder: for its profile.
+
+    Attributes:
+        address: of its socket.
+    """
+
+    def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
             [
                 chromium_path(),
@@ -142,11 +150,15 @@ class MortalBrowser:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self.browser = playwright.chromium.connect_over_cdp(self._address())
-
-    def _address(self) -> str:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
+        self._said = self._process.stderr
+        self.address = self._read_address()
+        # What it says later must not fill the pipe and stop it.
+        self._reader = threading.Thread(target=self._said.read, daemon=True)
+        self._reader.start()
+
+    def _read_address(self) -> str:
+        for line in self._said:
             if found := re.search(rb"ws://\S+", line):
                 return found[0].decode()
         raise AssertionError("Chromium ended before it said where to reach it")
@@ -156,8 +168,19 @@ class MortalBrowser:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=15)
-        if self._process.stderr is not None:
-            self._process.stderr.close()
+        self._reader.join(timeout=15)
+        self._said.close()
+
+
+class MortalBrowser:
+    """A browser that can be killed."""
+
+    def __init__(self, playwright: Playwright, folder: Path) -> None:
+        self._process = ChromiumProcess(folder)
+        self.browser = playwright.chromium.connect_over_cdp(self._process.address)
+
+    def kill(self) -> None:
+        self._process.kill()
 
 
 # --- people -------------------------------------------------------------------

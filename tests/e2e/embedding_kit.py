@@ -85,14 +85,24 @@ class Scene:
             scripts: run before those of the page.
             with_bar: whether it loads the module of the bar.
         """
+        network = self.serve(body, *headers, with_bar=with_bar)
+        return self.visit(network, width=width, scripts=scripts)
+
+    def serve(self, body: str, *headers: str, with_bar: bool = True) -> PageRelay:
+        """Serve a page with this in its body, as :meth:`embed` does."""
         head = BAR if with_bar else ""
         page = PAGE.format(head=head, body=body.replace("demo", self.board))
-        relay = self._stack.enter_context(PageRelay(self.server.url, page, *headers))
+        return self._stack.enter_context(PageRelay(self.server.url, page, *headers))
+
+    def visit(
+        self, network: PageRelay, *, width: int = 900, scripts: Iterable[str] = ()
+    ) -> Embedder:
+        """Open the page that a network serves, in a browser of its own."""
         context = self.browser.new_context(viewport={"width": width, "height": 400})
         for script in scripts:
             context.add_init_script(script)
         self._stack.callback(context.close)
-        return Embedder(context, f"{relay.url}/embed")
+        return Embedder(context, network.page_url)
 
     def news(self) -> list[dict[str, Any]]:
         """What the observer was told of others since the last time."""

@@ -179,10 +179,11 @@ class Visitor:
         press, release = ({"type": f"pointer{way}", "button": 0} for way in ("Down", "Up"))
         self._pointer({"type": "pointerMove", "x": x, "y": y}, press, release)
 
-    def press(self, key: str) -> None:
-        """Press a key, and let it go."""
-        value = _KEYS[key]
-        actions = [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
+    def press(self, *keys: str) -> None:
+        """Press keys one after the other, and let each go."""
+        values = [_KEYS.get(key, key) for key in keys]
+        ways = ("keyDown", "keyUp")
+        actions = [{"type": way, "value": value} for value in values for way in ways]
         self._act({"type": "key", "id": "keyboard", "actions": actions})
 
     def _pointer(self, *actions: dict[str, object]) -> None:

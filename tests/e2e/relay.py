@@ -147,6 +147,7 @@ class PageRelay(_ReadingRelay):
         super().__init__(server_url)
         head = ["HTTP/1.1 200 OK", "Content-Type: text/html; charset=utf-8", "Connection: close"]
         self._page = "\r\n".join([*head, *headers, "", page]).encode()
+        self.page_url = f"{self.url}/embed"
 
     def _answer(self, line: bytes) -> bytes | None:
         return self._page if line.startswith(b"GET /embed ") else None

@@ -1,4 +1,4 @@
-"""The elements in Firefox: bar, list, cursors, queue, reload and back."""
+"""The elements in Firefox: bar, list, cursors, company, queue, reload and back."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.firefox]
 _numbers = itertools.count(1)
 PAGE = '<!doctype html><meta charset="utf-8"><title>Embedded</title>'
 BAR = "document.querySelector('presence-bar').shadowRoot"
+CURSORS = "document.querySelector('presence-cursors')"
 PERSON = "document.querySelector('presence-bar').shadowRoot.querySelector('[data-user-id={}]')"
 
 
@@ -51,7 +52,7 @@ class Town:
         """Somebody at a page with this body, in which "demo" is the board."""
         page = PAGE + body.replace("demo", self.board)
         relay = self._stack.enter_context(PageRelay(self._server.url, page))
-        return self._open(f"{relay.url}/embed")
+        return self._open(relay.page_url)
 
     def _open(self, address: str) -> Visitor:
         visitor = self._firefox.visit(address)
@@ -107,6 +108,36 @@ def test_a_cursor_is_at_the_same_place_for_the_others(town: Town) -> None:
             && Math.abs(at.top - box.top - 0.5 * box.height) < 2;
     })()"""
     )
+
+
+def test_people_chat_follow_and_call_each_other(town: Town) -> None:
+    page = """<script type="module" src="/static/presence-cursors.js"></script>
+        <div id="canvas" style="height: 200px; overflow: auto">
+            <div style="height: 2000px"></div>
+        </div>
+        <presence-cursors board="demo" user-id="{}" for="canvas" scrollable></presence-cursors>"""
+    ada, bob = (town.embed(page.format(user_id)) for user_id in ("ada", "bob"))
+    for each in (ada, bob):
+        each.until(f"{CURSORS}.client.users.size === 2")
+    ada.point("#canvas", 0.25, 0.5)
+    bob.until(f"{CURSORS}.shadowRoot.querySelector('[data-cursor-user=ada]') !== null")
+    ada.press("/")
+    ada.until(f"{CURSORS}.shadowRoot.activeElement?.matches('input')")
+    ada.press("h", "i")
+    saying = f"{CURSORS}.shadowRoot.querySelector('[data-cursor-user=ada] [part=saying]')"
+    bob.until(f"{saying}.textContent === 'hi'")
+    ada.press("Escape")
+    bob.run(f"{CURSORS}.follow('ada')")
+    ada.run("document.querySelector('#canvas').scrollTo(0, 600)")
+    bob.until("Math.abs(document.querySelector('#canvas').scrollTop - 600) <= 2")
+    ada.until(f"{CURSORS}.shadowRoot.querySelector('[part=chip]').textContent.includes('1')")
+    bob.press("Escape")
+    bob.until(f"{CURSORS}.following === null")
+    bob.run(f"{CURSORS}.summon()")
+    offer = f"{CURSORS}.shadowRoot.querySelector('[part=offer]')"
+    ada.until(f"{offer} !== null")
+    ada.click(f"{offer}.querySelector('button')")
+    ada.until(f"{CURSORS}.following === 'bob'")
 
 
 def test_those_who_wait_see_their_position_and_get_the_seat(town: Town) -> None:

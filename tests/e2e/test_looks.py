@@ -46,17 +46,17 @@ SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height
 </svg>"""
 
 LOOKS: dict[str, dict[str, Any]] = {
-    "light-1280": {"axe": True},
-    "dark-1280": {"axe": True, "color_scheme": "dark"},
-    "light-320": {"axe": True, "width": 320},
-    "dark-320": {"axe": True, "width": 320, "color_scheme": "dark"},
+    "light-1280": {},
+    "dark-1280": {"color_scheme": "dark"},
+    "light-320": {"width": 320},
+    "dark-320": {"width": 320, "color_scheme": "dark"},
     "forced-colors": {"forced_colors": "active"},
     "forced-colors-dark": {"forced_colors": "active", "color_scheme": "dark"},
     "right-to-left": {"direction": "rtl"},
     "zoom-200": {"width": 640, "device_scale_factor": 2},
     "text-200": {"text_size": "200%"},
 }
-"""How the page is seen; with ``axe`` it is looked at for what is not accessible, too."""
+"""How the page is seen."""
 
 
 def huge_png() -> bytes:
@@ -160,7 +160,6 @@ def gallery(
     request: pytest.FixtureRequest, browser: Browser, shared_server: ServerProcess
 ) -> Iterator[Gallery]:
     look = dict(LOOKS[request.param])
-    axe = programs.axe_packages() if look.pop("axe", False) else None
     html = HTML.format(
         direction=look.pop("direction", "ltr"),
         text_size=look.pop("text_size", "100%"),
@@ -178,8 +177,8 @@ def gallery(
         page = context.new_page()
         page.set_default_timeout(SHOWN_WITHIN_MS)
         page.route("https://pictures.example/*", serve_picture)
-        page.goto(f"{relay.url}/embed")
-        yield Gallery(page, request.param, axe)
+        page.goto(relay.page_url)
+        yield Gallery(page, request.param, programs.axe_packages())
         context.close()
 
 

@@ -268,7 +268,7 @@ def test_notes_work_where_text_may_not_become_code(
         policy = answer.headers["Content-Security-Policy"]
     strict = f"Content-Security-Policy: {policy}; require-trusted-types-for 'script'"
     with PageRelay(shared_server.url, page, strict) as relay:
-        ada = Person(browser.new_context(), f"{relay.url}/embed")
+        ada = Person(browser.new_context(), relay.page_url)
         expect(bar(ada)).to_be_visible()
         text_of(add_note(ada, "Strict")).fill("Very strict")
         expect_saved(ada)

@@ -138,5 +138,9 @@ slot { display: block; }
 .action[hidden] { display: none; }
 .action:hover { background: color-mix(in srgb, var(--_text) 7%, var(--_surface)); }
 .filled { margin-top: 12px; }
-@media (forced-colors: active) { .item:is(:hover, [aria-expanded='true']) { outline: 1px solid; outline-offset: -2px; } }
+@media (forced-colors: active) {
+  .item:is(:hover, [aria-expanded='true']) { outline: 1px solid; outline-offset: -2px; }
+  .tip { border: 1px solid; background: Canvas; }
+  .tip, .tip span { color: CanvasText; }
+}
 `;
