@@ -20,7 +20,8 @@ from presence_server.protocol.frames import text_frame
 from presence_server.protocol.messages import ServerMessage, encode
 from presence_server.protocol.model import Cursor, Update
 from presence_server.rooms import members
-from presence_server.transport.wire.pump import Pump, SocketWire, pump_is_available
+from presence_server.transport.wire.pump import Pump, pump_is_available
+from presence_server.transport.wire.socket_wire import SocketWire
 from tests.limits import board_limits
 from tests.rooms.fake_board import FakeBoard, settle
 from tests.transport.frames import event

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import structlog
@@ -17,7 +17,7 @@ from .descriptors import are_few_left, is_among_the_last
 
 log = structlog.get_logger(__name__)
 
-MAX_ACCEPTS = 32
+MAX_ACCEPTS = 16
 """How many connections are accepted before other tasks run."""
 ACCEPT_PAUSE_S = 0.1
 """How long accepting stops when the system has no resources left."""
@@ -25,7 +25,9 @@ _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 
 
 async def accept_forever(
-    listener: socket.socket, take: Callable[[socket.socket, str], None]
+    listener: socket.socket,
+    take: Callable[[socket.socket, str], None],
+    until_served: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
 ) -> NoReturn:
     """Accept connections until cancelled.
 
@@ -35,9 +37,12 @@ async def accept_forever(
         listener: a non-blocking listening socket.
         take: called with each connection's socket, which is non-blocking, and the address
             of its peer. It owns the socket. An exception of it ends that connection alone.
+        until_served: waits until earlier connections were served; awaited before more are
+            accepted. What waits in the listener's backlog costs this process nothing.
     """
     pause = _Pause()
     while True:
+        await until_served()
         await trio.lowlevel.wait_readable(listener)
         for _ in range(MAX_ACCEPTS):
             try:

@@ -128,8 +128,10 @@ class Gateway(RequestOwner, UpgradedOwner):
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 take = partial(self._take, tls)
+                pump = self._pump if tls is None else None
+                until_served = trio.lowlevel.checkpoint if pump is None else pump.serve_newcomers
                 for listener in listeners:
-                    nursery.start_soon(accept_forever, listener, take)
+                    nursery.start_soon(accept_forever, listener, take, until_served)
                 task_status.started()
         finally:
             for listener in listeners:
@@ -260,6 +262,7 @@ class Gateway(RequestOwner, UpgradedOwner):
 
     def _serve(self, request: PendingRequest, accepted: Accepted) -> None:
         """Make a WebSocket connection of a request."""
+        request.wire.join_sessions()
         self._requests.end()
         counted = request.counted
         self._connections.serve(accepted, request.wire, counted.key, counted.leave)

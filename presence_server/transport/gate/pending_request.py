@@ -8,7 +8,7 @@ import trio
 
 from ..http.refusal import Refusal
 from ..wire.ports import AlarmTarget, ConnectionAlarm, ConnectionAlarms, Endpoint
-from ..wire.pump import SocketWire
+from ..wire.socket_wire import SocketWire
 from .addresses import CountedConnection
 
 

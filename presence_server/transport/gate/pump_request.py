@@ -12,7 +12,7 @@ from ..http.hypercorn_server import ANSWER_TIMEOUT_S
 from ..http.ready_answers import ReadyAnswer
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request, too_slow
 from ..wire.ports import ConnectionAlarm, ConnectionAlarms
-from ..wire.pump import SocketWire
+from ..wire.socket_wire import SocketWire
 from .addresses import CountedConnection
 from .idle_connections import IdleConnection, idle_s
 from .open_requests import OpenRequests

@@ -9,7 +9,7 @@ from ..http.head import BadRequest
 from ..http.refusal import REFUSAL_TIMEOUT_S, Refusal, bad_request
 from ..sessions.handshake import Accepted
 from ..wire.ports import ConnectionAlarm, ConnectionAlarms
-from ..wire.pump import SocketWire
+from ..wire.socket_wire import SocketWire
 from .addresses import CountedConnection
 from .first_message import FirstMessageReader, after_upgrade, name_board, no_message
 from .pending_request import PendingOwner, PendingRequest

@@ -2,135 +2,40 @@
 
 A task for each socket costs two wake-ups and a re-arm of epoll a message, which is most of
 the price of a message. Here a connection costs no task, and under load one wake serves many.
+
+The sockets of sessions come before those of newcomers, whose requests are not served yet: a
+connect costs as much as many messages. In a flood of connects, newcomers wait for each other,
+and sessions wait for one newcomer at most. Newcomers get :data:`NEWCOMERS_S` of each wake, however
+much the sessions send.
 """
 
 from __future__ import annotations
 
 import select
 import socket
-from collections import deque
 from time import perf_counter
 
 import structlog
 import trio
 
 from ...rooms.batch import Batch
+from .lane import READABLE, Lane
 from .ports import Endpoint
+from .socket_wire import SocketWire
 
 log = structlog.get_logger(__name__)
 
 MAX_EVENTS = 128
 """Sockets that one wake serves at most."""
-READ_SIZE = 16384
-"""Bytes that are read from a socket in one wake."""
-MAX_LAST_READS = 4
-"""Reads in one wake from a socket whose peer is gone."""
 MAX_WAKE_S = 0.005
 """How long one wake may take before other tasks run."""
-_IN, _OUT = getattr(select, "EPOLLIN", 1), getattr(select, "EPOLLOUT", 4)
+NEWCOMERS_S = 0.001
+"""How long a wake that has served sessions goes on with newcomers."""
 
 
 def pump_is_available() -> bool:
     """Whether this platform has epoll: a selector that is itself pollable, and fair."""
     return hasattr(select, "epoll")
-
-
-class SocketWire:
-    """One socket in the pump.
-
-    Args:
-        sock: a non-blocking socket.
-        pump: watches it.
-    """
-
-    __slots__ = ("_interest", "_pump", "_sock", "endpoint", "fd", "send")
-
-    def __init__(self, sock: socket.socket, pump: Pump) -> None:
-        self._sock = sock
-        self._pump = pump
-        self._interest = _IN
-        self.fd = sock.fileno()
-        self.send = sock.send
-        self.endpoint: Endpoint
-        """Reads the bytes that come; may be replaced."""
-
-    def want_write(self) -> None:
-        """Call ``endpoint.on_writable()`` once the socket has room again."""
-        if not self._interest & _OUT:
-            self._set_interest(self._interest | _OUT)
-
-    def want_read(self, wanted: bool) -> None:
-        """Read what the peer sends, or let it wait in the system's buffers.
-
-        Args:
-            wanted: whether to read.
-        """
-        # With an interest in nothing, epoll still reports errors, and only errors.
-        interest = self._interest & ~_IN
-        self._set_interest(interest | _IN if wanted else interest)
-
-    def shut_write(self) -> None:
-        """Half-close the socket: everything was written."""
-        try:
-            self._sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.abort()
-
-    def abort(self) -> None:
-        """Take the socket out of the pump and close it at the end of the wake."""
-        self._pump.discard(self, self._sock)
-
-    def release(self) -> socket.socket:
-        """Take the socket out of the pump, still open. The endpoint hears nothing more."""
-        self._pump.forget(self)
-        return self._sock
-
-    def on_ready(self, events: int) -> None:
-        """Read once, and write what waits.
-
-        Args:
-            events: epoll's bits.
-        """
-        if events != _OUT:
-            self._read()
-        if self.endpoint.is_broken:
-            self._read_last_words()
-        elif events & _OUT and self.fd >= 0:
-            self._set_interest(self._interest & ~_OUT)
-            self.endpoint.on_writable()
-
-    def _read_last_words(self) -> None:
-        """Read what is left from a peer that is gone, some of it in each wake.
-
-        A close frame in it is a clean leave; without one the session waits for five minutes.
-        """
-        for _ in range(MAX_LAST_READS):
-            if self.fd < 0 or not self._read():
-                break
-        else:
-            self._set_interest(_IN)
-            return
-        if self.fd >= 0:
-            self.endpoint.receive_eof()
-
-    def _read(self) -> bool:
-        """Read once; return False if nothing is left to read."""
-        try:
-            data = self._sock.recv(READ_SIZE)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        if data:
-            self.endpoint.receive(data)
-            return True
-        self.endpoint.receive_eof()
-        return False
-
-    def _set_interest(self, interest: int) -> None:
-        if self.fd >= 0:
-            self._interest = interest
-            self._pump.modify(self.fd, interest)
 
 
 class Pump:
@@ -142,10 +47,15 @@ class Pump:
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._epoll = select.epoll()
+        self._sessions, self._newcomers = Lane(), Lane()
+        # It is watched like a session's socket, so one wait is for both.
+        self._newcomers_fd = self._newcomers.fileno()
+        self._sessions.watch(self._newcomers_fd, READABLE)
+        self._newcomers_wait = False
+        """Whether newcomers are ready, as far as is known."""
+        self._round_over: trio.Event | None = None
+        """Happens when the newcomers that are ready now have been served."""
         self._wires: dict[int, SocketWire] = {}
-        self._ready: deque[tuple[int, int]] = deque()
-        """Events that the last wake had no time for: descriptors and epoll's bits."""
         self._gone: list[tuple[SocketWire, socket.socket]] = []
         self._working = False
         self._served = 0
@@ -160,10 +70,10 @@ class Pump:
         Args:
             sock: a non-blocking socket.
         """
-        return SocketWire(sock, self)
+        return SocketWire(sock, self, self._newcomers)
 
     def add(self, wire: SocketWire, endpoint: Endpoint) -> None:
-        """Take over a socket. From now on the pump reads and closes it.
+        """Take over the socket of a newcomer. From now on the pump reads and closes it.
 
         Args:
             wire: the socket.
@@ -172,18 +82,24 @@ class Pump:
         Raises:
             OSError: the system watches no more sockets; the caller still owns this one.
         """
-        self._epoll.register(wire.fd, _IN)
+        wire.lane.watch(wire.fd, READABLE)
         wire.endpoint = endpoint
         self._wires[wire.fd] = wire
 
-    def modify(self, fd: int, interest: int) -> None:
-        """Watch a socket for other events.
+    def join_sessions(self, wire: SocketWire, interest: int) -> None:
+        """Serve a socket before newcomers from now on.
 
         Args:
-            fd: its descriptor.
+            wire: the socket; nothing happens if it was discarded.
             interest: epoll's bits.
+
+        Raises:
+            OSError: the system watches no more sockets; this one stays among the newcomers.
         """
-        self._epoll.modify(fd, interest)
+        if wire.fd >= 0 and wire.lane is self._newcomers:
+            self._sessions.watch(wire.fd, interest)
+            self._newcomers.forget(wire.fd)
+            wire.lane = self._sessions
 
     def discard(self, wire: SocketWire, sock: socket.socket) -> None:
         """Stop watching a socket now, and close it at the end of the wake.
@@ -206,19 +122,20 @@ class Pump:
             wire: the wire of the socket.
         """
         if self._wires.pop(wire.fd, None) is not None:
-            self._epoll.unregister(wire.fd)
+            wire.lane.forget(wire.fd)
         wire.fd = -1
 
     async def run(self) -> None:
         """Pump until cancelled; then close every socket."""
         try:
             while True:
-                await trio.lowlevel.wait_readable(self._epoll.fileno())
+                await trio.lowlevel.wait_readable(self._sessions.fileno())
                 self._work()
         finally:
             for wire in list(self._wires.values()):
                 wire.abort()
-            self._epoll.close()
+            self._sessions.close()
+            self._newcomers.close()
 
     async def catch_up(self) -> None:
         """Return when every socket that has input now was read once.
@@ -226,45 +143,93 @@ class Pump:
         More input may come all the time, so this does not wait until none is left.
         """
         enough = self._served + len(self._wires)
-        while self._served < enough and (self._ready or self._poll()):
+        lanes = self._sessions, self._newcomers
+        while self._served < enough and any(lane.ready or lane.poll(MAX_EVENTS) for lane in lanes):
             # Each turn of the scheduler is one wake of :meth:`run`, which serves these.
             await trio.lowlevel.checkpoint()
 
-    def _poll(self) -> bool:
-        """Ask epoll, and return whether sockets are ready. Each that it names must be served."""
-        self._ready.extend(self._epoll.poll(0, MAX_EVENTS))
-        return bool(self._ready)
+    async def serve_newcomers(self) -> None:
+        """Return when the newcomers that are ready now have been served; at once if none are."""
+        if self._newcomers_wait:
+            if self._round_over is None:
+                self._round_over = trio.Event()
+            await self._round_over.wait()
 
     def _work(self) -> None:
         """Serve one wake, which is bounded in events, bytes and time: timers stay on time."""
         self._working = True
         try:
             with self._batch:
-                stop_at = perf_counter() + MAX_WAKE_S
-                ready, wires = self._ready, self._wires
-                if not ready:
-                    self._poll()
-                waiting = len(ready)
-                is_full = waiting == MAX_EVENTS
-                while ready:
-                    fd, events = ready.popleft()
-                    wire = wires.get(fd)
-                    if wire is None:
-                        continue
-                    try:
-                        wire.on_ready(events)
-                    except Exception as error:
-                        wire.endpoint.crash(error)
-                    if perf_counter() >= stop_at:
-                        # The rest is served first next time: epoll, asked again, would name
-                        # the same busy sockets before it. A descriptor in the rest may belong
-                        # to another socket by then. That does no harm: readiness is a hint.
-                        break
-                self._served += waiting - len(ready)
-                self._batch.input_waits = is_full or bool(ready)
+                began = perf_counter()
+                served = self._served
+                self._serve_sessions(began + MAX_WAKE_S)
+                if self._newcomers_wait:
+                    had_input = self._served > served
+                    self._serve_newcomers(NEWCOMERS_S if had_input else MAX_WAKE_S)
         finally:
             self._working = False
             self._close_gone()
+
+    def _serve_sessions(self, stop_at: float) -> None:
+        ready, wires = self._sessions.ready, self._wires
+        if not ready:
+            self._sessions.poll(MAX_EVENTS)
+        is_full = len(ready) == MAX_EVENTS
+        while ready:
+            fd, events = ready.popleft()
+            wire = wires.get(fd)
+            if wire is None:
+                if fd == self._newcomers_fd:
+                    self._newcomers_wait = True
+                continue
+            self._served += 1
+            try:
+                wire.on_ready(events)
+            except Exception as error:
+                wire.endpoint.crash(error)
+            if perf_counter() >= stop_at:
+                # The rest is served first next time: epoll, asked again, would name
+                # the same busy sockets before it. A descriptor in the rest may belong
+                # to another socket by then. That does no harm: readiness is a hint.
+                break
+        self._batch.input_waits = is_full or bool(ready)
+
+    def _serve_newcomers(self, seconds: float) -> None:
+        """Serve newcomers until their time is over, or a session has input and they had a share."""
+        began = perf_counter()
+        lane, wires = self._newcomers, self._wires
+        while lane.ready or self._begin_round():
+            fd, events = lane.ready.popleft()
+            wire = wires.get(fd)
+            if wire is None:
+                continue
+            self._served += 1
+            try:
+                wire.on_ready(events)
+            except Exception as error:
+                wire.endpoint.crash(error)
+            passed = perf_counter() - began
+            if passed >= seconds:
+                return
+            if passed >= NEWCOMERS_S and self._sessions_wait():
+                return
+        self._newcomers_wait = False
+
+    def _begin_round(self) -> bool:
+        """Ask which newcomers are ready now; all that were ready before have been served."""
+        if self._round_over is not None:
+            self._round_over.set()
+            self._round_over = None
+        return self._newcomers.poll(MAX_EVENTS)
+
+    def _sessions_wait(self) -> bool:
+        """Whether a session has input."""
+        ready = self._sessions.ready
+        if not ready:
+            self._sessions.poll(MAX_EVENTS)
+            if len(ready) == 1 and ready[0][0] == self._newcomers_fd:
+                ready.clear()
+        return bool(ready)
 
     def _close_gone(self) -> None:
         if not self._gone:

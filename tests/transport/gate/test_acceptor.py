@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 import structlog.testing
 import trio
+import trio.testing
 
 from presence_server.transport.gate import acceptor
 from presence_server.transport.gate.acceptor import accept_forever
@@ -123,3 +124,30 @@ async def test_the_last_descriptors_are_not_for_connections(
                 (await receive.receive()).close()
             nursery.cancel_scope.cancel()
     assert [entry["event"] for entry in logs] == ["accepting paused", "accepting again"]
+
+
+async def test_nothing_is_accepted_before_those_who_came_earlier_were_served() -> None:
+    listener = Listener()
+    send, receive = trio.open_memory_channel[socket.socket](10)
+    asked, served = trio.Event(), trio.Event()
+
+    async def until_served() -> None:
+        asked.set()
+        await served.wait()
+
+    with contextlib.closing(listener):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(
+                accept_forever,
+                cast("socket.socket", listener),
+                lambda sock, _host: send.send_nowait(sock),
+                until_served,
+            )
+            async with await trio.open_tcp_stream(*listener.address):
+                await asked.wait()
+                await trio.testing.wait_all_tasks_blocked()
+                with pytest.raises(trio.WouldBlock):
+                    receive.receive_nowait()
+                served.set()
+                (await receive.receive()).close()
+            nursery.cancel_scope.cancel()

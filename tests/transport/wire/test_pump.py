@@ -14,10 +14,18 @@ import trio.testing
 from websockets.frames import Opcode
 
 from presence_server.core.events import Kick
+from presence_server.protocol.decode import decode
 from presence_server.rooms.batch import Batch
+from presence_server.transport.http.head import parse_head
 from presence_server.transport.wire import pump as pump_module
 from presence_server.transport.wire.connection import Connection
-from presence_server.transport.wire.pump import READ_SIZE, Pump, SocketWire, pump_is_available
+from presence_server.transport.wire.pump import (
+    MAX_WAKE_S,
+    NEWCOMERS_S,
+    Pump,
+    pump_is_available,
+)
+from presence_server.transport.wire.socket_wire import READ_SIZE, SocketWire
 from tests.limits import board_limits, connection_limits
 from tests.transport.frames import close, event
 from tests.transport.gateway_kit import GatewayUnderTest, call, listen
@@ -53,7 +61,7 @@ class CountingPump(Pump):
 class Scripted:
     """Stands for a connection; does what a test says when bytes come."""
 
-    def __init__(self, pump: Pump) -> None:
+    def __init__(self, pump: Pump, *, is_newcomer: bool = False) -> None:
         self.peer, ours = socket.socketpair()
         ours.setblocking(False)
         self.peer.setblocking(False)
@@ -63,6 +71,8 @@ class Scripted:
         self.is_broken = False
         self.react: Callable[[], object] = lambda: None
         pump.add(self.wire, cast("Connection", self))
+        if not is_newcomer:
+            self.wire.join_sessions()
 
     def receive(self, data: bytes) -> None:
         self.heard.append(data)
@@ -328,9 +338,189 @@ class TestWake:
         assert len(pump) == 0
 
 
-async def test_catching_up_is_a_helping_of_each_however_much_more_comes() -> None:
+NEWCOMER_COSTS_S = 0.4 * NEWCOMERS_S
+
+
+class Order:
+    """Who was heard, in order, by a clock on which hearing a newcomer takes a while."""
+
+    def __init__(self, pump: Pump, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.heard: list[str] = []
+        self._pump = pump
+        self._now = 0.0
+        monkeypatch.setattr(pump_module, "perf_counter", lambda: self._now)
+
+    def session(self, then: Callable[[Scripted], object] = lambda _self: None) -> Scripted:
+        return self._scripted("session", 0.0, then)
+
+    def newcomer(self, then: Callable[[Scripted], object] = lambda _self: None) -> Scripted:
+        one = self._scripted("newcomer", NEWCOMER_COSTS_S, then)
+        one.peer.send(b"x")
+        return one
+
+    def _scripted(self, name: str, costs_s: float, then: Callable[[Scripted], object]) -> Scripted:
+        one = Scripted(self._pump, is_newcomer=name == "newcomer")
+
+        def react() -> None:
+            self.heard.append(name)
+            self._now += costs_s
+            then(one)
+
+        one.react = react
+        return one
+
+    async def until(self, count: int) -> None:
+        while len(self.heard) < count:
+            await trio.lowlevel.checkpoint()
+
+
+def speak(one: Scripted) -> None:
+    one.peer.send(b"more")
+
+
+class TestNewcomers:
+    async def test_wait_for_a_session_that_speaks_meanwhile(
+        self, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pump = Pump(Batch(lambda: None))
+        order = Order(pump, monkeypatch)
+        session = order.session()
+        order.newcomer(lambda _self: speak(session))
+        for _ in range(19):
+            order.newcomer()
+        nursery.start_soon(pump.run)
+        await order.until(21)
+        # The newcomers have had their share of the wake after three of them.
+        assert order.heard.index("session") <= 3
+        nursery.cancel_scope.cancel()
+
+    async def test_are_served_a_while_in_each_wake_however_much_sessions_say(
+        self, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pump = Pump(Batch(lambda: None))
+        order = Order(pump, monkeypatch)
+        speak(order.session(speak))
+        for _ in range(30):
+            order.newcomer()
+        nursery.start_soon(pump.run)
+        await order.until(42)
+        # One helping of the session, then three newcomers, and so on.
+        assert order.heard[:40] == ["session", "newcomer", "newcomer", "newcomer"] * 10
+        nursery.cancel_scope.cancel()
+
+    async def test_have_the_whole_wake_while_no_session_speaks(
+        self, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wakes = 0
+
+        def count() -> None:
+            nonlocal wakes
+            wakes += 1
+
+        pump = Pump(Batch(count))
+        order = Order(pump, monkeypatch)
+        for _ in range(25):
+            order.newcomer()
+        nursery.start_soon(pump.run)
+        await order.until(25)
+        assert wakes == 2  # A wake has time for thirteen.
+        nursery.cancel_scope.cancel()
+
+    async def test_that_got_a_session_are_served_with_the_sessions(
+        self, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pump = Pump(Batch(lambda: None))
+        order = Order(pump, monkeypatch)
+        first, second = order.newcomer(), order.newcomer()
+        for _ in range(10):
+            order.newcomer()
+        second.wire.join_sessions()
+        second.wire.join_sessions()  # Once more changes nothing.
+        second.react = lambda: order.heard.append("second")
+        first.wire.abort()
+        first.wire.join_sessions()  # Nor for a socket that is gone.
+        nursery.start_soon(pump.run)
+        await order.until(11)
+        assert order.heard == ["second"] + ["newcomer"] * 10
+        second.peer.send(b"x")
+        await order.until(12)
+        assert len(pump) == 11
+        nursery.cancel_scope.cancel()
+
+    async def test_a_round_of_them_ends_however_much_they_say(
+        self, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pump = Pump(Batch(lambda: None))
+        order = Order(pump, monkeypatch)
+        await pump.serve_newcomers()  # Nobody is there.
+        for _ in range(100):
+            order.newcomer(speak)
+        nursery.start_soon(pump.run)
+        await order.until(1)
+        for _ in range(3):
+            before = len(order.heard)
+            await pump.serve_newcomers()
+            # A few wakes more, until this task goes on.
+            assert len(order.heard) <= before + 100 + 4 * MAX_WAKE_S / NEWCOMER_COSTS_S
+        nursery.cancel_scope.cancel()
+
+    async def test_a_bug_in_one_ends_that_one_alone(self, nursery: trio.Nursery) -> None:
+        pump = Pump(Batch(lambda: None))
+        broken, other = (Scripted(pump, is_newcomer=True) for _ in range(2))
+
+        def fail() -> None:
+            raise RuntimeError("a bug")
+
+        broken.react = fail
+        broken.peer.send(b"1")
+        other.peer.send(b"2")
+        nursery.start_soon(pump.run)
+        while not (broken.heard and other.heard):
+            await trio.testing.wait_all_tasks_blocked()
+        assert broken.heard == [b"1", "crash a bug", "gone"]
+        assert other.heard == [b"2"]
+        nursery.cancel_scope.cancel()
+
+    async def test_have_no_session_before_their_upgrade(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        order: list[str] = []
+        kit = GatewayUnderTest(pump=Pump)
+        async with kit.open() as nursery:
+            address = await listen(kit, nursery)
+            ada = await call(kit, address, "ada")
+            crowd = [await trio.open_tcp_stream(*address) for _ in range(10)]
+            await trio.testing.wait_all_tasks_blocked()
+
+            def note(name: str, function: Callable[[bytes], object], data: bytes) -> object:
+                order.append(name)
+                return function(data)
+
+            transport = "presence_server.transport"
+            newcomer, session = (
+                partial(note, "newcomer", parse_head),
+                partial(note, "session", decode),
+            )
+            monkeypatch.setattr(f"{transport}.gate.decision.parse_head", newcomer)
+            monkeypatch.setattr(f"{transport}.sessions.session_link.decode", session)
+            # No checkpoint, so all of it is there when the pump looks.
+            for stream in crowd:
+                os.write(stream.socket.fileno(), b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert isinstance(ada.stream, trio.SocketStream)
+            os.write(ada.stream.socket.fileno(), event("heartbeat"))
+            while len(order) < 11:
+                await trio.lowlevel.checkpoint()
+            assert order == ["session"] + ["newcomer"] * 10
+            for stream in crowd:
+                await stream.aclose()
+
+
+@pytest.mark.parametrize("is_newcomer", [False, True])
+async def test_catching_up_is_a_helping_of_each_however_much_more_comes(
+    *, is_newcomer: bool
+) -> None:
     pump = Pump(Batch(lambda: None))
-    people = [Scripted(pump) for _ in range(300)]
+    people = [Scripted(pump, is_newcomer=is_newcomer) for _ in range(300)]
     for one in people:
         # Whoever is heard has more to say.
         one.react = partial(one.peer.send, b"more")
