@@ -176,9 +176,10 @@ class MovingBoards:
     Args:
         fleet: the clients, a hundred a board.
         boards: how many boards; of a fraction of a board, that share of the users moves.
+        movers: how many users of each whole board move.
     """
 
-    def __init__(self, fleet: Fleet, boards: float) -> None:
+    def __init__(self, fleet: Fleet, boards: float, movers: int = USERS) -> None:
         self.latencies: list[float] = []
         self.sent_share = 1.0
         self._fleet = fleet
@@ -188,14 +189,14 @@ class MovingBoards:
         self._boards = [FollowedBoard({m.fd for m in ms}, self.latencies) for ms in by_board]
         self._board_of = {m.fd: self._boards[m.board] for m in fleet.members}
         share = boards - math.floor(boards) or 1.0
-        movers = [member for members in by_board[:-1] for member in members]
-        movers += by_board[-1][: max(1, round(share * USERS))]
+        moving = [member for members in by_board[:-1] for member in members[:movers]]
+        moving += by_board[-1][: max(1, round(share * movers))]
         self._followed = {members[0].fd for members in by_board}
-        random.Random(1).shuffle(movers)
-        self._movers = movers
+        random.Random(1).shuffle(moving)
+        self._movers = moving
         positions = [f"{n}.5" for n in (100, 250, 520, 864)]
         cursor = fleet.dialect.cursor
-        self._frames = {m.fd: [cursor(m.user, x) for x in positions] for m in movers}
+        self._frames = {m.fd: [cursor(m.user, x) for x in positions] for m in moving}
         self._next = 0
 
     def drive(self, seconds: float) -> None:

@@ -25,7 +25,7 @@ TITLES = {
     12: "Yjs: 100 stock providers of y-websocket, 20 cursors a second each: cores of the server",
     13: "Yjs: a document of 1.5 MB to 100 joiners at once: seconds",
     14: "Yjs: the check of a small update",
-    15: "full boards, everybody moving: p99 beside a document of 10 MB by p99 without it",
+    15: "full boards, one in ten people moving: p99 beside a document of 10 MB by p99 without it",
 }
 LESS_IS_MORE = {4, 7, 10, 11, 12, 13, 14, 15}
 _PLOTTED = {
