@@ -29,6 +29,8 @@ MOVERS = USERS // 10
 """People of each board who move, as in a usual meeting; a hundred are more than a core carries."""
 MEGABYTES = 10
 _BOARD = "large"
+_AUTHORS = 50
+"""They take turns: Yrs joins what one author inserts in a row into one string, ever more slowly."""
 _PART = 4000
 """Characters of one insertion: as somebody has who pastes a lot."""
 _NORMAL_CLOSE = b"\x88\x82\0\0\0\0\x03\xe8"
@@ -157,13 +159,14 @@ def _write(host: str, port: int) -> None:
     """Make the large document, and have it stored."""
     editor = _Editor(host, port)
     editor.until_answered()
-    client, part = client_of("u0001"), MARKER.decode() + "x" * (_PART - len(MARKER))
-    clock = 0
-    for _ in range(int(MEGABYTES * 1_000_000) // _PART):
-        where = {"left": (client, clock - 1)} if clock else {"parent": "t"}
+    authors = [client_of(f"u{number:04d}") for number in range(1, _AUTHORS + 1)]
+    part = MARKER.decode() + "x" * (_PART - len(MARKER))
+    where: dict[str, object] = {"parent": "t"}
+    for turn in range(int(MEGABYTES * 1_000_000) // _PART):
+        client, clock = authors[turn % _AUTHORS], turn // _AUTHORS * _PART
         editor.send(wire.change(update((client, clock, [text(part, **where)]))))
         editor.until_relayed()  # Whoever does not read is cut off.
-        clock += _PART
+        where = {"left": (client, clock + _PART - 1)}
     time.sleep(3)
     editor.leave()
     time.sleep(3)

@@ -258,8 +258,7 @@ class BoardDocument:
             if len(batch) >= self._document.merges_at_once:
                 break
         if batch and self._document.is_loaded:
-            await self._document.merge(batch)
-            for job in batch:
+            for job in await self._document.merge(batch):
                 self._end(job)
 
     def _decide(self) -> None:

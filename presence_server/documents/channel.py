@@ -38,8 +38,22 @@ class Load(Struct, frozen=True, tag=True):
     updates: list[bytes]
 
 
+class LoadMore(Struct, frozen=True, tag=True):
+    """Go on with :class:`Load`. Answered by :class:`Loaded`.
+
+    Attributes:
+        document: its number.
+        updates: what was changed after the updates that are loaded.
+    """
+
+    document: int
+    updates: list[bytes]
+
+
 class Merge(Struct, frozen=True, tag=True):
     """Merge updates into a document, one after another. Answered by :class:`Merged`.
+
+    Yrs needs milliseconds for each update of some large documents, so the helper may stop early.
 
     Attributes:
         document: its number.
@@ -72,7 +86,7 @@ class Forget(Struct, frozen=True, tag=True):
     document: int
 
 
-Request = Load | Merge | Diff | Encode | Forget
+Request = Load | LoadMore | Merge | Diff | Encode | Forget
 
 
 class Ready(Struct, frozen=True, tag=True):
@@ -86,11 +100,13 @@ class Loaded(Struct, frozen=True, tag=True):
         vector: its state vector.
         size: its length as one update, in bytes.
         is_whole: whether everything that is stored could be merged. If not, the rows stay.
+        taken: how many updates of the request were loaded; for the rest there was no time.
     """
 
     vector: bytes
     size: int
     is_whole: bool
+    taken: int
 
 
 class MergeResult(Struct, frozen=True):
@@ -108,10 +124,10 @@ class MergeResult(Struct, frozen=True):
 
 
 class Merged(Struct, frozen=True, tag=True):
-    """The outcome of each update, and the document after them.
+    """The outcomes of updates, and the document after them.
 
     Attributes:
-        results: the outcome of each.
+        results: the outcome of each; at least one. For the updates without one there was no time.
         raised: how far the changes of the clients have come that were merged, as a state vector.
             The whole one may be long, and would be read with each change.
         size: the document's length as one update in bytes, or more.

@@ -108,14 +108,18 @@ class HelperDocument:
         """How many updates :meth:`merge` takes at most."""
         return 1 if self._alone else _MERGES_AT_ONCE
 
-    async def merge(self, jobs: list[UpdateJob]) -> None:
-        """Merge updates that were relayed."""
+    async def merge(self, jobs: list[UpdateJob]) -> list[UpdateJob]:
+        """Merge updates that were relayed; returns the first of them, for which there was time."""
         aside = [job for job in jobs if self._is_set_aside(job)]
         rest = [job for job in jobs if job not in aside]
         if rest:
             merged = await self._call_merge(rest, wants_changes=False)
             self._answers.clear()
-            for job, result in zip(rest, merged.results, strict=True):
+            done = len(merged.results)
+            if done < len(rest):
+                jobs = jobs[: jobs.index(rest[done])]
+                aside = [job for job in aside if job in jobs]
+            for job, result in zip(rest[:done], merged.results, strict=True):
                 if result.outcome is not MergeOutcome.MERGED:
                     assert job.update is not None
                     self._faults.set_aside(job.update)
@@ -124,6 +128,7 @@ class HelperDocument:
             self._set_aside(job)
         self._alone = max(0, self._alone - len(jobs))
         self._applied = max(self._applied, jobs[-1].seq)
+        return jobs
 
     async def merge_and_tell(self, job: UpdateJob) -> None:
         """Merge an update that was not relayed, keep what it changed, and tell of it."""

@@ -77,8 +77,9 @@ class HelperTiming(Struct, frozen=True):
 
     start_s: float = 20.0
     """From its start to its first word; a busy machine is slow to import."""
-    call_s: float = 20.0
-    """For one request; the helper ends itself before that (:class:`.helper_main.HelperLimits`)."""
+    call_s: float = 60.0
+    """For one request, by the clock. A helper that uses too much CPU ends earlier by itself
+    (:class:`.helper_main.HelperLimits`)."""
 
 
 class Helper:

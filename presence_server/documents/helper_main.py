@@ -25,7 +25,7 @@ class HelperLimits(Struct, frozen=True):
 
     Attributes:
         memory_bytes: its address space; beyond that memory cannot be had, and it ends.
-        call_s: the seconds for one request, after which it ends.
+        call_s: the seconds of CPU for one request, after which it ends.
         max_bytes: the size of a document that no update may exceed.
     """
 
@@ -66,7 +66,7 @@ def _outlive_signals() -> None:
     """
     for number in _ENDED_BY_SERVER:
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
 
@@ -77,7 +77,7 @@ def serve(server: socket.socket, worker: Worker, call_s: float) -> None:
     Args:
         server: the socket.
         worker: answers.
-        call_s: the seconds for one request, after which the kernel ends this process.
+        call_s: the seconds of CPU for one request, after which the kernel ends this process.
 
     Raises:
         SystemExit: with code 70, after :class:`.channel.Ending` was sent.
@@ -92,8 +92,9 @@ def serve(server: socket.socket, worker: Worker, call_s: float) -> None:
                 return
             frames.feed(data)
             continue
-        # The kernel ends this process by SIGALRM, whatever Yrs does at that time.
-        signal.setitimer(signal.ITIMER_REAL, call_s)
+        # The kernel ends this process by SIGPROF, whatever Yrs does at that time. On a busy machine
+        # a request that does its work takes many seconds by the clock.
+        signal.setitimer(signal.ITIMER_PROF, call_s)
         try:
             reply: Reply = worker.answer(read_request(payload))
         except ChannelError:
@@ -102,5 +103,5 @@ def serve(server: socket.socket, worker: Worker, call_s: float) -> None:
             # A panic of Yrs is no `Exception`. Its documents cannot be trusted after one.
             server.sendall(to_frame(Ending(f"{type(error).__name__}: {error}"[:500])))
             raise SystemExit(70) from None
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         server.sendall(to_frame(reply))

@@ -9,7 +9,7 @@ from ..core.document_events import MergeOutcome
 from ..core.yjs.vector import StateVector
 from ..storage.documents import StoredDocument
 from ..storage.errors import StorageError
-from .channel import Load, Loaded, Merge, Merged
+from .channel import Load, Loaded, LoadMore, Merge, Merged
 from .faults import Faults
 from .helper import Helper, HelperEnded
 from .ports import DocumentLimits, DocumentStore
@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 _SNAPSHOT_TRIES = 2
 _SNAPSHOT_PAUSE_S = 60.0
+_LOADED_AT_ONCE = 500
 
 
 class Loader:
@@ -85,12 +86,23 @@ class Loader:
         if self.is_careful:
             return await self._load_one_by_one(stored.snapshot, changes)
         try:
-            reply = await self._helper.call(Load(self._document, stored.snapshot, changes))
+            return await self._load_in_slices(stored.snapshot, changes)
         except HelperEnded as error:
             self.is_careful = error.was_working
             raise
+
+    async def _load_in_slices(
+        self, snapshot: bytes | None, changes: list[bytes]
+    ) -> tuple[Loaded, int]:
+        request: Load | LoadMore = Load(self._document, snapshot, changes[:_LOADED_AT_ONCE])
+        reply = await self._helper.call(request)
+        generation, taken = self._helper.generation, 0
         assert isinstance(reply, Loaded)
-        return reply, self._helper.generation
+        while (taken := taken + reply.taken) < len(changes):
+            request = LoadMore(self._document, changes[taken : taken + _LOADED_AT_ONCE])
+            reply = await self._helper.call(request, generation)
+            assert isinstance(reply, Loaded)
+        return reply, generation
 
     async def _load_one_by_one(
         self, snapshot: bytes | None, changes: list[bytes]
@@ -122,4 +134,4 @@ class Loader:
             if merged.results[0].outcome is not MergeOutcome.MERGED:
                 log.error("a stored change is left out", board=self._board_id)
         self.is_careful = False
-        return Loaded(vector.encode(), size, loaded.is_whole), generation
+        return Loaded(vector.encode(), size, loaded.is_whole, len(changes)), generation

@@ -6,6 +6,8 @@ all memory. So this runs in a process of its own, and nothing gets to Yrs withou
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pycrdt
@@ -25,6 +27,7 @@ from .channel import (
     Forget,
     Load,
     Loaded,
+    LoadMore,
     Merge,
     Merged,
     MergeResult,
@@ -33,16 +36,21 @@ from .channel import (
     Request,
 )
 
+_SLICE_S = 1.0
+"""After this no further update of a request is begun: others wait, too."""
+
 
 class Worker:
     """Answers requests. A panic, or a lack of memory, passes through :meth:`answer`.
 
     Args:
         max_bytes: the size of a document that no update may exceed.
+        clock: seconds, for the time that a request takes.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_bytes = max_bytes
+        self._clock = clock
         self._documents: dict[int, Document] = {}
 
     def answer(self, request: Request) -> Reply:
@@ -56,10 +64,10 @@ class Worker:
             case Load():
                 # The old one goes first, or both would be in memory.
                 self._documents.pop(request.document, None)
-                document = self._documents[request.document] = Document(
-                    request.snapshot, request.updates, self._max_bytes
-                )
-                return Loaded(document.vector.encode(), document.size, document.is_whole)
+                updates = self._in_time(request.updates)
+                document = Document(request.snapshot, updates, self._max_bytes)
+                self._documents[request.document] = document
+                return document.loaded()
             case Forget():
                 self._documents.pop(request.document, None)
                 return Done()
@@ -68,11 +76,14 @@ class Worker:
             return Failed("no such document")
         try:
             match request:
+                case LoadMore():
+                    known.load(self._in_time(request.updates))
+                    return known.loaded()
                 case Merge():
                     known.raised = StateVector()
                     results = [
                         known.merge(update, wants_change=request.wants_changes)
-                        for update in request.updates
+                        for update in self._in_time(request.updates)
                     ]
                     return Merged(results, known.raised.encode(), known.size)
                 case Diff():
@@ -84,13 +95,21 @@ class Worker:
         except Exception as error:
             return Failed(f"{type(error).__name__}: {error}")
 
+    def _in_time(self, updates: list[bytes]) -> Iterator[bytes]:
+        """Give the updates of a request, at least one, until it has taken long enough."""
+        until = self._clock() + _SLICE_S
+        for number, update in enumerate(updates):
+            if number and self._clock() >= until:
+                return
+            yield update
+
 
 class Document:
     """One document.
 
     Args:
         snapshot: the whole document up to some time; None if there is none.
-        updates: what is stored of it since then.
+        updates: what is stored of it since then, or the first of that.
         max_bytes: the size that no update may exceed.
 
     Attributes:
@@ -100,36 +119,49 @@ class Document:
         is_whole: whether every stored update could be merged.
     """
 
-    def __init__(self, snapshot: bytes | None, updates: list[bytes], max_bytes: int) -> None:
+    def __init__(self, snapshot: bytes | None, updates: Iterable[bytes], max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._taken = 0
         self._change: bytes | None = None
         self._origin: list[bytes] = []
         """The updates that the document was made of."""
         self._doc: pycrdt.Doc[Any]
         self._make()
-        self.is_whole = self._load(snapshot, updates)
-        self._change = None
-        self.vector = StateVector.read(self._doc.get_state())
+        self._is_valid = True
+        """Whether Yrs took all that is stored."""
+        self._expected = StateVector()
+        """The state vector, if all that is stored fits together."""
         self.raised = StateVector()
-        self.size = len(self._doc.get_update())
-
-    def _load(self, snapshot: bytes | None, updates: list[bytes]) -> bool:
-        is_whole = True
-        expected = StateVector()
         if snapshot is not None:
             # Checked when it was made; a walk over all of it would take longer than this.
-            is_whole = self._apply(snapshot) is None
-            expected = StateVector.read(self._doc.get_state())
+            self._is_valid = self._apply(snapshot) is None
+            self._expected = StateVector.read(self._doc.get_state())
+        self.load(updates)
+
+    def load(self, updates: Iterable[bytes]) -> None:
+        """Merge what is stored.
+
+        Args:
+            updates: the next of what is stored of the document.
+        """
+        self._taken = 0
         for update in updates:
+            self._taken += 1
             try:
                 shape = check(update)
             except DamagedBytes:
-                is_whole = False
+                self._is_valid = False
                 continue
-            is_whole = self._apply(update) is None and is_whole
-            expected.add(shape)
-        reached = StateVector.read(self._doc.get_state()).clocks
-        return is_whole and expected.clocks == reached
+            self._is_valid = self._apply(update) is None and self._is_valid
+            self._expected.add(shape)
+        self._change = None
+        self.vector = StateVector.read(self._doc.get_state())
+        self.is_whole = self._is_valid and self._expected.clocks == self.vector.clocks
+        self.size = len(self._doc.get_update())
+
+    def loaded(self) -> Loaded:
+        """Tell of the document after it was loaded."""
+        return Loaded(self.vector.encode(), self.size, self.is_whole, self._taken)
 
     def _apply(self, update: bytes) -> str | None:
         """Apply an update; why Yrs refuses it, if it does: nothing has changed then."""

@@ -18,7 +18,7 @@ from ..settings import Settings
 _DAY_MS = 86_400_000
 
 CALL_S = 15.0
-"""The seconds in which the helper process answers one request, or ends itself."""
+"""The seconds of CPU in which the helper process answers one request, or ends itself."""
 
 FINISH_S = 0.3
 """Seconds for the updates under way when the server stops, before the last writes."""

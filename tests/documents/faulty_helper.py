@@ -33,7 +33,7 @@ class FaultyWorker(Worker):
             bytearray(8 * 2**30)
         if fault == MUTE:
             # It neither works nor ends: even its own alarm does not come.
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.pause()
         return super().answer(request)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -18,6 +19,7 @@ from presence_server.core.document_events import (
 from presence_server.documents.channel import (
     FrameReader,
     Load,
+    LoadMore,
     Merge,
     Ready,
     Reply,
@@ -98,6 +100,8 @@ class World:
         self.asked: list[Request] = []
         self.launches = 0
         self.workers: list[Worker] = []
+        self.clock: Callable[[], float] = time.monotonic
+        """The clock of the next workers."""
         self.delay_s = 0.0
         """How long the helper takes for a request."""
         self.killers: set[bytes] = set()
@@ -128,7 +132,7 @@ class World:
 
     async def _launch(self) -> HelperProcess:
         self.launches += 1
-        worker = Worker(self.max_bytes)
+        worker = Worker(self.max_bytes, self.clock)
         self.workers.append(worker)
 
         async def answer(request: Request) -> Reply | None:
@@ -138,7 +142,7 @@ class World:
             if self.faults and isinstance(request, self.faults[0]):
                 self.faults.popleft()
                 return None
-            if isinstance(request, Load | Merge) and self.killers & set(request.updates):
+            if isinstance(request, Load | LoadMore | Merge) and self.killers & set(request.updates):
                 return None
             return worker.answer(request)
 

@@ -19,6 +19,7 @@ from presence_server.documents.channel import (
     FrameReader,
     Load,
     Loaded,
+    LoadMore,
     Merge,
     Merged,
     MergeResult,
@@ -36,6 +37,7 @@ values = st.binary(max_size=80)
 updates = st.lists(values, max_size=5)
 requests = st.one_of(
     st.builds(Load, numbers, st.none() | values, updates),
+    st.builds(LoadMore, numbers, updates),
     st.builds(Merge, numbers, updates, st.booleans()),
     st.builds(Diff, numbers, values),
     st.builds(Encode, numbers),
@@ -46,7 +48,7 @@ results = st.builds(
 )
 replies = st.one_of(
     st.just(Ready()),
-    st.builds(Loaded, values, numbers, st.booleans()),
+    st.builds(Loaded, values, numbers, st.booleans(), numbers),
     st.builds(Merged, st.lists(results, max_size=5), values, numbers),
     st.builds(Parts, updates),
     st.builds(Encoded, values, st.booleans()),

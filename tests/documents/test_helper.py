@@ -214,7 +214,7 @@ async def test_a_real_helper_merges_and_ends_with_its_channel() -> None:
     ada = Editor()
     helper = real_helper()
     assert await helper.call(Load(7, None, [ada.type("hello")])) == Loaded(
-        ada.vector, len(ada.state), is_whole=True
+        ada.vector, len(ada.state), is_whole=True, taken=1
     )
     merged = await helper.call(Merge(7, [ada.type(" world")], wants_changes=False), 0)
     assert isinstance(merged, Merged)
@@ -230,7 +230,7 @@ async def test_a_real_helper_merges_and_ends_with_its_channel() -> None:
     ("fault", "code"),
     [
         (faulty_helper.KILL, -signal.SIGKILL),
-        (faulty_helper.HANG, -signal.SIGALRM),
+        (faulty_helper.HANG, -signal.SIGPROF),
         (faulty_helper.PANIC, 70),
         (faulty_helper.MEMORY, 70),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -15,7 +17,7 @@ from presence_server.core.document_events import (
     DocumentStored,
     MergeOutcome,
 )
-from presence_server.documents.channel import Diff, Encode, Forget, Load, Merge
+from presence_server.documents.channel import Diff, Encode, Forget, Load, LoadMore, Merge
 from presence_server.documents.ports import DocumentLimits
 from tests.documents.kit import Board, World
 from tests.documents.yjs import CLAIMS_EVERYTHING, Editor, text_of
@@ -435,3 +437,29 @@ async def test_nothing_is_left_of_hundreds_of_documents_that_were_opened_edited_
     assert not world.service._deletions
     assert not world.workers[-1]._documents
     assert len(world.workers) == 1
+
+
+async def test_a_helper_that_is_slow_with_each_change_answers_in_between(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World(nursery)
+    world.clock = count(0, 2).__next__  # Each change takes seconds.
+    await world.start()
+    board = await Board(world).opened()
+    ada = Editor()
+    for letter in "hello":
+        board.relay(ada.type(letter))
+    board.answer(1)
+    await board.wait_for(DocumentAnswered)
+    assert text_of(*board.answered[0].answer.parts) == "hello"
+    assert world.asked_of(Merge) == 5
+    await trio.sleep(2)
+    assert board.durable == 5
+    world.faults.append(Diff)  # The next helper loads all of it again.
+    board.answer(2, ada.vector)
+    await board.wait_for(DocumentAnswered, 2)
+    assert world.asked_of(LoadMore) == 4
+    board.relay(ada.type("!"))
+    await trio.sleep(2)
+    assert board.durable == 6
+    assert text_of(*world.stored()) == "hello!"

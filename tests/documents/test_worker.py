@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from presence_server.documents.channel import (
     Forget,
     Load,
     Loaded,
+    LoadMore,
     Merge,
     Merged,
     MergeResult,
@@ -309,7 +311,7 @@ def test_a_snapshot_and_what_follows_on_it_are_the_document() -> None:
     snapshot = ada.state
     worker = Worker(2**24)
     loaded = worker.answer(Load(1, snapshot, [ada.type("world"), ada.delete(1)]))
-    assert loaded == Loaded(ada.vector, len(ada.state), is_whole=True)
+    assert loaded == Loaded(ada.vector, len(ada.state), is_whole=True, taken=2)
     assert encoded(worker) == ada.state
 
 
@@ -321,6 +323,34 @@ def test_a_stored_change_that_is_damaged_is_passed_over_and_keeps_the_rows() -> 
     parts = worker.answer(Diff(1, b"\0"))
     assert isinstance(parts, Parts)
     assert text_of(*parts.parts) == "a"
+
+
+def test_a_request_that_takes_long_is_answered_before_it_is_done() -> None:
+    ada = Editor()
+    seconds = count(0, 0.4).__next__
+    worker = Worker(2**24, seconds)
+    words = [ada.type(letter) for letter in "abcdefghi"]
+    loaded = worker.answer(Load(1, None, words[:4]))
+    assert isinstance(loaded, Loaded)
+    assert (loaded.taken, loaded.is_whole, text_of(encoded(worker))) == (3, True, "abc")
+    loaded = worker.answer(LoadMore(1, words[3:5]))
+    assert isinstance(loaded, Loaded)
+    assert (loaded.taken, loaded.is_whole, text_of(encoded(worker))) == (2, True, "abcde")
+    assert len(merge(worker, *words[5:])) == 3
+    assert len(merge(worker, *words[8:])) == 1
+    assert encoded(worker) == ada.state
+
+
+def test_stored_changes_may_be_loaded_in_any_slices() -> None:
+    ada = Editor()
+    first, second = ada.type("hello "), ada.type("world")
+    worker = Worker(2**24)
+    for updates, is_whole in (([second], False), ([first], True), ([b"\xff"], False), ([], False)):
+        request = LoadMore(1, updates) if worker._documents else Load(1, None, updates)
+        loaded = worker.answer(request)
+        assert isinstance(loaded, Loaded)
+        assert (loaded.is_whole, loaded.taken) == (is_whole, len(updates))
+    assert isinstance(worker.answer(LoadMore(2, [first])), Failed)
 
 
 def test_a_document_that_was_let_go_is_unknown() -> None:
