@@ -250,7 +250,11 @@ class LimitsSettings(Section):
         100, description="Sessions of one user on one board, those that dropped included."
     )
     connects_per_s: float = Field(
-        1000, gt=0, le=1_000_000, description="New connections a second from one address."
+        1000,
+        gt=0,
+        le=1_000_000,
+        description="New connections a second from one address; a request head counts once more "
+        "for each full 4096 bytes of it.",
     )
     connects_burst: Count = Field(6000, description="New connections at once from one address.")
     outbox_bytes: int = Field(

@@ -12,6 +12,8 @@ import msgspec
 
 from ..http.refusal import RETRY_S, Refusal
 
+BYTES_PER_CONNECT = 4096
+"""Each further one of so many bytes of a request head costs as much as a connect."""
 _SWEPT_PER_NEWCOMER = 2
 _IPV6_PREFIX = 64
 """A household, or a machine, has a whole /64 for itself."""
@@ -37,7 +39,7 @@ class AddressLimits(msgspec.Struct, frozen=True):
 
 class _AddressCounts(msgspec.Struct):
     tokens: float
-    """New connections that the address may open at once."""
+    """New connections that the address may open at once; below 0 after requests with long heads."""
     updated_at: float
     connections: int = 0
 
@@ -133,16 +135,20 @@ class AddressCounter:
             return None
         return key
 
-    def identify(self, counted: CountedConnection, forwarded: Sequence[str], now: float) -> None:
+    def identify(
+        self, counted: CountedConnection, forwarded: Sequence[str], now: float, size: int = 0
+    ) -> None:
         """Count a request whose head was read, unless its connection was counted for it.
 
         A connection of a trusted proxy is counted now; a further request on any connection takes
-        as much of the rate as a new connection.
+        as much of the rate as a new connection. A long head takes more of the rate. It was read,
+        so its request is served, and the next ones have to wait.
 
         Args:
             counted: the connection.
             forwarded: the values of ``X-Forwarded-For``, in order.
             now: scheduling seconds.
+            size: how many bytes the head has.
 
         Raises:
             Refusal: the address, perhaps one that the proxy named, is over a limit (429).
@@ -155,6 +161,8 @@ class AddressCounter:
             address = self._addresses[counted.key]
             self._refill(address, now)
             self._spend(address)
+        if counted.key is not None:
+            self._addresses[counted.key].tokens -= size // BYTES_PER_CONNECT
 
     def leave(self, key: str) -> None:
         """Count one connection less.

@@ -181,7 +181,8 @@ class RequestDecider:
         """
         try:
             head = parse_head(head_bytes)
-            self._addresses.identify(counted, head.get_all("x-forwarded-for"), trio.current_time())
+            forwarded, now = head.get_all("x-forwarded-for"), trio.current_time()
+            self._addresses.identify(counted, forwarded, now, len(head_bytes))
         except BadRequest as error:
             return bad_request(error)
         except Refusal as refusal:

@@ -20,6 +20,8 @@ from ..sessions.handshake import Accepted, Dialect, Handshake, read_query
 from ..sessions.identity import origin_is_allowed
 
 SUBPROTOCOL = "presence.v1"
+_MAX_SUBPROTOCOLS = 64
+"""Thousands of names cost a millisecond; clients offer one or two."""
 _VERSION = "13"
 _PREFIX = "/ws/"
 _BOARDS = "/ws/boards/"
@@ -167,8 +169,10 @@ def accept(handshake: Handshake, max_message_bytes: int, rest: bytes = b"") -> A
         "Connection: Upgrade",
         f"Sec-WebSocket-Accept: {accept_key(keys[0])}",
     ]
-    offered = ",".join(head.get_all("sec-websocket-protocol")).split(",")
-    if SUBPROTOCOL in (name.strip() for name in offered):
+    offered = ",".join(head.get_all("sec-websocket-protocol"))
+    if offered.count(",") >= _MAX_SUBPROTOCOLS:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", "too many subprotocols")
+    if SUBPROTOCOL in (name.strip() for name in offered.split(",")):
         lines.append(f"Sec-WebSocket-Protocol: {SUBPROTOCOL}")
     response = "\r\n".join([*lines, "", ""]).encode("ascii")
     return Accepted(_protocol(max_message_bytes), handshake, response, rest)

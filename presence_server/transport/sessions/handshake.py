@@ -14,8 +14,10 @@ from ..http.head import MAX_HEAD_BYTES, RequestHead
 
 _MAX_QUERY_FIELDS = 64
 
-_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
-"""A name in another script is one run of them. `urllib` takes each by itself: six times slower."""
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
+"""A percent sign that begins no escape."""
+_MAX_BROKEN = 64
+"""So many of them are mended; a value with more is no form of a text, and stays as it is."""
 _ESCAPED = 12
 """How long a character may be in a query: four bytes of UTF-8, each of them escaped."""
 _LONGEST_VALUES = {
@@ -89,6 +91,7 @@ def read_query(target: str) -> dict[str, str]:
     too long is cut, a user id that is too long keeps its beginning and a digest of the whole,
     and any other value that is too long is left out. Broken percent-escapes and bytes that
     are not UTF-8 become what ``urllib`` makes of them; the profile rules clean the result.
+    A value with more than 64 broken escapes is not decoded.
 
     Args:
         target: a path with or without a query.
@@ -116,12 +119,25 @@ def read_query(target: str) -> dict[str, str]:
 
 
 def _decode(raw: str) -> str:
-    spaced = raw.replace("+", " ").encode()
-    return _ESCAPES.sub(_unescape, spaced).decode(errors="replace")
+    """Decode ASCII as a query (``application/x-www-form-urlencoded``)."""
+    text = raw.replace("+", " ")
+    if "%" not in text:
+        return text
+    # `urllib` looks at each escape by itself, and so would an expression: four milliseconds for
+    # a long token. Python's own escapes are decoded in one go.
+    escaped = text.replace("\\", "\\\\")
+    data = _unescape(escaped)
+    if data is None:
+        data = _unescape(_BROKEN.sub("%25", escaped, count=_MAX_BROKEN))
+    return text if data is None else data.decode(errors="replace")
 
 
-def _unescape(escapes: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(escapes[0].replace(b"%", b"").decode())
+def _unescape(text: str) -> bytes | None:
+    """Decode percent-escapes; None if one is broken. A backslash in the text is doubled."""
+    try:
+        return text.replace("%", "\\x").encode().decode("unicode_escape").encode("latin-1")
+    except UnicodeDecodeError:
+        return None
 
 
 def _decode_beginning(raw: str, characters: int) -> str:

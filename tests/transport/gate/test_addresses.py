@@ -62,6 +62,42 @@ class TestConnects:
         with pytest.raises(Refusal):
             counter.arrive("192.0.2.1", 2)
 
+    def test_with_a_long_head_cost_one_more_for_each_4_kib(self) -> None:
+        counter = counter_of(burst=10, rate=1)
+        for size, costs in ((185, 1), (4095, 1), (4096, 2), (16384, 5)):
+            connection = counter.arrive("192.0.2.1", 100)
+            counter.identify(connection, [], 100, size)
+            for _ in range(10 - costs):
+                counter.arrive("192.0.2.1", 100)
+            with pytest.raises(Refusal, match="connects_per_s"):
+                counter.arrive("192.0.2.1", 100)
+            counter = counter_of(burst=10, rate=1)
+
+    def test_wait_until_a_long_head_is_paid_for(self) -> None:
+        counter = counter_of(burst=1, rate=1)
+        # The head was read before its length was known, so it is served.
+        counter.identify(counter.arrive("192.0.2.1", 0), [], 0, 16384)
+        with pytest.raises(Refusal, match="connects_per_s") as refusal:
+            counter.arrive("192.0.2.1", 4)
+        assert refusal.value.headers == {"Retry-After": "1"}
+        counter.arrive("192.0.2.1", 5)
+
+    def test_through_a_proxy_pay_for_their_heads_each_by_its_address(self) -> None:
+        counter = counter_of(burst=1, rate=1, proxies=True)
+        counter.identify(counter.arrive("10.0.0.1", 0), ["192.0.2.1"], 0, 8192)
+        with pytest.raises(Refusal, match="connects_per_s"):
+            counter.identify(counter.arrive("10.0.0.1", 2), ["192.0.2.1"], 2, 185)
+        counter.identify(counter.arrive("10.0.0.1", 2), ["192.0.2.2"], 2, 185)
+
+    def test_on_a_connection_that_was_kept_pay_for_their_heads_too(self) -> None:
+        counter = counter_of(burst=3, rate=1)
+        connection = counter.arrive("192.0.2.1", 0)
+        counter.identify(connection, [], 0, 185)
+        connection.keep()
+        counter.identify(connection, [], 0, 4096)
+        with pytest.raises(Refusal, match="connects_per_s"):
+            counter.identify(connection, [], 0, 185)
+
     def test_are_forgotten_when_nothing_is_left_to_count(self) -> None:
         counter = counter_of(burst=1)
         for number in range(1000):

@@ -119,6 +119,15 @@ class TestAccepting:
         offer = upgrade_request(Sec_WebSocket_Protocol="bearer.x, presence.v1")
         assert b"\r\nSec-WebSocket-Protocol: presence.v1\r\n" in accepted(offer).response
 
+    def test_refuses_more_subprotocols_than_anybody_offers(self) -> None:
+        offer = ",".join(["other"] * 63 + ["presence.v1"])
+        assert (
+            b": presence.v1\r\n" in accepted(upgrade_request(Sec_WebSocket_Protocol=offer)).response
+        )
+        with pytest.raises(Refusal, match="subprotocols") as refusal:
+            accepted(upgrade_request(Sec_WebSocket_Protocol="x," + offer))
+        assert refusal.value.status is HTTPStatus.BAD_REQUEST
+
     @pytest.mark.parametrize("offer", [{}, {"Sec_WebSocket_Protocol": "other"}])
     def test_does_without_a_subprotocol(self, offer: dict[str, str]) -> None:
         assert b"Sec-WebSocket-Protocol" not in accepted(upgrade_request(**offer)).response

@@ -55,6 +55,17 @@ def test_is_decoded_as_urllib_does(raw: str) -> None:
     assert read_query(f"/?user_id={raw}") == {"user_id": expected}
 
 
+def test_with_very_many_broken_escapes_stays_as_it_is() -> None:
+    assert read_query("/?token=%41" + "%" * 64) == {"token": "A" + "%" * 64}
+    assert read_query("/?token=%41" + "%" * 65) == {"token": "%41" + "%" * 65}
+
+
+@given(st.text(alphabet="\\\\x%4u1N{}", max_size=30))
+def test_has_no_escapes_with_a_backslash(raw: str) -> None:
+    expected = unquote_to_bytes(raw).decode(errors="replace")
+    assert read_query(f"/?user_id={raw}") == {"user_id": expected}
+
+
 @pytest.mark.parametrize("character", ["a", "é", "☃", "🦉"])
 def test_of_the_longest_values_is_read_whole(character: str) -> None:
     escaped = "".join(f"%{byte:02X}" for byte in character.encode())
