@@ -30,7 +30,7 @@ from tests.yjs.storm import Storm
 LONELY_S = 190.0
 DOCUMENTS, AT_ONCE = 1000, 50
 EDITORS, KILLS = 100, 20
-GROWS_KIB = 8 * 1024
+GROWS_KIB = 2 * 1024
 """What an allocator may take for a second thousand of documents without a leak."""
 
 

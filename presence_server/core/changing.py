@@ -19,10 +19,11 @@ from .document_events import (
 )
 from .effects import Close
 from .events import Parted, Parting
+from .relaying import relay, relay_change
 from .roster import Phase
 from .saying import note_activity
 from .state import BoardState
-from .watching import ask_back, heard, relay
+from .watching import ask_back, heard
 from .yjs import wire
 from .yjs.update import EMPTY_UPDATE, Shape, check
 from .yjs.varint import DamagedBytes
@@ -149,7 +150,7 @@ def _note_merged(
     if event.update is None:
         return
     if not is_relayed:
-        relay(state, document, wire.change(event.update))
+        relay_change(state, document, event.parts or (event.update,))
     for watcher in document.watchers.values():
         if watcher.holds_back and watcher.connection != sender:
             ask_back(state, document, watcher, now)

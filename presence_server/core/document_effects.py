@@ -19,6 +19,17 @@ class Relay(Struct, frozen=True):
     message: bytes
 
 
+class RelayParts(Struct, frozen=True):
+    """Send a large change to all who watch at this point of the effects.
+
+    Attributes:
+        updates: the change, as updates to be merged in this order. Those who get them share them:
+            they do not count as something that waits for one client alone.
+    """
+
+    updates: tuple[bytes, ...]
+
+
 class SendBinary(Struct, frozen=True):
     """Send a binary message to one connection."""
 
@@ -88,6 +99,6 @@ class AnswerVector(Struct, frozen=True):
 
 ToService = LoadDocument | Merge | MergeAndTell | AnswerVector
 """The effects that the service of documents carries out."""
-ToWatchers = Watch | Relay | SendBinary | SendAnswer | Refuse | Deny | Confirm
+ToWatchers = Watch | Relay | RelayParts | SendBinary | SendAnswer | Refuse | Deny | Confirm
 """The effects that are for connections."""
 DocumentEffect = ToService | ToWatchers

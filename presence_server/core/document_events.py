@@ -67,6 +67,8 @@ class DocumentMerged(Struct, frozen=True):
             would take long to read.
         size: the length of the whole document as one update, in bytes; an estimate that is too
             high is allowed, one that is above ``documents.max_bytes`` is not.
+        parts: the same as ``update`` in updates to be merged in this order, each of at most
+            256 KiB unless one struct alone is larger; empty if it is not longer than that.
     """
 
     number: int
@@ -74,6 +76,7 @@ class DocumentMerged(Struct, frozen=True):
     update: bytes | None
     raised: bytes
     size: int
+    parts: tuple[bytes, ...] = ()
 
 
 class DocumentAnswered(Struct, frozen=True):
@@ -85,6 +88,18 @@ class DocumentAnswered(Struct, frozen=True):
 
 class AnswerFailed(Struct, frozen=True):
     """The service cannot answer ``answer`` now: the room asks it once more, later.
+
+    Attributes:
+        connection: the client's connection.
+        vector: the client's state vector.
+    """
+
+    connection: int
+    vector: bytes
+
+
+class AnswerPostponed(Struct, frozen=True):
+    """The last answer is still on its way to a client: the room asks for the next one later.
 
     Attributes:
         connection: the client's connection.
@@ -178,9 +193,10 @@ DocumentEvent = (
     | DocumentMerged
     | DocumentAnswered
     | AnswerFailed
+    | AnswerPostponed
     | DocumentStored
     | DocumentSized
     | UpdateSetAside
     | DocumentDeleted
 )
-"""The events that come from the service."""
+"""The events that come from the service, or in its place."""

@@ -7,6 +7,7 @@ from typing import assert_never
 from . import changing, confirming, saying, watching
 from .document_events import (
     AnswerFailed,
+    AnswerPostponed,
     AwarenessAsked,
     AwarenessSaid,
     ClientDocumentEvent,
@@ -48,6 +49,8 @@ def handle(  # noqa: C901 - an arm an event
             watching.answered(state, event, now)
         case AnswerFailed():
             watching.answer_failed(state, event, now)
+        case AnswerPostponed():
+            watching.answer_postponed(state, event, now)
         case DocumentLoaded():
             watching.loaded(state, event, now)
         case DocumentSized():

@@ -11,13 +11,13 @@ from .document import ASK_INTERVAL_S, Document, DocumentPhase, Watcher
 from .document_effects import (
     AnswerVector,
     LoadDocument,
-    Relay,
     SendAnswer,
     SendBinary,
     Watch,
 )
 from .document_events import (
     AnswerFailed,
+    AnswerPostponed,
     AwarenessAsked,
     AwarenessSaid,
     DocumentAnswered,
@@ -25,6 +25,7 @@ from .document_events import (
     DocumentChanged,
     DocumentLoaded,
 )
+from .relaying import relay
 from .roster import Phase, Session
 from .state import Alarm, BoardState
 from .yjs import wire
@@ -182,12 +183,23 @@ def answered(state: BoardState, event: DocumentAnswered, now: float) -> None:
 
 def answer_failed(state: BoardState, event: AnswerFailed, now: float) -> None:
     """A watcher has no answer: have it computed again after a while."""
+    _answer_later(state, event, now + ANSWER_AGAIN_S, now)
+
+
+def answer_postponed(state: BoardState, event: AnswerPostponed, now: float) -> None:
+    """A watcher has not taken its last answer yet: look again soon."""
+    _answer_later(state, event, now, now)
+
+
+def _answer_later(
+    state: BoardState, event: AnswerFailed | AnswerPostponed, answered_at: float, now: float
+) -> None:
     document = state.document
     watcher = None if document is None else document.watchers.get(event.connection)
     if watcher is None:
         return
     watcher.is_answering = False
-    watcher.answered_at = now + ANSWER_AGAIN_S
+    watcher.answered_at = answered_at
     if watcher.wanted is None:
         watcher.wanted = event.vector
     answer_if_due(state, watcher, now)
@@ -265,12 +277,6 @@ def tick(state: BoardState, now: float, *, has_moved: bool) -> None:
     entries = document.awareness.take(now)
     if entries is not None:
         relay(state, document, wire.awareness(entries))
-
-
-def relay(state: BoardState, document: Document, message: bytes) -> None:
-    """Send a message to all who watch."""
-    document.has_spoken = True
-    state.out.append(Relay(message))
 
 
 def stop_watching(state: BoardState, connection: int) -> None:

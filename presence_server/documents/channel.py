@@ -115,11 +115,13 @@ class MergeResult(Struct, frozen=True):
     Attributes:
         outcome: whether it is merged.
         change: what it changed, as an update; None if that is nothing, or was not asked for.
+        parts: the change as several updates to be merged in this order, if it is large.
         error: why it is damaged, for the log.
     """
 
     outcome: MergeOutcome
     change: bytes | None = None
+    parts: list[bytes] = []
     error: str = ""
 
 

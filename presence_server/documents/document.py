@@ -155,7 +155,14 @@ class HelperDocument:
             log.debug("an update is damaged", board=self._board_id, error=result.error)
         self._durability.note(job, result.change)
         job.opening.tell(
-            DocumentMerged(job.number, result.outcome, result.change, raised, self.size)
+            DocumentMerged(
+                job.number,
+                result.outcome,
+                result.change,
+                raised,
+                self.size,
+                tuple(result.parts),
+            )
         )
 
     async def _call_merge(self, jobs: list[UpdateJob], *, wants_changes: bool) -> Merged:

@@ -63,13 +63,13 @@ class Worker:
         match request:
             case Load():
                 # The old one goes first, or both would be in memory.
-                self._documents.pop(request.document, None)
+                self._forget(request.document)
                 updates = self._in_time(request.updates)
                 document = Document(request.snapshot, updates, self._max_bytes)
                 self._documents[request.document] = document
                 return document.loaded()
             case Forget():
-                self._documents.pop(request.document, None)
+                self._forget(request.document)
                 return Done()
         known = self._documents.get(request.document)
         if known is None:
@@ -103,6 +103,11 @@ class Worker:
                 return
             yield update
 
+    def _forget(self, number: int) -> None:
+        document = self._documents.pop(number, None)
+        if document is not None:
+            document.close()
+
 
 class Document:
     """One document.
@@ -125,8 +130,8 @@ class Document:
         self._change: bytes | None = None
         self._origin: list[bytes] = []
         """The updates that the document was made of."""
-        self._doc: pycrdt.Doc[Any]
-        self._make()
+        self._doc = pycrdt.Doc[Any]()
+        self._subscription = self._doc.observe(self._changed)
         self._is_valid = True
         """Whether Yrs took all that is stored."""
         self._expected = StateVector()
@@ -137,6 +142,10 @@ class Document:
             self._is_valid = self._apply(snapshot) is None
             self._expected = StateVector.read(self._doc.get_state())
         self.load(updates)
+
+    def close(self) -> None:
+        """Let the document go. One with an observer would stay in memory for ever."""
+        self._doc.unobserve(self._subscription)
 
     def load(self, updates: Iterable[bytes]) -> None:
         """Merge what is stored.
@@ -216,15 +225,19 @@ class Document:
         self.raised.add(shape)
         if change is not None:
             self.size += len(change)
-        return MergeResult(outcome, change if wants_change else None)
+        if change is None or not wants_change:
+            return MergeResult(outcome)
+        parts = _split(change)
+        return MergeResult(outcome, change, parts if len(parts) > 1 else [])
 
     def _make(self) -> None:
         """Make the document of its updates."""
+        self.close()
         self._doc = pycrdt.Doc[Any]()
+        self._subscription = self._doc.observe(self._changed)
         for update in self._origin:
             self._doc.apply_update(update)
         self._change = None
-        self._doc.observe(self._changed)
 
     def _take_change(self) -> bytes | None:
         change, self._change = self._change, None
@@ -251,11 +264,7 @@ class Document:
             DamagedBytes: the vector is not valid.
         """
         StateVector.read(vector)
-        update = self._doc.get_update(vector)
-        try:
-            return list(split(update))
-        except DamagedBytes:
-            return [update]
+        return _split(self._doc.get_update(vector))
 
     def encode(self) -> Encoded:
         """Encode the document as one update, and read it back."""
@@ -275,3 +284,11 @@ class Document:
         if is_exact:
             self._origin = [update]
         return Encoded(update, is_exact)
+
+
+def _split(update: bytes) -> list[bytes]:
+    """Cut an update of Yrs into parts; one that cannot be cut is one part."""
+    try:
+        return list(split(update))
+    except DamagedBytes:
+        return [update]

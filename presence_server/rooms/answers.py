@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable, Iterable
+from itertools import repeat
 
 from ..core.document_events import DocumentAnswer
 from ..core.yjs.wire import change, change_head, step_2, step_2_head
@@ -20,14 +22,16 @@ class Answers:
         )
 
     def frames(self, answer: DocumentAnswer, prefix: bytes = b"") -> tuple[SharedFrame, ...]:
-        """The frames of one answer: changes, and the last part as sync step 2.
+        """Return the frames of one answer: changes, and the last part as sync step 2.
 
         Args:
             answer: the answer.
             prefix: in front of each message to the client.
         """
         if prefix:
-            return _prefixed(answer, prefix)
+            *first, last = answer.parts
+            heads = [change_head] * len(first) + [step_2_head]
+            return tuple(map(_frame, answer.parts, heads, repeat(prefix)))
         frames = self._frames.get(answer)
         if frames is None:
             *first, last = answer.parts
@@ -37,13 +41,17 @@ class Answers:
         return frames
 
 
-def _prefixed(answer: DocumentAnswer, prefix: bytes) -> tuple[SharedFrame, ...]:
-    """The frames of one answer for a client with a prefix; they share the parts."""
-    last = len(answer.parts) - 1
-    frames = []
-    for number, part in enumerate(answer.parts):
-        head = step_2_head if number == last else change_head
-        beginning = prefix + head(len(part))
-        header = binary_header(len(beginning) + len(part))
-        frames.append(SharedFrame((header + beginning, part), is_free=True))
-    return tuple(frames)
+def change_frames(updates: Iterable[bytes], prefix: bytes) -> tuple[SharedFrame, ...]:
+    """The frames of changes, in which the changes are not copied.
+
+    Args:
+        updates: the changes.
+        prefix: in front of each message to the client.
+    """
+    return tuple(_frame(update, change_head, prefix) for update in updates)
+
+
+def _frame(update: bytes, head: Callable[[int], bytes], prefix: bytes) -> SharedFrame:
+    beginning = prefix + head(len(update))
+    header = binary_header(len(beginning) + len(update))
+    return SharedFrame((header + beginning, update), is_free=True)

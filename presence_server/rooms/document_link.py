@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from ..core.document_effects import AnswerVector, LoadDocument, Merge, MergeAndTell, ToService
-from ..core.document_events import DocumentEvent
+from ..core.document_events import AnswerPostponed, DocumentEvent
 from .ports import Documents
 
 
@@ -62,6 +62,14 @@ class DocumentLink:
                 documents.open(board_id, self._tell)
             case _:
                 assert_never(effect)
+
+    def postpone(self, effect: AnswerVector) -> None:
+        """Do not ask the service for an answer yet: the client has not taken its last one.
+
+        Args:
+            effect: what the room asks for.
+        """
+        self._tell(AnswerPostponed(effect.connection, effect.vector))
 
     def close(self) -> None:
         """The room ended. Its link no longer refers to it: together they would be a cycle."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..core.document_effects import ToService, ToWatchers
+from ..core.document_effects import AnswerVector, ToService, ToWatchers
 from ..core.effects import Effect, SeatFree, ToConnections
 from .document_link import DocumentLink
 from .members import Members
@@ -52,6 +52,8 @@ class EffectCarrier:
                 self._members.carry_out(effect, now)
             case _ if isinstance(effect, ToWatchers):
                 self._members.tell_watchers(effect)
+            case AnswerVector() if self._members.is_behind(effect.connection):
+                self._document.postpone(effect)
             case _ if isinstance(effect, ToService):
                 self._document.carry_out(effect)
             case _:

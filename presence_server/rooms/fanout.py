@@ -27,6 +27,11 @@ class Fanout:
         return len(self._writers)
 
     @property
+    def connections(self) -> list[int]:
+        """The connections of the members."""
+        return list(self._writers)
+
+    @property
     def pending(self) -> int:
         """Frames that wait for a flush."""
         return len(self._pending)

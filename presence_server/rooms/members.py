@@ -11,6 +11,7 @@ from ..core.document_effects import (
     Deny,
     Refuse,
     Relay,
+    RelayParts,
     SendAnswer,
     SendBinary,
     ToWatchers,
@@ -38,7 +39,7 @@ from ..protocol.messages import (
     ServerMessage,
     encode,
 )
-from .answers import Answers
+from .answers import Answers, change_frames
 from .fanout import Fanout
 from .ports import Peer, RoomMetrics
 from .snapshots import Snapshots
@@ -150,6 +151,11 @@ class Members:
         if self._watchers is not None:
             self._watchers.broadcast(message)
 
+    def is_behind(self, connection_id: int) -> bool:
+        """Whether a connection has not taken all of the last answer that it was sent."""
+        peer = self._peers.get(connection_id)
+        return peer is not None and peer.is_behind
+
     def tell_watchers(self, effect: ToWatchers) -> None:
         """Do what the room asks for about its Yjs document.
 
@@ -158,6 +164,9 @@ class Members:
         """
         if isinstance(effect, Relay):
             self.relay(effect.message)
+            return
+        if isinstance(effect, RelayParts):
+            self._relay_parts(effect.updates)
             return
         peer = self._peers.get(effect.connection)
         if peer is None:
@@ -260,6 +269,20 @@ class Members:
             self._spectators.remove(connection_id)
         if self._watchers is not None:
             self._watchers.remove(connection_id)
+
+    def _relay_parts(self, updates: tuple[bytes, ...]) -> None:
+        """Send a large change to all who watch, after what waits for them."""
+        if self._watchers is None:
+            return
+        self.flush()
+        peers = 0
+        for prefix, connections in self._watchers.by_prefix():
+            frames = change_frames(updates, prefix)
+            for connection_id in connections:
+                peers += 1
+                for frame in frames:
+                    self._peers[connection_id].write_shared(frame)
+        self._metrics.flush(peers * len(updates), len(updates))
 
     def _catch_up(self, connection_id: int) -> None:
         if self._watchers is not None:

@@ -27,6 +27,10 @@ class Peer(Protocol):
     def prefix(self) -> bytes:
         """The bytes that belong in front of each binary message to the peer; mostly none."""
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether a shared frame that was written waits in its outbox, or a part of one."""
+
     def bind(self, session_id: str) -> None:
         """Give the connection its session."""
 

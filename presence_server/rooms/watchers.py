@@ -6,6 +6,8 @@ Clients with the same prefix share the frames.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..protocol.frames import binary_frame
 from .fanout import Fanout
 from .ports import Peer
@@ -54,6 +56,12 @@ class Watchers:
             self._plain.broadcast(binary_frame(message))
         for prefix, group in self._groups.items():
             group.broadcast(binary_frame(prefix + message))
+
+    def by_prefix(self) -> Iterator[tuple[bytes, list[int]]]:
+        """Each prefix, and the connections of all who have it."""
+        yield b"", self._plain.connections
+        for prefix, group in self._groups.items():
+            yield prefix, group.connections
 
     def catch_up(self, connection_id: int) -> None:
         """Write the frames that wait for one watcher, before a frame for it alone."""

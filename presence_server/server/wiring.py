@@ -184,6 +184,8 @@ def session_limits(settings: Settings, *, has_yjs: bool = False) -> SessionLimit
         connection=ConnectionLimits(
             max_message_bytes=limits.max_message_bytes,
             outbox_bytes=limits.outbox_bytes,
+            # A whole document, and as much again of changes meanwhile.
+            shared_bytes=2 * settings.documents.max_bytes,
             write_timeout_s=limits.write_timeout_s,
             message_timeout_s=limits.handshake_timeout_s,
             ping_interval_s=limits.ping_interval_s,

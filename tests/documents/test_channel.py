@@ -44,7 +44,11 @@ requests = st.one_of(
     st.builds(Forget, numbers),
 )
 results = st.builds(
-    MergeResult, st.sampled_from(MergeOutcome), st.none() | values, st.text(max_size=20)
+    MergeResult,
+    st.sampled_from(MergeOutcome),
+    st.none() | values,
+    updates,
+    st.text(max_size=20),
 )
 replies = st.one_of(
     st.just(Ready()),

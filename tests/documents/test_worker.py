@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 from itertools import count
+from typing import Any
 
+import pycrdt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pycrdt import merge_updates
 
 from presence_server.core.document_events import MergeOutcome
+from presence_server.core.yjs.parts import PART_BYTES
 from presence_server.core.yjs.update import check
 from presence_server.core.yjs.varint import write_text
 from presence_server.core.yjs.vector import StateVector
@@ -390,3 +395,40 @@ def test_an_update_that_yrs_refuses_half_way_leaves_nothing_behind() -> None:
     assert isinstance(loaded, Loaded)
     assert not loaded.is_whole
     assert StateVector.read(loaded.vector).clocks == {3: 1}
+
+
+def test_a_document_that_is_let_go_or_made_again_leaves_no_memory_behind() -> None:
+    worker = worker_with(Editor(1).type("hello"))
+    documents: list[weakref.ref[pycrdt.Doc[Any]]] = []
+
+    def note() -> None:
+        documents.append(weakref.ref(worker._documents[1]._doc))
+
+    note()
+    worker._documents[1]._make()  # As after an update that Yrs refuses half way.
+    note()
+    worker.answer(Load(1, None, []))
+    note()
+    assert worker.answer(Forget(1)) == Done()
+    gc.collect()
+    assert [document() for document in documents] == [None] * 3
+
+
+def test_a_large_change_is_told_in_parts_that_follow_on_each_other() -> None:
+    worker = worker_with()
+    (small,) = merge(worker, Editor(1).type("hello"))
+    assert small.parts == []
+    change = update((2, 0, [item(4, write_text("x" * 1000), parent="text")] * 600))
+    (result,) = merge(worker, change)
+    assert result.change == change
+    assert len(result.parts) == 4  # The last one holds what is deleted: nothing.
+    assert all(len(part) <= PART_BYTES for part in result.parts)
+    vector = StateVector()
+    for part in result.parts:
+        assert vector.fits(check(part))
+        vector.add(check(part))
+    assert vector.clocks == {2: 600_000}
+    # It is the change that is stored, so the parts are not asked for where nobody hears of it.
+    reply = worker.answer(Merge(1, [update((3, 0, [item(4, write_text("x"))]))], False))
+    assert isinstance(reply, Merged)
+    assert reply.results == [MergeResult(MergeOutcome.MERGED)]

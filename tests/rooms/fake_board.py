@@ -90,6 +90,9 @@ class FakePeer:
         self.breaks = False
         self.speaks_text = True
         self.prefix = b""
+        self.is_behind = False
+        self.shared: list[SharedFrame] = []
+        """The shared frames that it was sent."""
         self.told: list[ServerMessage] = []
         """What it was told in place of text messages."""
         self.refused: list[str] = []
@@ -115,6 +118,7 @@ class FakePeer:
         self.session_id = session_id
 
     def write_shared(self, frame: SharedFrame) -> None:
+        self.shared.append(frame)
         self.write(bytes(frame))
 
     def write(self, data: bytes) -> None:

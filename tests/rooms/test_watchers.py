@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from presence_server.core.document_events import DocumentAnswer
+import trio
+import trio.testing
+
+from presence_server.core.document_effects import AnswerVector, RelayParts, Watch
+from presence_server.core.document_events import (
+    AnswerPostponed,
+    DocumentAnswer,
+    DocumentAnswered,
+    DocumentEvent,
+)
 from presence_server.protocol.frames import binary_frame
 from presence_server.rooms.answers import Answers
+from presence_server.rooms.document_link import DocumentLink
+from presence_server.rooms.effects import EffectCarrier
 from presence_server.rooms.fanout import Fanout
+from presence_server.rooms.members import Members
 from presence_server.rooms.watchers import Watchers
-from tests.rooms.fake_board import FakePeer
+from tests.fake_documents import FakeDocuments
+from tests.rooms.fake_board import FakeMetrics, FakePeer, FakeStore
 
 
 def peer(number: int, prefix: bytes = b"") -> FakePeer:
@@ -68,3 +81,44 @@ def test_an_answer_has_the_prefix_in_front_of_each_part() -> None:
     # The long parts are not copied.
     assert prefixed[1].parts[1] is answer.parts[1]
     assert all(frame.is_free for frame in prefixed)
+
+
+async def test_a_large_change_comes_after_what_waits_in_frames_that_all_share() -> None:
+    metrics = FakeMetrics()
+    members = Members(metrics)
+    members.tell_watchers(RelayParts((b"nobody watches",)))
+    peers = [peer(1), peer(2, b"<a>"), peer(3, b"<a>")]
+    for found in peers:
+        members.add(found)
+        members.tell_watchers(Watch(found.connection_id))
+    members.relay(b"before")
+    members.tell_watchers(RelayParts((b"one", b"two")))
+    members.relay(b"after")
+    members.flush()
+    for found in peers:
+        messages = (b"before", b"\x00\x02\x03one", b"\x00\x02\x03two", b"after")
+        expected = [binary_frame(found.prefix + message) for message in messages]
+        assert b"".join(found.writes) == b"".join(expected)
+        assert all(frame.is_free for frame in found.shared)
+    # The changes themselves are there once.
+    assert all(found.shared[0].parts[1] is peers[0].shared[0].parts[1] for found in peers)
+    assert metrics.flushes == [(3, 1), (6, 2), (3, 1)]
+
+
+async def test_a_client_that_has_not_taken_its_answer_gets_no_other_one() -> None:
+    events: list[DocumentEvent] = []
+    documents = FakeDocuments()
+    documents.open("b", events.append)
+    members, found = Members(FakeMetrics()), peer(1)
+    link = DocumentLink("b", documents, events.append)
+    carrier = EffectCarrier(members, link, FakeStore(), lambda: None)
+    members.add(found)
+    await trio.testing.wait_all_tasks_blocked()
+    events.clear()
+    found.is_behind = True
+    carrier.carry_out(AnswerVector(1, b"\x00"), 0, lambda _: None)
+    assert events == [AnswerPostponed(1, b"\x00")]
+    found.is_behind = False
+    carrier.carry_out(AnswerVector(1, b"\x00"), 0, lambda _: None)
+    await trio.testing.wait_all_tasks_blocked()
+    assert isinstance(events[1], DocumentAnswered)

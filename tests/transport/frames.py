@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from websockets.frames import Close, Frame, Opcode
 
+from presence_server.transport.wire.receiving import unmask
+
 HEAD = (
     b"GET /ws/boards/demo HTTP/1.1\r\n"
     b"Host: test\r\n"
@@ -52,8 +54,7 @@ def frame(opcode: Opcode, data: bytes = b"", *, fin: bool = True) -> bytes:
     unmasked = Frame(opcode, data, fin).serialize(mask=False)
     start = len(unmasked) - len(data)
     header = bytes((unmasked[0], unmasked[1] | 0x80)) + unmasked[2:start]
-    masked = bytes(byte ^ MASK[index % 4] for index, byte in enumerate(data))
-    return header + MASK + masked
+    return header + MASK + unmask(data, MASK)
 
 
 def text(data: str | bytes, *, fin: bool = True) -> bytes:
@@ -74,7 +75,7 @@ def close(code: int | None = 1000, reason: str = "") -> bytes:
 def split_frames(data: bytes) -> tuple[list[Seen], bytes]:
     """The whole frames a server sent, and the rest that is not whole yet."""
     seen = []
-    while (size := _frame_size(data)) is not None and size <= len(data):
+    while (size := frame_size(data)) is not None and size <= len(data):
         assert data[0] & 0x80, "the server sends no fragments"
         length = data[1] & 0x7F
         header = {126: 4, 127: 10}.get(length, 2)
@@ -90,7 +91,8 @@ def read_frames(data: bytes) -> list[Seen]:
     return seen
 
 
-def _frame_size(data: bytes) -> int | None:
+def frame_size(data: bytes) -> int | None:
+    """The size of the frame that begins here; None while that is not known."""
     if len(data) < 2:
         return None
     length = data[1] & 0x7F

@@ -40,7 +40,7 @@ from tests.limits import (
     room_entry_limits,
     yjs_limits,
 )
-from tests.transport.frames import Seen, event, frame, split_frames, upgrade_request
+from tests.transport.frames import Seen, event, frame, frame_size, read_frames, upgrade_request
 
 EPOCH_MS = 1_000_000_000_000
 
@@ -191,18 +191,14 @@ class RawClient:
 
     async def frame(self) -> Seen | None:
         """The next frame; None at the end of the stream."""
-        while True:
-            seen, rest = split_frames(self._data)
-            if seen:
-                first = seen[0]
-                size = len(self._data) - len(rest) - sum(_size(other) for other in seen[1:])
-                self._data = self._data[size:]
-                return first
+        while (size := frame_size(self._data)) is None or size > len(self._data):
             more = await self.stream.receive_some(65536)
             if not more:
-                assert rest == b"", "a frame was cut"
+                assert self._data == b"", "a frame was cut"
                 return None
             self._data += more
+        first, self._data = self._data[:size], self._data[size:]
+        return read_frames(first)[0]
 
     async def next(self) -> dict[str, object]:
         """The next event; pings before it are answered."""
@@ -247,11 +243,6 @@ class RawClient:
             elif seen.opcode is Opcode.PING:
                 await self.send(frame(Opcode.PONG, seen.data))
         return code
-
-
-def _size(seen: Seen) -> int:
-    length = len(seen.data)
-    return length + (2 if length < 126 else 4 if length < 65536 else 10)
 
 
 async def connect(kit: GatewayUnderTest, nursery: trio.Nursery) -> RawClient:

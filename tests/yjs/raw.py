@@ -13,7 +13,7 @@ from presence_server.core.yjs.entries import read_entries
 from presence_server.core.yjs.wire import MessageKind
 from presence_server.server import ListeningAddress
 from tests.server.raw import talk
-from tests.transport.frames import close, frame
+from tests.transport.frames import Seen, close, frame
 from tests.transport.gateway_kit import RawClient
 from tests.yjs.stock import PATIENCE_S
 
@@ -47,6 +47,7 @@ class RawYjs:
         query: Mapping[str, str],
         *messages: bytes,
         path: str = "/yjs",
+        receive_buffer: int | None = None,
     ) -> RawYjs:
         """Connect.
 
@@ -56,9 +57,10 @@ class RawYjs:
             query: of the URL.
             messages: what is sent with the upgrade.
             path: of the socket, without the board.
+            receive_buffer: how many bytes the system takes for it while it does not read.
         """
         with trio.fail_after(PATIENCE_S):
-            client = await talk(address)
+            client = await talk(address, receive_buffer=receive_buffer)
             frames = b"".join(frame(Opcode.BINARY, message) for message in messages)
             await client.upgrade(f"{path}/{board}?{urlencode(query)}", frames)
         return cls(client)
@@ -78,15 +80,26 @@ class RawYjs:
     async def next(self) -> Message | None:
         """The next binary message; None at the end. Pings before it are answered."""
         with trio.fail_after(PATIENCE_S):
-            while (seen := await self._client.frame()) is not None:
+            while (seen := await self._frame()) is not None:
                 if seen.opcode is Opcode.BINARY:
                     return wire.read_message(seen.data)
-                if seen.opcode is Opcode.TEXT:
-                    self.events.append(seen.event)
-                elif seen.opcode is Opcode.PING:
-                    async with self._sending:
-                        await self._client.send(frame(Opcode.PONG, seen.data))
         return None
+
+    async def _frame(self) -> Seen | None:
+        """The next frame. An event in it is noted, and a ping answered."""
+        seen = await self._client.frame()
+        if seen is not None and seen.opcode is Opcode.TEXT:
+            self.events.append(seen.event)
+        elif seen is not None and seen.opcode is Opcode.PING:
+            async with self._sending:
+                await self._client.send(frame(Opcode.PONG, seen.data))
+        return seen
+
+    async def heard_stored(self, updates: int) -> None:
+        """Read until the server has called so many updates stored; for a page."""
+        with trio.fail_after(PATIENCE_S):
+            while {"type": "document:stored", "updates": updates} not in self.events:
+                assert await self._frame() is not None, "the connection ended"
 
     async def heard(self, kind: MessageKind) -> bytes:
         """Read up to the next message of a kind; its payload."""

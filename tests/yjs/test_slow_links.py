@@ -10,10 +10,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+import trio
 
+from presence_server.core.yjs import wire
+from presence_server.core.yjs.parts import PART_BYTES
+from presence_server.core.yjs.update import check
+from presence_server.core.yjs.vector import EMPTY_VECTOR, StateVector
+from presence_server.core.yjs.wire import MessageKind
+from tests.core.yjs.updates import text, update
 from tests.yjs.conftest import SharedServer
 from tests.yjs.network import Network, network
-from tests.yjs.stock import Node, node
+from tests.yjs.raw import RawYjs
+from tests.yjs.stock import PATIENCE_S, Node, node
 
 pytestmark = [pytest.mark.e2e, pytest.mark.yjs]
 
@@ -55,3 +63,30 @@ async def test_a_large_document_is_taken_from_a_provider_over_a_slow_link(
         await bob.do("beat", ms=500)
         await ada.do("connect")
         await bob.has_length(LENGTH)
+
+
+async def test_a_large_change_reaches_a_client_that_does_not_read_for_a_while(
+    shared_server: SharedServer, board: str
+) -> None:
+    address = shared_server.address
+    piece = text("x" * 100_000, parent="text")
+    count = 30  # Three times what may wait for one client alone.
+    change = update((1, 0, [piece] * count))
+    async with (
+        await RawYjs.open(address, board, {"user_id": "ada"}, receive_buffer=4096) as ada,
+        await RawYjs.open(address, board, {"user_id": "bob"}, path="/ws/boards") as bob,
+    ):
+        for client in (ada, bob):
+            await client.send(wire.step_1(EMPTY_VECTOR))
+            await client.heard(MessageKind.STEP_2)
+        await bob.send(wire.change(change))
+        await bob.heard_stored(1)
+        # It was sent long ago, and now it is read.
+        vector = StateVector()
+        with trio.fail_after(PATIENCE_S):
+            while vector.clocks.get(1) != 100_000 * count:
+                part = await ada.heard(MessageKind.UPDATE)
+                assert len(part) <= PART_BYTES
+                shape = check(part)
+                assert vector.fits(shape)
+                vector.add(shape)

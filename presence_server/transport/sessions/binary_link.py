@@ -101,6 +101,11 @@ class BinaryLink(SessionLink):
             self.connection.pause(pause_s)
 
     @property
+    @override
+    def is_behind(self) -> bool:
+        return self.connection.is_behind
+
+    @property
     def may_edit(self) -> bool:
         """Whether the client may change the Yjs document."""
         return self._permission.may_edit

@@ -22,6 +22,11 @@ class TextPeer(Handler, TokenHolder):
     """The bytes in front of each binary message to it."""
 
     @property
+    def is_behind(self) -> bool:
+        """Whether parts of a document wait for the client."""
+        return False
+
+    @property
     def may_edit(self) -> bool:
         """Whether the client may change the Yjs document, if it had one."""
         return True

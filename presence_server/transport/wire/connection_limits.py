@@ -28,6 +28,8 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
     Attributes:
         max_message_bytes: the largest frame, and the largest message in fragments.
         outbox_bytes: bytes that may wait for the peer to read.
+        shared_bytes: bytes that may wait for it beside those, of frames that others get as well:
+            parts of a Yjs document and large changes of it.
         write_timeout_s: seconds in which the peer must read some of what waits.
         message_timeout_s: seconds in which a whole message must come after its first byte.
         ping_interval_s: seconds between two pings.
@@ -36,6 +38,7 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
 
     max_message_bytes: int
     outbox_bytes: int
+    shared_bytes: int
     write_timeout_s: float
     message_timeout_s: float
     ping_interval_s: float

@@ -58,6 +58,11 @@ class Sender(AlarmTarget):
         """How many bytes wait for the peer."""
         return 0 if self._outbox is None else self._outbox.size
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether bytes wait for the peer that other peers get as well."""
+        return self._outbox is not None and self._outbox.free > 0
+
     def write(self, data: bytes) -> None:
         """Send whole frames at once, or as soon as the peer takes them.
 
@@ -134,7 +139,7 @@ class Sender(AlarmTarget):
             self._check_size(outbox)
 
     def _check_size(self, outbox: Outbox) -> None:
-        if has_too_much_waiting(outbox.size - outbox.free, self._limits):
+        if has_too_much_waiting(outbox.size - outbox.free, outbox.free, self._limits):
             self._on_too_slow(outbox)
 
     def _check_progress(self, now: float) -> None:

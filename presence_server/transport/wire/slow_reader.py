@@ -1,6 +1,7 @@
 """When a peer counts as a slow reader, whose connection is closed with 4508.
 
-The numbers are ``limits.outbox_bytes`` and ``limits.write_timeout_s``. :mod:`.sending` asks here;
+The numbers are ``limits.outbox_bytes``, ``limits.write_timeout_s``, and twice
+``documents.max_bytes`` for what it shares with others. :mod:`.sending` asks here;
 :mod:`.closing` closes.
 """
 
@@ -9,14 +10,16 @@ from __future__ import annotations
 from .connection_limits import ConnectionLimits
 
 
-def has_too_much_waiting(outbox_bytes: int, limits: ConnectionLimits) -> bool:
+def has_too_much_waiting(own_bytes: int, shared_bytes: int, limits: ConnectionLimits) -> bool:
     """Whether more waits for a peer than may wait.
 
     Args:
-        outbox_bytes: bytes that the peer has not taken yet.
+        own_bytes: bytes for this peer alone that it has not taken yet; a little less if
+            ``shared_bytes`` counts a frame whole of which some is taken.
+        shared_bytes: bytes of frames that other peers get as well.
         limits: the bounds of the connection.
     """
-    return outbox_bytes > limits.outbox_bytes
+    return own_bytes > limits.outbox_bytes or shared_bytes > limits.shared_bytes
 
 
 def must_read_by(progress_at: float, limits: ConnectionLimits) -> float:

@@ -11,6 +11,7 @@ from presence_server.core.document_effects import (
     MergeAndTell,
     Refuse,
     Relay,
+    RelayParts,
     SendAnswer,
     SendBinary,
     Watch,
@@ -266,6 +267,11 @@ class Board:
                 for client in self.clients.values():
                     if client.is_watching:
                         client.inbox.append(effect.message)
+            case RelayParts():
+                for data in effect.updates:
+                    for client in self.clients.values():
+                        if client.is_watching:
+                            client.inbox.append(wire.change(data))
             case Watch():
                 assert self.clients[effect.connection].closed is None
                 self.clients[effect.connection].is_watching = True

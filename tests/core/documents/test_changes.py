@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from presence_server.core.document import MOST_UNSTORED, RELAY_BYTES
-from presence_server.core.document_effects import Merge, MergeAndTell
+from presence_server.core.document_effects import Merge, MergeAndTell, RelayParts
 from presence_server.core.document_events import (
     DocumentDeleted,
     DocumentLoaded,
@@ -111,6 +111,23 @@ def test_what_is_merged_first(board: Board, data: bytes, is_answer: bool) -> Non
     board.change(ada(board), data, is_answer=True)
     board.serve()
     assert grace(board).take() == []
+
+
+def test_a_large_change_is_sent_in_parts_that_all_share(board: Board) -> None:
+    board.change(ada(board), BIG)
+    board.calls.clear()
+    board.effects.clear()
+    parts = (BIG[:9], BIG[9:])
+    vector = StateVector({9: RELAY_BYTES}).encode()
+    board.apply(DocumentMerged(1, MergeOutcome.MERGED, BIG, vector, len(BIG), parts))
+    assert RelayParts(parts) in board.effects
+    # One that is not too long for a part is sent as it is.
+    board.change(ada(board), BIG)
+    board.calls.clear()
+    board.effects.clear()
+    board.apply(DocumentMerged(2, MergeOutcome.MERGED, BIG, vector, len(BIG)))
+    assert RelayParts((BIG,)) in board.effects
+    assert ada(board).changes() == grace(board).changes() == [*parts, BIG]
 
 
 def test_a_change_may_follow_on_one_that_is_being_merged(board: Board) -> None:

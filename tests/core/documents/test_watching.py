@@ -5,6 +5,7 @@ from __future__ import annotations
 from presence_server.core.document_effects import AnswerVector, LoadDocument, Relay
 from presence_server.core.document_events import (
     AnswerFailed,
+    AnswerPostponed,
     DocumentAnswer,
     DocumentAnswered,
     DocumentDeleted,
@@ -131,6 +132,23 @@ def test_a_newer_vector_is_the_one_that_is_answered_after_a_failure() -> None:
     board.apply(AnswerFailed(99, EMPTY_VECTOR))
     board.wait(12)
     assert board.calls == [AnswerVector(ada.number, VECTOR)]
+
+
+def test_a_client_that_has_not_taken_its_last_answer_gets_the_next_one_later() -> None:
+    board = Board()
+    ada = board.join("ada")
+    board.load()
+    board.ask(ada, VECTOR)
+    (call,) = board.calls
+    for _ in range(3):
+        board.calls.clear()
+        board.apply(AnswerPostponed(ada.number, VECTOR))
+        assert board.calls == []
+        board.wait(1.1)
+        assert board.calls == [call]
+    board.serve()
+    assert MessageKind.STEP_2 in ada.kinds()
+    board.apply(AnswerPostponed(99, VECTOR))
 
 
 def test_an_answer_for_a_client_that_is_gone_is_dropped() -> None:

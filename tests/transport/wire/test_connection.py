@@ -414,3 +414,33 @@ async def test_a_shared_frame_that_waits_for_many_peers_is_not_copied() -> None:
         assert held.connection.outbox_bytes == len(frame_) - 1000 + len(CHEER)
         held.wire.make_room(None)
         assert [len(seen.data) for seen in held.frames()] == [100_001, 5]
+
+
+class TestSharedFrames:
+    async def test_do_not_count_as_what_waits_for_one_peer(self) -> None:
+        held = ConnectionUnderTest(outbox_bytes=100, shared_bytes=250_000)
+        held.wire.room = 1000
+        shared = SharedFrame((text_header(100_000), b"u" * 100_000), is_free=True)
+        for _ in range(2):
+            held.connection.write_shared(shared)
+            assert held.connection.is_behind
+        held.connection.write(CHEER)
+        held.wire.make_room(None)
+        assert [len(seen.data) for seen in held.frames()] == [100_000, 100_000, 5]
+        assert not held.connection.is_behind
+
+    async def test_have_a_bound_of_their_own(
+        self, autojump_clock: trio.testing.MockClock, deadlines: Deadlines
+    ) -> None:
+        held = ConnectionUnderTest(deadlines, outbox_bytes=100, shared_bytes=250_000)
+        held.wire.room = 0
+        shared = SharedFrame((text_header(100_000), b"u" * 100_000), is_free=True)
+        for _ in range(2):
+            held.connection.write_shared(shared)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not held.handler.is_ended()
+        held.connection.write_shared(shared)
+        await trio.testing.wait_all_tasks_blocked()
+        assert held.handler.is_ended()
+        held.wire.make_room(None)
+        assert held.last_close() == 4508
