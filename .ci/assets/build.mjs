@@ -26,6 +26,7 @@ async function bundle(name, module, plugins) {
     format: 'esm',
     sourcemap: true,
     minify: true,
+    comments: false,
     // Names that stay the same over versions: a page that is open while the server gets a newer
     // version can still load the rest.
     chunkFileNames: '[name].js',

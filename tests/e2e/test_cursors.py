@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.cursors_kit import CANVAS, CURSORS, expect_at, page_of, point
+from tests.e2e.cursors_kit import CANVAS, CURSORS, MODULE, expect_at, page_of, point
 from tests.e2e.embedding_kit import Scene
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
@@ -67,6 +67,86 @@ def test_a_cursor_in_another_space_is_not_drawn(scene: Scene) -> None:
     assert bob.page.locator("[data-cursor-user=ada]").count() == 0
     bob.page.evaluate(f"{CURSORS}.setAttribute('space', 'canvas')")
     expect_at(bob, "ada", 0.5, 0.5)
+
+
+def test_a_cursor_without_a_space_is_not_drawn(scene: Scene) -> None:
+    ada = page_of(scene, "ada")
+    # As a client does it that draws cursors by itself.
+    bob = scene.embed("<presence-bar board=demo user-id=bob></presence-bar>")
+    bob.expect_joined(2)
+    bob.run("bar => bar.client.moveCursor(0.5, 0.5)")
+    ada.page.wait_for_function(f"() => {CURSORS}.client.users.get('bob')?.cursor?.x === 0.5")
+    ada.page.wait_for_timeout(100)
+    assert ada.page.locator("[data-cursor-user=bob]").count() == 0
+    bob.run("bar => bar.client.setPresence({ space: 'canvas' })")
+    expect_at(ada, "bob", 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "transform: translate(30px, 20px) scale(0.5); transform-origin: 0 0",
+        "zoom: 1.5",
+        "contain: paint; margin-top: 40px",
+    ],
+)
+def test_what_cursors_are_in_may_be_moved_and_scaled(scene: Scene, style: str) -> None:
+    inside = (
+        f"<div style='{style}'>{CANVAS}<presence-cursors {{}} for=canvas></presence-cursors></div>"
+    )
+    ada, bob = (
+        scene.embed(MODULE + inside.format(f"board=demo user-id={user_id}"), width=width)
+        for user_id, width in (("ada", 900), ("bob", 600))
+    )
+    for page in (ada, bob):
+        page.page.wait_for_function(f"() => {CURSORS}?.client?.users.size === 2")
+    point(ada, 0.25, 0.5)
+    expect_at(bob, "ada", 0.25, 0.5)
+    label = bob.page.locator("[data-cursor-user=ada] [part=label]").bounding_box()
+    assert label is not None
+    assert 18 < label["height"] < 26  # A cursor is as large as anywhere.
+
+
+def test_cursors_stay_at_their_place_while_a_page_moves_the_element(scene: Scene) -> None:
+    ada, bob = page_of(scene, "ada"), page_of(scene, "bob")
+    point(ada, 0.25, 0.5)
+    expect_at(bob, "ada", 0.25, 0.5)
+    for style in ("transform: scale(0.5)", "transition: transform 0.2s; transform: scale(0.8)"):
+        # No event tells of it.
+        bob.page.evaluate(f"document.body.style.cssText += '; {style}'")
+        expect_at(bob, "ada", 0.25, 0.5)
+        bob.page.wait_for_function("() => document.getAnimations().length === 0")
+        expect_at(bob, "ada", 0.25, 0.5)
+
+
+def test_from_right_to_left_a_cursor_is_at_the_same_content(scene: Scene) -> None:
+    body = (
+        "<div id=canvas dir=rtl style='height: 200px; overflow: auto'>"
+        "<div id=mark style='width: 1500px; height: 1000px'></div></div>"
+    )
+    attributes = "for=canvas scrollable"
+    ada = page_of(scene, "ada", width=900, body=body, attributes=attributes)
+    bob = page_of(scene, "bob", width=500, body=body, attributes=attributes)
+    ada.page.evaluate("document.querySelector('#canvas').scrollTo(-300, 400)")
+    bob.page.evaluate("document.querySelector('#canvas').scrollTo(-600, 350)")
+    point(ada, 0.5, 0.5)
+    in_content = """place => {
+        const mark = document.querySelector('#mark').getBoundingClientRect();
+        return [place.left - mark.left, place.top - mark.top];
+    }"""
+    box = ada.page.locator("#canvas").bounding_box()
+    assert box is not None
+    middle = {"left": box["x"] + box["width"] / 2, "top": box["y"] + box["height"] / 2}
+    across, down = ada.page.evaluate(in_content, middle)
+    bob.page.wait_for_function(
+        f"""([across, down]) => {{
+            const view = {CURSORS}.shadowRoot.querySelector('[data-cursor-user=ada]');
+            if (!view) return false;
+            const at = ({in_content})(view.getBoundingClientRect());
+            return Math.abs(at[0] - across) < 3 && Math.abs(at[1] - down) < 3;
+        }}""",
+        arg=[across, down],
+    )
 
 
 def test_the_element_may_come_later_than_its_cursors(scene: Scene) -> None:

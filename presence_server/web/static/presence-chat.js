@@ -2,6 +2,7 @@
 
 import { element, set } from './presence-avatar.js';
 import { safeColor, textOn } from './presence-people.js';
+import { pixels } from './presence-space.js';
 import { tell } from './presence-tell.js';
 
 const MAX_LENGTH = 140;
@@ -47,7 +48,7 @@ export class Chat {
   }
 
   open() {
-    const { client, cursor, host: { words }, space: { box }, point } = this.#place;
+    const { client, cursor, host: { words }, space, point } = this.#place;
     const color = safeColor(client.self?.color);
     this.#box.style.setProperty('--color', color);
     this.#box.style.setProperty('--on-color', textOn(color));
@@ -57,8 +58,9 @@ export class Chat {
     this.#field.value = this.#said = '';
     this.#root.append(this.#box);
     const place = cursor();
+    const { left, top, width, height } = space.measure();
     if (place) this.move(place);
-    else point(box.left + box.width / 2, box.top + box.height / 2);
+    else point(left + width / 2, top + height / 2);
     this.#field.focus({ preventScroll: true });
     this.#wait(IDLE_MS);
   }
@@ -68,8 +70,9 @@ export class Chat {
    */
   move([across, down]) {
     if (!this.isOpen) return;
-    const { width, height } = this.#place.space.box;
-    const [x, y] = this.#place.space.pixels(across, down);
+    const measured = this.#place.space.measure();
+    const [x, y] = pixels(measured, across, down);
+    const { width, height } = measured;
     const left = Math.max(4, Math.min(x + 14, width - WIDTH_PX));
     const top = Math.max(4, y + HEIGHT_PX > height ? y - HEIGHT_PX : y + 16);
     this.#box.style.transform = `translate(${left.toFixed(1)}px, ${top.toFixed(1)}px)`;

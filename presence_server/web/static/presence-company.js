@@ -141,7 +141,7 @@ export class Company {
 
   /** The element is at another place in the window. */
   cover() {
-    const { left, top, width, height } = this.#place.space.box;
+    const { left, top, width, height } = this.#place.space.measure();
     const insets = [-top, left + width - innerWidth, top + height - innerHeight, -left];
     this.#seen.style.inset = insets.map((inset) => `${Math.max(0, inset)}px`).join(' ');
     const cursor = this.#place.cursor();

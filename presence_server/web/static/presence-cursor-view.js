@@ -1,7 +1,8 @@
 // One cursor with the name of its person.
 
-import { element, set, setText } from './presence-avatar.js';
+import { element, set, setText, svgElement } from './presence-avatar.js';
 import { safeColor, textOn } from './presence-people.js';
+import { pixels } from './presence-space.js';
 import { Spring } from './presence-spring.js';
 
 /** @typedef {import('./presence-replica.js').User} User */
@@ -26,11 +27,8 @@ export class CursorView {
   /** @param {User} user  with a cursor */
   constructor(user) {
     const { x, y } = /** @type {{x: number, y: number}} */ (user.cursor);
-    const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-    const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-    path.setAttribute('d', ARROW);
-    svg.append(path);
-    set(svg, { viewBox: '0 0 20 22' });
+    const svg = svgElement('svg', { viewBox: '0 0 20 22' });
+    svg.append(svgElement('path', { d: ARROW }));
     set(this.#label, { part: 'label' });
     set(this.element, { part: 'cursor', 'data-cursor-user': user.user_id });
     this.#label.append(this.#name);
@@ -66,17 +64,16 @@ export class CursorView {
 
   /**
    * @param {number} seconds  since the last frame
-   * @param {import('./presence-space.js').Space} space
-   * @param {{width: number, height: number}} box
+   * @param {import('./presence-space.js').Measured} measured
    * @returns {boolean} whether it rests
    */
-  draw(seconds, space, { width, height }) {
+  draw(seconds, measured) {
     const isThere = this.#spring.step(seconds);
-    const [x, y] = space.pixels(this.#spring.x, this.#spring.y);
+    const [x, y] = pixels(measured, this.#spring.x, this.#spring.y);
     const transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
     if (this.element.style.transform !== transform) this.element.style.transform = transform;
-    this.element.toggleAttribute('data-flip', x > width - LABEL_PX);
-    this.element.toggleAttribute('data-rise', y > height - LABEL_HEIGHT_PX);
+    this.element.toggleAttribute('data-flip', x > measured.width - LABEL_PX);
+    this.element.toggleAttribute('data-rise', y > measured.height - LABEL_HEIGHT_PX);
     return isThere;
   }
 

@@ -3,6 +3,10 @@
 export const PRESENCE_CURSORS_CSS = /* css */ `
 :host {
   position: fixed;
+  inset: 0 auto auto 0;
+  width: 9px;
+  height: 9px;
+  transform-origin: 0 0;
   z-index: var(--presence-cursors-z, 5);
   display: block;
   overflow: hidden;

@@ -6,7 +6,7 @@ import { PRESENCE_CURSORS_CSS } from './presence-cursors-style.js';
 import { CLIENT_ATTRIBUTES, define, PresenceElement } from './presence-element.js';
 import { presenceOf } from './presence-people.js';
 import { styleSheet } from './presence-sheet.js';
-import { Space } from './presence-space.js';
+import { round, Space } from './presence-space.js';
 import { tell } from './presence-tell.js';
 
 /** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
@@ -38,9 +38,13 @@ export class PresenceCursors extends PresenceElement {
   /** @type {AbortController | null} */
   #listening = null;
   #size = new ResizeObserver(() => this.#schedule());
+  /** A page may move and scale the element. */
+  #moves = new MutationObserver(() => this.#schedule());
   #frame = 0;
   #lastFrame = 0;
   #box = '';
+  /** Where this element was put, its width, and how much it was enlarged; the style sheet does it at first. */
+  #put = [0, 0, 9, 1];
   /** One's own cursor in this element. @type {[number, number] | null} */
   #place = null;
   /** Chat, following and what belongs to them. @type {import('./presence-company.js').Company | null} */
@@ -122,9 +126,13 @@ export class PresenceCursors extends PresenceElement {
       if (/** @type {PointerEvent} */ (event).pointerType === 'mouse' && !this.#company?.isChatting) this.#pointNowhere();
     }, options);
     window.addEventListener('keydown', (event) => this.#key(event), { signal: this.#listening.signal });
-    window.addEventListener('scroll', () => this.#schedule(), { ...options, capture: true });
-    window.addEventListener('resize', () => this.#schedule(), options);
+    for (const type of ['scroll', 'resize', 'transitionrun', 'transitionend']) {
+      window.addEventListener(type, () => this.#schedule(), { ...options, capture: true });
+    }
     this.#size.observe(target);
+    for (let each = /** @type {Element | null} */ (target); each; each = each.parentElement) {
+      this.#moves.observe(each, { attributeFilter: ['class', 'style'] });
+    }
     this.#schedule();
   }
 
@@ -134,6 +142,7 @@ export class PresenceCursors extends PresenceElement {
     this.#listening?.abort();
     this.#listening = null;
     this.#size.disconnect();
+    this.#moves.disconnect();
     this.#space = null;
   }
 
@@ -169,8 +178,8 @@ export class PresenceCursors extends PresenceElement {
       this.#views.delete(userId);
     }
     if (!space) return;
-    const { box } = space;
-    this.#cover(box);
+    const measured = space.measure();
+    this.#cover(measured);
     const seconds = (now - this.#lastFrame) / 1000;
     this.#lastFrame = now;
     let isStill = true;
@@ -178,7 +187,7 @@ export class PresenceCursors extends PresenceElement {
       const view = this.#viewOf(user);
       view.show(user, this.#stillness?.matches ?? false);
       this.#company?.say(view, user);
-      isStill = view.draw(seconds, space, box) && isStill;
+      isStill = view.draw(seconds, measured) && isStill;
     }
     if (!isStill) this.#schedule();
   }
@@ -203,13 +212,24 @@ export class PresenceCursors extends PresenceElement {
     return view;
   }
 
-  /** @param {{left: number, top: number, width: number, height: number}} box */
+  /**
+   * Lie over the space. The page may have moved or scaled what this element is in.
+   *
+   * @param {import('./presence-space.js').Measured} measured
+   */
   #cover({ left, top, width, height }) {
-    const text = [left, top, width, height].join();
+    const own = this.getBoundingClientRect();
+    const [x, y, before, enlarged] = this.#put;
+    const scale = own.width / before / enlarged || 1 / enlarged; // of what this element is in
+    const put = [x + (left - own.left) / scale, y + (top - own.top) / scale, width, 1 / scale].map(round);
+    const text = `${put} ${height}`;
     if (text === this.#box) return;
     this.#box = text;
-    Object.assign(this.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
+    this.#put = put;
+    const transform = `translate(${put[0]}px, ${put[1]}px) scale(${put[3]})`;
+    Object.assign(this.style, { width: `${width}px`, height: `${height}px`, transform });
     this.#company?.cover();
+    this.#schedule(); // It may go on moving.
   }
 
   // --- what is loaded when it is needed ---------------------------------------------

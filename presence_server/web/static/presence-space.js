@@ -4,6 +4,20 @@
 /** Digits that are enough for a screen of any size. */
 const PRECISION = 1e5;
 
+/**
+ * Where a space is at one moment, in pixels of the window.
+ *
+ * @typedef {object} Measured
+ * @property {number} left  of what is seen of it
+ * @property {number} top
+ * @property {number} width
+ * @property {number} height
+ * @property {number} fullLeft  of all of it
+ * @property {number} fullTop
+ * @property {number} fullWidth
+ * @property {number} fullHeight
+ */
+
 /** One element, and where its content is in the window. */
 export class Space {
   #element;
@@ -18,12 +32,22 @@ export class Space {
     this.scrolls = scrolls;
   }
 
-  /** What is seen of it, in pixels of the window. @returns {{left: number, top: number, width: number, height: number}} */
-  get box() {
+  /** @returns {Measured} */
+  measure() {
     const { left, top, width, height } = this.#element.getBoundingClientRect();
-    if (!this.scrolls) return { left, top, width, height };
-    const { clientLeft, clientTop, clientWidth, clientHeight } = this.#element;
-    return { left: left + clientLeft, top: top + clientTop, width: clientWidth, height: clientHeight };
+    if (!this.scrolls) return { left, top, width, height, fullLeft: left, fullTop: top, fullWidth: width, fullHeight: height };
+    const element = /** @type {HTMLElement} */ (this.#element);
+    const { clientLeft, clientTop, clientWidth, clientHeight, scrollLeft, scrollTop, scrollWidth, scrollHeight } = element;
+    const scale = scaleOf(element, width);
+    const seenLeft = left + clientLeft * scale;
+    const seenTop = top + clientTop * scale;
+    // From right to left, the right end is where scrolling begins.
+    const before = getComputedStyle(element).direction === 'rtl' ? scrollWidth - clientWidth : 0;
+    return {
+      left: seenLeft, top: seenTop, width: clientWidth * scale, height: clientHeight * scale,
+      fullLeft: seenLeft - (scrollLeft + before) * scale, fullTop: seenTop - scrollTop * scale,
+      fullWidth: scrollWidth * scale, fullHeight: scrollHeight * scale,
+    };
   }
 
   /**
@@ -32,34 +56,33 @@ export class Space {
    * @returns {[number, number] | null} null outside
    */
   fractions(x, y) {
-    const { left, top, width, height } = this.box;
-    const [acrossPx, downPx] = [x - left, y - top];
-    if (acrossPx < 0 || downPx < 0 || acrossPx > width || downPx > height || !width || !height) return null;
-    const [fullWidth, fullHeight] = this.#size;
-    const { scrollLeft, scrollTop } = this.scrolls ? this.#element : { scrollLeft: 0, scrollTop: 0 };
-    return [round((acrossPx + scrollLeft) / fullWidth), round((downPx + scrollTop) / fullHeight)];
-  }
-
-  /**
-   * @param {number} across  a fraction
-   * @param {number} down
-   * @returns {[number, number]} in pixels from the corner of the box
-   */
-  pixels(across, down) {
-    const [width, height] = this.#size;
-    const { scrollLeft, scrollTop } = this.scrolls ? this.#element : { scrollLeft: 0, scrollTop: 0 };
-    return [across * width - scrollLeft, down * height - scrollTop];
-  }
-
-  /** @returns {[number, number]} */
-  get #size() {
-    if (this.scrolls) return [this.#element.scrollWidth, this.#element.scrollHeight];
-    const { width, height } = this.#element.getBoundingClientRect();
-    return [width, height];
+    const { left, top, width, height, fullLeft, fullTop, fullWidth, fullHeight } = this.measure();
+    if (x < left || y < top || x > left + width || y > top + height || !width || !height) return null;
+    return [round((x - fullLeft) / fullWidth), round((y - fullTop) / fullHeight)];
   }
 }
 
-/** @param {number} value */
-function round(value) {
+/**
+ * @param {Measured} measured
+ * @param {number} across  a fraction
+ * @param {number} down
+ * @returns {[number, number]} in pixels from the corner of what is seen
+ */
+export function pixels({ left, top, fullLeft, fullTop, fullWidth, fullHeight }, across, down) {
+  return [fullLeft - left + across * fullWidth, fullTop - top + down * fullHeight];
+}
+
+/**
+ * How many pixels of the window one pixel of an element is: its page may draw it larger or smaller.
+ *
+ * @param {HTMLElement} element
+ * @param {number} width  in pixels of the window
+ */
+export function scaleOf({ offsetWidth }, width) {
+  return Math.abs(width - offsetWidth) < 1 ? 1 : width / offsetWidth || 1; // `offsetWidth` is rounded.
+}
+
+/** @param {number} value  @returns {number} as exact as it has to be */
+export function round(value) {
   return Math.round(value * PRECISION) / PRECISION;
 }

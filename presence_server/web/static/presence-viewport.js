@@ -1,6 +1,7 @@
 // What of a space somebody sees: the middle of their window, as fractions of the space. It is
 // the same place for people with windows of other sizes.
 
+import { scaleOf } from './presence-space.js';
 import { Spring } from './presence-spring.js';
 
 /** @typedef {import('./presence-space.js').Space} Space */
@@ -12,7 +13,6 @@ const TOLERANCE_PX = 3;
 /** What is seen of one space, and how to scroll there. */
 export class Viewport {
   #space;
-  #element;
   #scroller;
   #spring = new Spring(0, 0);
   /** Where it was scrolled to last. */
@@ -24,7 +24,6 @@ export class Viewport {
    */
   constructor(space, element) {
     this.#space = space;
-    this.#element = element;
     this.#scroller = space.scrolls ? element : scrollerOf(element);
   }
 
@@ -35,9 +34,9 @@ export class Viewport {
 
   /** The middle of what is seen, as fractions of the space. @returns {[number, number]} */
   get middle() {
-    const [left, top, width, height] = this.#content;
-    const [x, y] = this.#center;
-    return [round((x - left) / width), round((y - top) / height)];
+    const { fullLeft, fullTop, fullWidth, fullHeight } = this.#space.measure();
+    const { x, y } = this.#center;
+    return [round((x - fullLeft) / (fullWidth || 1)), round((y - fullTop) / (fullHeight || 1))];
   }
 
   /** Begin to scroll from where it is now. */
@@ -53,12 +52,12 @@ export class Viewport {
    * @param {boolean} jump  be there at once
    */
   aim(across, down, jump) {
-    const [left, top, width, height] = this.#content;
-    const [x, y] = this.#center;
+    const { fullLeft, fullTop, fullWidth, fullHeight } = this.#space.measure();
+    const { x, y, scale } = this.#center;
     const { scrollLeft, scrollTop, scrollWidth, scrollHeight, clientWidth, clientHeight } = this.#scroller;
     this.#spring.aim(
-      clamp(scrollLeft + left + across * width - x, scrollWidth - clientWidth, isFromRight(this.#scroller)),
-      clamp(scrollTop + top + down * height - y, scrollHeight - clientHeight, false),
+      clamp(scrollLeft + (fullLeft + across * fullWidth - x) / scale, scrollWidth - clientWidth, isFromRight(this.#scroller)),
+      clamp(scrollTop + (fullTop + down * fullHeight - y) / scale, scrollHeight - clientHeight, false),
       jump,
     );
   }
@@ -80,19 +79,13 @@ export class Viewport {
     return Math.hypot(scrollLeft - this.#put[0], scrollTop - this.#put[1]) > TOLERANCE_PX;
   }
 
-  /** The whole space, in pixels of the window. @returns {[number, number, number, number]} */
-  get #content() {
-    const { left, top, width, height } = this.#space.box;
-    if (!this.#space.scrolls) return [left, top, width || 1, height || 1];
-    const { scrollLeft, scrollTop, scrollWidth, scrollHeight } = this.#element;
-    return [left - scrollLeft, top - scrollTop, scrollWidth || 1, scrollHeight || 1];
-  }
-
-  /** The middle of what can be seen, in pixels of the window. @returns {[number, number]} */
+  /** The middle of what can be seen, in pixels of the window, and how many one pixel of what scrolls is. */
   get #center() {
-    if (this.#scroller === document.scrollingElement) return [innerWidth / 2, innerHeight / 2];
-    const { left, top } = this.#scroller.getBoundingClientRect();
-    return [left + this.#scroller.clientWidth / 2, top + this.#scroller.clientHeight / 2];
+    if (this.#scroller === document.scrollingElement) return { x: innerWidth / 2, y: innerHeight / 2, scale: 1 };
+    const scroller = /** @type {HTMLElement} */ (this.#scroller);
+    const { left, top, width } = scroller.getBoundingClientRect();
+    const scale = scaleOf(scroller, width);
+    return { x: left + (scroller.clientWidth * scale) / 2, y: top + (scroller.clientHeight * scale) / 2, scale };
   }
 }
 

@@ -3,27 +3,45 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Space } from '../../../presence_server/web/static/presence-space.js';
+import { pixels, Space } from '../../../presence_server/web/static/presence-space.js';
 import { Spring } from '../../../presence_server/web/static/presence-spring.js';
 import { FakePage, user } from './fakes.mjs';
 
+let direction = 'ltr';
+globalThis.getComputedStyle = () => ({ direction });
+
 /** An element of 400 by 200 pixels, that is 1000 by 800 inside. */
-const target = (scrollLeft = 0, scrollTop = 0) => ({
-  getBoundingClientRect: () => ({ left: 100, top: 50, width: 400, height: 200 }),
+const target = (scrollLeft = 0, scrollTop = 0, scale = 1) => ({
+  getBoundingClientRect: () => ({ left: 100, top: 50, width: scale * 400, height: scale * 200 }),
+  offsetWidth: 400,
   clientLeft: 0, clientTop: 0, clientWidth: 400, clientHeight: 200, scrollWidth: 1000, scrollHeight: 800, scrollLeft, scrollTop,
 });
 
 test('a place is a fraction of the element, and back', () => {
   const space = new Space(target(), false);
   assert.deepEqual(space.fractions(200, 100), [0.25, 0.25]);
-  assert.deepEqual(space.pixels(0.25, 0.25), [100, 50]);
+  assert.deepEqual(pixels(space.measure(), 0.25, 0.25), [100, 50]);
   assert.deepEqual([space.fractions(99, 60), space.fractions(200, 251)], [null, null]);
 });
 
 test('with scroll it is a fraction of all that can be scrolled to', () => {
   const space = new Space(target(300, 150), true);
   assert.deepEqual(space.fractions(200, 100), [0.4, 0.25]);
-  assert.deepEqual(space.pixels(0.4, 0.25), [100, 50]);
+  assert.deepEqual(pixels(space.measure(), 0.4, 0.25), [100, 50]);
+});
+
+test('a page may draw it larger', () => {
+  const space = new Space(target(300, 150, 2), true);
+  assert.deepEqual(space.fractions(300, 150), [0.4, 0.25]);
+  assert.deepEqual(pixels(space.measure(), 0.4, 0.25), [200, 100]);
+});
+
+test('from right to left, it begins at the right end', () => {
+  direction = 'rtl';
+  const space = new Space(target(-300, 150), true);
+  assert.deepEqual(space.fractions(200, 100), [0.4, 0.25]);
+  assert.deepEqual(pixels(space.measure(), 0.4, 0.25), [100, 50]);
+  direction = 'ltr';
 });
 
 test('an element without a size has no places', () => {
