@@ -29,6 +29,12 @@ CHANGES_PER_S = 10
 HEAD = '<!doctype html><meta charset="utf-8"><title>Page</title>'
 BAR = '<presence-bar board="page" user-id="ada" display-name="Ada"></presence-bar>'
 SCRIPT = '<script type="module" src="{}"></script>'
+BARE = """<presence-bar></presence-bar><script>
+const place = document.querySelector('presence-bar').attachShadow({mode: 'open'})
+const socket = new WebSocket('ADDRESS/ws/boards/page?user_id=ada'.replace('http', 'ws'))
+socket.onmessage = () => { place.innerHTML = '<b data-testid="presence-user">A</b>' }
+</script>"""
+"""Shows a letter with the first event: what the network, the browser and the server take alone."""
 DEMO = "the demo board"
 
 
@@ -49,6 +55,7 @@ def embeddings(server: str) -> dict[str, str]:
         "modules, preloaded": HEAD + links + SCRIPT.format(f"{static}/presence-bar.js") + BAR,
         "bundle": HEAD + SCRIPT.format(f"{static}/dist/presence.js") + BAR,
         "bundle by version": HEAD + SCRIPT.format(f"{versioned}/dist/presence.js") + BAR,
+        "no code, a socket": HEAD + BARE.replace("ADDRESS", server),
     }
 
 
