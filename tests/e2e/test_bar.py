@@ -70,6 +70,7 @@ def assert_inside(page: Embedder, box: dict[str, float]) -> None:
         ("position: fixed; inset: auto 0 0 0", "above"),
         ("position: fixed; inset: 150px 0 auto 0", "below"),
         ("position: fixed; inset: 0 auto auto 0; width: 200px", "below"),
+        ("position: fixed; inset: auto 0 0 0; zoom: 1.5", "above"),
     ],
 )
 def test_the_list_opens_where_there_is_room(
@@ -105,6 +106,21 @@ def test_the_list_follows_its_button(scene: Scene, anchors: bool) -> None:
     page.page.set_viewport_size({"width": 320, "height": 400})
     page.page.wait_for_timeout(50)
     assert_inside(page, list_box(page))
+
+
+def test_in_a_page_that_zooms_the_name_is_beside_its_avatar(scene: Scene) -> None:
+    page = scene.embed('<div style="zoom: 1.5"><presence-bar></presence-bar></div>')
+    crowd(page, 10)
+    avatar = page.page.locator("presence-bar [data-user-id=u3]")
+    avatar.hover()
+    tip = page.page.locator("presence-bar .tip")
+    tip.wait_for()
+    above, below = avatar.bounding_box(), tip.bounding_box()
+    assert above is not None
+    assert below is not None
+    middles = [box["x"] + box["width"] / 2 for box in (above, below)]
+    assert middles[0] == pytest.approx(middles[1], abs=2)
+    assert 0 < below["y"] - above["y"] - above["height"] < 20
 
 
 def test_the_keyboard_reaches_everybody_in_the_list_and_comes_back(scene: Scene) -> None:

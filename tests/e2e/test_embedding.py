@@ -55,6 +55,25 @@ def test_a_change_of_the_board_attribute_changes_the_board(observed: Scene) -> N
     ada.expect_no_complaints()
 
 
+def test_an_attribute_without_a_value_is_like_none(observed: Scene) -> None:
+    """As a template writes it whose variable is empty."""
+    empty = " ".join(
+        f"{name}=''"
+        for name in ("server", "token", "user-id", "display-name", "avatar-url", "color")
+    )
+    ada = observed.embed(
+        f"<presence-bar board=demo {empty}></presence-bar><presence-bar board=demo></presence-bar>"
+    )
+    ada.expect_joined(2)
+    assert ada.sockets() == 1  # The same guest.
+    ada.run("bar => { bar.server = 'http://localhost:1'; }")
+    ada.until("bar.dataset.state === 'reconnecting'")
+    ada.until("bar.dataset.error === 'UNREACHABLE'")
+    ada.run("bar => bar.setAttribute('board', '')")
+    ada.until("bar.dataset.state === 'none' && !('error' in bar.dataset)")
+    ada.expect_no_complaints()
+
+
 def test_a_change_of_the_name_attribute_is_seen_by_the_others(observed: Scene) -> None:
     ada = observed.embed("<presence-bar board=demo user-id=ada display-name=Ada></presence-bar>")
     ada.expect_joined(2)

@@ -144,6 +144,7 @@ export class PresenceElement extends /** @type {typeof HTMLElement} */ (globalTh
 
   /** @param {boolean} now  do not wait for another element of the same board */
   #release(now) {
+    if (now) delete this.dataset.error; // It was of another client.
     if (this.#key === null) return;
     release(this.#key, now);
     this.#key = null;
@@ -154,7 +155,7 @@ export class PresenceElement extends /** @type {typeof HTMLElement} */ (globalTh
   #options() {
     /** @type {Record<string, any>} */
     const options = {};
-    for (const name of CLIENT_ATTRIBUTES) options[name.replaceAll('-', '_')] = this.getAttribute(name) ?? undefined;
+    for (const name of CLIENT_ATTRIBUTES) options[name.replaceAll('-', '_')] = this.getAttribute(name) || undefined;
     if (this.#getToken) options.getToken = this.#getToken;
     return options.board ? /** @type {Options} */ (/** @type {unknown} */ (options)) : null;
   }

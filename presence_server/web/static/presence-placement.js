@@ -2,6 +2,8 @@
 // and changes its size. Browsers with CSS anchor positioning do it by the style
 // sheet; for the others it is done here. The focus comes back to the button.
 
+import { scaleOf } from './presence-space.js';
+
 const MARGIN_PX = 8;
 
 /**
@@ -57,12 +59,15 @@ export class Placement {
     const above = top - 2 * MARGIN_PX;
     const below = innerHeight - bottom - 2 * MARGIN_PX;
     const isBelow = below >= above;
-    style.setProperty('--room', `${Math.max(0, isBelow ? below : above)}px`);
-    const width = this.#panel.offsetWidth;
+    // In a page that zooms, one pixel of the style sheet is several of the window.
+    const zoom = scaleOf(this.#panel, this.#panel.getBoundingClientRect().width);
+    const put = (/** @type {string} */ name, /** @type {number} */ pixels) => style.setProperty(name, `${pixels / zoom}px`);
+    put('--room', Math.max(0, isBelow ? below : above));
+    const width = this.#panel.offsetWidth * zoom;
     const isRtl = getComputedStyle(this.#panel).direction === 'rtl';
     const wanted = isRtl ? left : right - width;
-    style.left = `${Math.max(MARGIN_PX, Math.min(wanted, innerWidth - width - MARGIN_PX))}px`;
-    style.top = isBelow ? `${bottom + MARGIN_PX}px` : 'auto';
-    style.bottom = isBelow ? 'auto' : `${innerHeight - top + MARGIN_PX}px`;
+    put('left', Math.max(MARGIN_PX, Math.min(wanted, innerWidth - width - MARGIN_PX)));
+    style.top = style.bottom = 'auto';
+    put(isBelow ? 'top' : 'bottom', (isBelow ? bottom : innerHeight - top) + MARGIN_PX);
   }
 }

@@ -1,6 +1,7 @@
 // The name of the person under the pointer.
 
 import { element, nameOf } from './presence-avatar.js';
+import { scaleOf } from './presence-space.js';
 
 /** @typedef {import('./presence-people.js').Person} Person */
 /** @typedef {import('./presence-people.js').Shown} Shown */
@@ -29,12 +30,13 @@ export class Tip {
     this.#word.textContent = shown.words.status(user);
     this.#panel.showPopover();
     const at = item.getBoundingClientRect();
-    const { offsetWidth: width, offsetHeight: height } = this.#panel;
+    const { width, height } = this.#panel.getBoundingClientRect();
+    const zoom = scaleOf(this.#panel, width);
     const left = Math.min(at.left + at.width / 2 - width / 2, innerWidth - width - MARGIN_PX);
     const below = at.bottom + MARGIN_PX;
     const top = below + height <= innerHeight ? below : at.top - height - MARGIN_PX;
-    this.#panel.style.left = `${Math.max(MARGIN_PX, left)}px`;
-    this.#panel.style.top = `${Math.max(MARGIN_PX, top)}px`;
+    this.#panel.style.left = `${Math.max(MARGIN_PX, left) / zoom}px`;
+    this.#panel.style.top = `${Math.max(MARGIN_PX, top) / zoom}px`;
   }
 
   hide() {

@@ -14,7 +14,8 @@ export const MAX_METADATA_BYTES = 2048;
 /** Of objects and lists in each other, the metadata itself included. */
 export const MAX_METADATA_DEPTH = 32;
 
-const BOARD_ID = /^[A-Za-z0-9_\-.:~]{1,128}$/;
+/** As the server's rule, without the two that mean something else in an address. */
+const BOARD_ID = /^(?!\.\.?$)[A-Za-z0-9_\-.:~]{1,128}$/;
 const STATUSES = ['online', 'active', 'idle', 'away'];
 /** The longest value of each field that can matter: together they must fit into a request head. */
 const MAX_PROFILE_LENGTH = { user_id: 512, display_name: 160, avatar_url: 2048, color: 7 };

@@ -39,8 +39,8 @@ test('the server is where the module came from, with a path before it too', () =
   assert.equal(serverRoot(page, 'file:///x/static/presence-bar.js'), 'https://app.example/');
 });
 
-test('a board id the server would refuse is refused here', () => {
-  for (const board of ['', 'a/b', 'ä', 'x'.repeat(129)]) {
+test('a board id that the server would refuse, or an address cannot have, is refused here', () => {
+  for (const board of ['', 'a/b', 'ä', 'x'.repeat(129), '.', '..']) {
     assert.throws(() => new PresenceClient({ board }), TypeError);
   }
 });
