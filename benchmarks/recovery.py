@@ -1,12 +1,14 @@
 """A start with many open rows in SQLite: how long until all boards are back, and what stalls.
 
-Meanwhile `/healthz` is asked again and again: its slowest answer bounds the stalls of the event
-loop. One board from the end of the store is asked for at once.
+Meanwhile, and for a while afterwards, `/healthz` is asked again and again: its slowest answer
+bounds the stalls of the event loop. One board from the end of the store is asked for at once, and
+others later. The same server without any row is the baseline.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sqlite3
 import tempfile
 import time
@@ -16,13 +18,15 @@ import trio
 
 from presence_server.storage import migrate
 from tests.server.kit import visiting
-from tests.server.process import server_process
+from tests.server.process import ServerProcess, server_process
 from tests.server.raw import ask, plain
 
 ROW = (
     "INSERT INTO presence (board_id, user_id, session_id, status, last_heartbeat_at, connected_at)"
     " VALUES (?, ?, ?, 'online', ?, ?)"
 )
+LATER_ASKED = 20
+"""Boards that are asked for by `GET /api/boards/…/presence` once all are back."""
 
 
 def fill(path: Path, rows: int, users: int) -> None:
@@ -40,37 +44,97 @@ def fill(path: Path, rows: int, users: int) -> None:
     database.close()
 
 
-async def measure(path: Path, rows: int, users: int) -> None:
+class Answers:
+    """Asks `/healthz` a hundred times a second, and remembers how long each answer took."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self._server = server
+        self._seconds: list[float] = []
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            asked = trio.current_time()
+            await ask(self._server.address, plain("GET /healthz HTTP/1.1"))
+            self._seconds.append(trio.current_time() - asked)
+            await trio.sleep(0.01)
+
+    def report(self, name: str) -> None:
+        """Print the answers since the last report."""
+        found, self._seconds = sorted(self._seconds), []
+        middle, late = found[len(found) // 2], found[len(found) * 99 // 100]
+        slow = sum(seconds > 0.05 for seconds in found)
+        print(
+            f"{name}: /healthz p50 {middle * 1000:.1f} ms, p99 {late * 1000:.1f} ms,"
+            f" slowest {found[-1] * 1000:.0f} ms, over 50 ms {slow} of {len(found)}"
+        )
+
+
+async def gauge(server: ServerProcess, name: str) -> int:
+    """A number of `/metrics`."""
+    text = (await ask(server.address, plain("GET /metrics HTTP/1.1"))).body.decode()
+    found = re.search(rf"^presence_{name} (\S+)$", text, re.MULTILINE)
+    assert found is not None
+    return round(float(found[1]))
+
+
+async def measure(path: Path, rows: int, users: int, after_s: float) -> None:
     """Start the server on the store, and report."""
-    settings = {"database__url": f"sqlite:///{path}", "board__timeout_s": 3600}
-    async with server_process(**settings) as server:
+    settings = {"database__url": f"sqlite:///{path}"}
+    started = trio.current_time()
+    async with server_process(**settings) as server, trio.open_nursery() as nursery:
         began = trio.current_time()
-        slowest = 0.0
+        print(f"{rows} rows: listening after {began - started:.1f} s")
+        answers = Answers(server)
+        nursery.start_soon(answers.run)
         async with visiting(server.address) as visitors:
-            last = f"board-{(rows - 1) // users:07}"
-            session = f"session-{rows - users}"
-            client = await visitors.open(last, user_id="user-0", session_id=session)
-            joined = await client.next_of("board:joined")
-            print(f"a board asked for: {trio.current_time() - began:.2f} s, {joined['resumed']=}")
-            while not any("sessions recovered" in line for line in server.log):
-                asked = trio.current_time()
-                await ask(server.address, plain("GET /healthz HTTP/1.1"))
-                slowest = max(slowest, trio.current_time() - asked)
+            if rows:
+                last = f"board-{(rows - 1) // users:07}"
+                session = f"session-{rows - users}"
+                client = await visitors.open(last, user_id="user-0", session_id=session)
+                joined = await client.next_of("board:joined")
+                seconds = trio.current_time() - began
+                print(f"a board asked for: {seconds:.2f} s, {joined['resumed']=}")
+            while rows and not any(  # noqa: ASYNC110 - the log of another process
+                "sessions recovered" in line for line in server.log
+            ):
                 await trio.sleep(0.01)
-        print(f"{rows} rows: {trio.current_time() - began:.1f} s")
-        print(f"slowest answer: {slowest * 1000:.0f} ms")
+            print(f"all are back: {trio.current_time() - began:.1f} s")
+            if rows:
+                answers.report("meanwhile")
+                boards, seated = await gauge(server, "boards"), await gauge(server, "users")
+                print(f"boards {boards}, users {seated}")
+                await ask_later(server, rows // users)
+            await trio.sleep(after_s)
+            answers.report(f"the next {after_s:.0f} s" if rows else "no rows")
+        nursery.cancel_scope.cancel()
+
+
+async def ask_later(server: ServerProcess, boards: int) -> None:
+    """Ask for boards that are spread over the store, and report how long an answer takes."""
+    seconds = []
+    for number in range(LATER_ASKED):
+        board_id = f"board-{number * boards // LATER_ASKED:07}"
+        asked = trio.current_time()
+        await ask(server.address, plain(f"GET /api/boards/{board_id}/presence HTTP/1.1"))
+        seconds.append(trio.current_time() - asked)
+    seconds.sort()
+    print(f"presence of a board: median {seconds[len(seconds) // 2] * 1000:.0f} ms", end=", ")
+    print(f"slowest {seconds[-1] * 1000:.0f} ms")
 
 
 def main() -> None:
-    """Fill a store, and start a server on it."""
+    """Fill a store, and start a server on it; then one without rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=100_000, help="1000000 takes two minutes")
     parser.add_argument("--users", type=int, default=100)
+    parser.add_argument("--after", type=float, default=30, help="seconds to measure afterwards")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "presence.db"
-        fill(path, options.rows, options.users)
-        trio.run(measure, path, options.rows, options.users)
+        for rows in (options.rows, 0):
+            path = Path(folder) / f"presence-{rows}.db"
+            fill(path, rows, options.users)
+            trio.run(measure, path, rows, options.users, options.after)
 
 
 if __name__ == "__main__":

@@ -139,11 +139,16 @@ class Save(Struct, frozen=True):
 class Restore(Struct, frozen=True):
     """Sessions come back that were open in the store when the server started.
 
-    They are detached. Their drop counts from now, their last sign of life from the store.
-    Sessions that the room knows already stay as they are.
+    They are detached. Their last sign of life counts from the store. Sessions that the room knows
+    already stay as they are.
+
+    Attributes:
+        sessions: their rows and profiles.
+        dropped_at: when they lost their connections, in scheduling seconds; None: now.
     """
 
     sessions: tuple[tuple[PresenceRecord, UserProfile], ...]
+    dropped_at: float | None = None
 
 
 class ConfirmRows(Struct, frozen=True):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ..protocol.errors import CloseCode, retry_reason
-from ..protocol.model import BoardLimits, LeaveReason, PresenceRecord
-from ..protocol.profile import UserProfile
+from ..protocol.model import BoardLimits, LeaveReason
 from . import announce, queueing, saying, spectating
 from .effects import AddMember, Bind, Broadcast, Close, CloseRow, InsertRow, RemoveMember, Send
-from .events import Connect
+from .events import Connect, Restore
 from .roster import Phase, Session, User
 from .state import Alarm, BoardState
 from .watching import stop_watching
@@ -80,16 +79,14 @@ def join(state: BoardState, session_id: str, now: float) -> None:
         _welcome(state, user, session, session.connection, now)
 
 
-def restore(
-    state: BoardState,
-    sessions: tuple[tuple[PresenceRecord, UserProfile], ...],
-    now: float,
-) -> None:
+def restore(state: BoardState, event: Restore, now: float) -> None:
     """Bring back sessions that were open in the store, detached."""
-    for record, profile in sorted(sessions, key=lambda pair: pair[0].connected_at):
+    dropped_at = now if event.dropped_at is None else event.dropped_at
+    for record, profile in sorted(event.sessions, key=lambda pair: pair[0].connected_at):
         if record.session_id in state.sessions:
             continue
         session = Session.restored(record, profile, now, state.epoch_ms)
+        session.dropped_at = dropped_at
         user = state.users.get(profile.user_id)
         no_seat = user is None and state.free_seats() <= 0
         if no_seat or session.ends_at(state.limits) <= now:

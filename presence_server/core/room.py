@@ -180,7 +180,7 @@ class Room:
             case Kick():
                 leaving.kick(state, event.user_id, now)
             case Restore():
-                joining.restore(state, event.sessions, now)
+                joining.restore(state, event, now)
             case Save():
                 self._save(now)
             case Stalled():

@@ -54,9 +54,16 @@ class ClockShift(Struct, frozen=True):
         Otherwise a clock set forward would end every session. If a gap of days was an absence in
         truth, sessions stay as dropped ones until ``board.timeout_s``.
         """
-        if not self.shift_ms or self.before_ms <= record.last_heartbeat_at <= now_ms:
+        at_ms = self.correct_ms(record.last_heartbeat_at, now_ms)
+        if at_ms == record.last_heartbeat_at:
             return record
-        return replace(record, last_heartbeat_at=record.last_heartbeat_at + self.shift_ms)
+        return replace(record, last_heartbeat_at=at_ms)
+
+    def correct_ms(self, at_ms: int, now_ms: int) -> int:
+        """The same for the last sign of life alone."""
+        if not self.shift_ms or self.before_ms <= at_ms <= now_ms:
+            return at_ms
+        return at_ms + self.shift_ms
 
 
 def _elapsed_ms(stored: StoredClock, now: ClockReading) -> int | None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from ..protocol.model import HistoryEntry
 from ..storage.documents import StoredDocument
 from ..storage.store_clock import StoredClock
+from ..storage.stored_boards import Silence, StoredBoard
 from ..storage.write_batch import OpenSession, QueueMark, WriteBatch
 
 
@@ -61,8 +62,12 @@ class Store(Protocol):
         """Check that the store answers."""
         ...
 
-    async def open_boards(self, after: str, limit: int) -> list[tuple[str, int]]:
-        """List boards with open rows after an id, in the order of ids, and how many rows."""
+    async def open_boards(self, after: str, limit: int) -> list[StoredBoard]:
+        """List boards with open rows after an id, in the order of ids."""
+        ...
+
+    async def end_boards(self, board_ids: Sequence[str], silence: Silence) -> int:
+        """Close the rows of boards that nothing was heard of; repeating it changes nothing."""
         ...
 
     async def list_active_presence(

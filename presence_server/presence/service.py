@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar, TypeVarTuple
 
 import structlog
@@ -17,7 +17,6 @@ from .bounded_calls import BoundedCalls
 from .bridge import Caller
 from .callbacks import Callbacks
 from .clock_readings import ClockReadings, wall_clock_ms
-from .clock_trust import ClockShift
 from .document_store import DocumentStore
 from .health import Status
 from .pending import PendingWrites
@@ -26,6 +25,7 @@ from .publisher import CachePublisher
 from .retention import Retention
 from .server_keys import ServerKeys
 from .side_writes import SideWrites
+from .stored_sessions import StoredSessions
 from .writer import StoreWriter
 
 T = TypeVar("T")
@@ -76,10 +76,9 @@ class PresenceService:
         self._timing = timing or Timing()
         self._store = store
         self._calls = BoundedCalls(bridge, StorageUnavailable, _LATE)
-        self._now_ms = now_ms
-        self._clock_shift = ClockShift()
-        self._clocks = clocks or ClockReadings(now_ms)
+        clocks = clocks or ClockReadings(now_ms)
         self._pending = PendingWrites()
+        self.stored = StoredSessions(store, self._pending, self._read, clocks, now_ms)
         self._side = SideWrites(now_ms)
         self._callbacks = Callbacks()
         self.writer = StoreWriter(
@@ -91,7 +90,7 @@ class PresenceService:
             timing=self._timing,
             counters=self.counters,
             prepare=prepare,
-            clocks=self._clocks,
+            clocks=clocks,
         )
         self.documents = DocumentStore(
             self._side, self.writer.changed, store.documents, self._read, now_ms
@@ -124,21 +123,6 @@ class PresenceService:
     def unreadable_rows(self) -> int:
         """How often a broken row was set aside, so that the others could be read."""
         return self._store.unreadable_rows
-
-    async def compare_clock(self) -> None:
-        """Compare the wall clock with the newest time in the store, before anything is written.
-
-        Without a store the clock is believed.
-        """
-        try:
-            newest_ms = await self._read(self._store.newest_ms)
-            stored = await self._read(self._store.clock)
-        except StorageError:
-            return
-        self._clock_shift = ClockShift.of(stored, newest_ms, self._clocks.now())
-        if self._clock_shift.shift_ms:
-            seconds = round(self._clock_shift.shift_ms / 1000)
-            log.warning("the clock may have been set since the last write", seconds=seconds)
 
     def on_retention(self, delete_documents: Callable[[int], Awaitable[int]]) -> None:
         """Have documents deleted with old sessions (:attr:`.Retention.also`)."""
@@ -248,35 +232,6 @@ class PresenceService:
             StorageError: the store cannot be read.
         """
         return await self._read(self._store.history, board_id, since_ms, limit)
-
-    async def open_boards(self, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
-        """List boards with open sessions in the store, in the order of their ids.
-
-        Args:
-            after: leaves out the boards up to this id; empty for the first call.
-            limit: the number of boards at most.
-
-        Returns:
-            The id of each board, and how many open sessions it has.
-
-        Raises:
-            StorageError: the store cannot be read.
-        """
-        return await self._read(self._store.open_boards, after, limit)
-
-    async def open_sessions(
-        self, board_ids: Sequence[str] | None = None
-    ) -> list[tuple[PresenceRecord, UserProfile]]:
-        """List the open sessions of boards or of all, as if every waiting write were done.
-
-        Raises:
-            StorageError: the store cannot be read.
-        """
-        with self._pending.reading() as seen:
-            stored = await self._read(self._store.list_active_presence, board_ids)
-            sessions = self._pending.overlay(stored, board_ids, seen)
-        correct, now_ms = self._clock_shift.correct, self._now_ms()
-        return [(correct(session.record, now_ms), session.profile) for session in sessions]
 
     async def server_key(self, name: str, size: int = 32) -> bytes:
         """Return a secret that all servers of this store share; the first call makes it.

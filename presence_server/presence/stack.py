@@ -205,7 +205,7 @@ class PresenceStack:
             await self._migrate()
             await self._own(on_waiting)
             self.service.writer.prepared()
-            await self.service.compare_clock()
+            await self.service.stored.compare_clock()
         except StorageUnavailable as error:
             if self._required:
                 failures.append(error)

@@ -11,6 +11,7 @@ import trio
 
 from ..waiting import Doorbell
 from .ticks import Ticks
+from .turns import Turns
 
 MAX_PATIENCE_S = 0.25
 """The longest delay of a frame that waits until input goes quiet."""
@@ -50,6 +51,7 @@ class Batch:
         "_wake",
         "input_waits",
         "ticks",
+        "turns",
     )
 
     def __init__(self, check_stall: Callable[[], None]) -> None:
@@ -63,6 +65,8 @@ class Batch:
         self._soon = Doorbell()
         self.ticks = Ticks()
         """Cursor ticks; those that are due at the end of a batch are part of it."""
+        self.turns = Turns()
+        """The turns of rooms whose deadlines have come."""
         self.input_waits = False
         """Whether more input waits than this batch could read."""
 
@@ -104,6 +108,7 @@ class Batch:
         """Flush the frames that come up outside of batches, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.ticks.run, self._ring)
+            nursery.start_soon(self.turns.run)
             nursery.start_soon(self._flush_soon)
             nursery.start_soon(self._flush_when_quiet)
 

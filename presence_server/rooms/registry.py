@@ -41,6 +41,9 @@ class Registry:
         documents: keeps Yjs documents; None if nobody may speak Yjs.
 
     Attributes:
+        limits: the same.
+        epoch_ms: the same.
+        stalls: the same; one that nobody runs if there was none.
         batch: flushes the rooms.
         on_crash: called, synchronously, with the board of a room that crashed.
         owns: tells whether a board belongs to this process; all do, if there is only one.
@@ -57,14 +60,14 @@ class Registry:
         stalls: StallWatch | None = None,
         documents: Documents | None = None,
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._store = store
         self._metrics = metrics
-        self._epoch_ms = epoch_ms
+        self.epoch_ms = epoch_ms
         self._documents = documents
-        self._stalls = StallWatch() if stalls is None else stalls
-        self._stalls.listen(self._note_stall)
-        self.batch = Batch(self._stalls.check)
+        self.stalls = StallWatch() if stalls is None else stalls
+        self.stalls.listen(self._note_stall)
+        self.batch = Batch(self.stalls.check)
         self._rooms: dict[str, RoomTask] = {}
         self._waiting = 0
         self._is_suspended = False
@@ -111,12 +114,12 @@ class Registry:
                 raise RuntimeError("the board belongs to another process")
             room = RoomTask(
                 board_id,
-                self._limits,
+                self.limits,
                 self._store,
                 self.batch,
                 self._metrics,
-                self._epoch_ms,
-                self._stalls.check,
+                self.epoch_ms,
+                self.stalls.check,
                 self._ended,
                 self._count_waiting,
                 self._documents,

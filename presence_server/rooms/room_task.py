@@ -279,6 +279,7 @@ class RoomTask:
             # A room that keeps its events would be woken for the same deadline again and again.
             self._look.set(math.inf if self.is_held else self.room.next_deadline())
             await self._look.wait()
+            await self._batch.turns.take()
             self._check_stall()
             self._follow_wall_clock()
             self.apply(Tick(), patient=True)

@@ -20,14 +20,8 @@ from ..rooms.registry import Registry
 from ..settings import Settings
 from ..storage.errors import StorageError
 from ..transport.sessions.tokens import InvalidToken, TokenVerifier
-from ..web.ports import (
-    Access,
-    BoardSummary,
-    PresenceView,
-    Readiness,
-    Unavailable,
-    WebPorts,
-)
+from ..web.ports import Access, BoardSummary, PresenceView, Readiness, Unavailable, WebPorts
+from .recovery import Recovery
 
 
 class WebView(WebPorts):
@@ -35,7 +29,8 @@ class WebView(WebPorts):
 
     Args:
         settings: the capacity and the admin token come from here.
-        registry: the live boards.
+        registry: the boards that have a room.
+        recovery: restores the others, which are in the store.
         service: the store and the cache.
         metrics: the numbers of the server.
         verifier: checks tokens; None: everybody may read every board.
@@ -49,6 +44,7 @@ class WebView(WebPorts):
         self,
         settings: Settings,
         registry: Registry,
+        recovery: Recovery,
         service: PresenceService,
         metrics: Metrics,
         verifier: TokenVerifier | None = None,
@@ -60,6 +56,7 @@ class WebView(WebPorts):
         self._allowed_origins = frozenset(settings.auth.allowed_origins)
         self._avatar_hosts = AvatarHosts(settings.profile.avatar_hosts)
         self._registry = registry
+        self._recovery = recovery
         self._service = service
         self._metrics = metrics
         self._verifier = verifier
@@ -101,6 +98,7 @@ class WebView(WebPorts):
 
     @override
     async def presence(self, board_id: str) -> PresenceView:
+        await self._restore(board_id)
         task = self._registry.get(board_id)
         if task is None:
             # The cache knows boards that are live in another process.
@@ -115,7 +113,7 @@ class WebView(WebPorts):
 
     def own_boards(self) -> list[BoardSummary]:
         """The boards that are live in this process."""
-        return [
+        found = [
             BoardSummary(
                 task.board_id,
                 len(task.room.current_users()),
@@ -124,6 +122,18 @@ class WebView(WebPorts):
             )
             for task in self._registry
         ]
+        shows_connected = self._recovery.shows_connected
+        found += [
+            BoardSummary(board.board_id, board.users, board.users if shows_connected else 0, 0)
+            for board in self._recovery.sleeping
+            if self._registry.get(board.board_id) is None
+        ]
+        return found
+
+    async def _restore(self, board_id: str) -> None:
+        """Wait for the stored sessions of a board, if this process has the board."""
+        if self._registry.owns(board_id):
+            await self._recovery.need(board_id)
 
     @override
     async def history(
@@ -153,7 +163,8 @@ class WebView(WebPorts):
             raise Unavailable(str(error)) from error
 
     @override
-    def kick(self, board_id: str, user_id: str) -> bool:
+    async def kick(self, board_id: str, user_id: str) -> bool:
+        await self._restore(board_id)
         task = self._registry.get(board_id)
         if task is None or not task.room.has_user(user_id):
             return False

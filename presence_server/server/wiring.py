@@ -78,7 +78,9 @@ def wire_parts(
     pump = Pump(registry.batch) if pump_is_available() else None
     verifier = token_verifier(settings)
     view = WebView if place is None else ViewOfAll
-    ports = view(settings, registry, service, metrics, verifier, documents)
+    recovery = Recovery(registry, service)
+    sleeping = recovery.sleeping
+    ports = view(settings, registry, recovery, service, metrics, verifier, documents)
     connections = Connections(
         registry,
         deadlines,
@@ -104,8 +106,8 @@ def wire_parts(
     ports.is_draining = lambda: gateway.is_draining
     metrics.observe(
         connections=lambda: len(connections),
-        boards=lambda: len(registry),
-        users=lambda: sum(task.room.seats_taken for task in registry),
+        boards=lambda: len(registry) + len(sleeping),
+        users=lambda: sum(task.room.seats_taken for task in registry) + sleeping.users,
         queue_length=lambda: registry.waiting,
         store_up=lambda: service.database_status == "ok",
         cache_up=lambda: service.cache_status == "ok",
@@ -131,7 +133,6 @@ def wire_parts(
         gateway.have_siblings(siblings)
         assert isinstance(ports, ViewOfAll)
         ports.join(siblings, place)
-    recovery = Recovery(registry, service)
     return Parts(registry, recovery, stalls, deadlines, pump, gateway, siblings, documents)
 
 

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..protocol.model import HistoryEntry, PresenceRecord
 from ..protocol.profile import PROFILE_FIELDS, is_board_id
 from . import row_values
-from .tables import EpochMs, can_be_board_id, epoch_ms, presence, user_profile
+from .tables import EpochMs, epoch_ms, presence, user_profile
 from .write_batch import OpenSession
 
 T = TypeVar("T")
@@ -34,31 +35,6 @@ _RECORD = tuple(_readable(column) for column in presence.c)
 _PROFILE = tuple(user_profile.c[name] for name in PROFILE_FIELDS)
 _SESSION_FIELDS = tuple(name for name in HistoryEntry.__struct_fields__ if name in presence.c)
 _WITH_PROFILE = presence.outerjoin(user_profile, presence.c.user_id == user_profile.c.user_id)
-
-
-def open_boards(after: str, limit: int) -> sa.Select[str, int]:
-    """Select boards with open rows and how many these are, in the order of the boards' ids.
-
-    Ids that no board can have are left out. ``presence_active`` serves it.
-    """
-    return (
-        sa.select(presence.c.board_id, sa.func.count())
-        .where(presence.c.disconnected_at.is_(None))
-        .where(presence.c.board_id > after, can_be_board_id(presence.c.board_id))
-        .group_by(presence.c.board_id)
-        .order_by(presence.c.board_id)
-        .limit(limit)
-    )
-
-
-def lost_rows() -> sa.Select[int]:
-    """Count the open rows whose ``board_id`` no board can have."""
-    return (
-        sa.select(sa.func.count())
-        .select_from(presence)
-        .where(presence.c.disconnected_at.is_(None))
-        .where(~can_be_board_id(presence.c.board_id))
-    )
 
 
 def open_sessions(board_ids: Sequence[str] | None) -> sa.Select[tuple[object, ...]]:
@@ -87,12 +63,14 @@ def history(board_id: str, since_ms: int | None, limit: int) -> sa.Select[tuple[
     return query.where(still_there)
 
 
-def newest() -> sa.Select[tuple[object, ...]]:
-    """Select the newest sign of life of an open session, and the newest end of a session."""
+async def read_newest(connection: AsyncConnection) -> int | None:
+    """Read the newest sign of life of an open session, or end of a session if that is newer."""
     is_open = presence.c.disconnected_at.is_(None)
     last_seen = sa.select(sa.func.max(presence.c.last_heartbeat_at)).where(is_open)
     last_end = sa.select(sa.func.max(presence.c.disconnected_at)).where(~is_open)
-    return sa.select(last_seen.scalar_subquery(), last_end.scalar_subquery())
+    query = sa.select(last_seen.scalar_subquery(), last_end.scalar_subquery())
+    row = (await connection.execute(query)).one()
+    return max((time for time in row if time is not None), default=None)
 
 
 def to_open_session(row: sa.RowMapping) -> OpenSession:

@@ -17,7 +17,16 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..protocol.model import HistoryEntry, PresenceRecord
-from . import document_reads, documents, ownership, queue_marks, reads, server_keys, store_clock
+from . import (
+    document_reads,
+    documents,
+    ownership,
+    queue_marks,
+    reads,
+    server_keys,
+    store_clock,
+    stored_boards,
+)
 from .connections import Connections
 from .diagnose import diagnose
 from .errors import StorageUnavailable
@@ -26,6 +35,7 @@ from .ownership import Claimant, OwnerRow
 from .postgres_statements import PostgresStatements
 from .sqlite_statements import SqliteStatements
 from .statements import Prepared, Statements, delete_profiles_before
+from .stored_boards import Silence, StoredBoard
 from .url import Dialect, StoreUrl
 from .write_batch import Closing, Heartbeat, OpenSession, ProfileSeen, QueueMark, WriteBatch
 
@@ -108,22 +118,19 @@ class Repository:
         """Close open rows; a closed row keeps its time."""
         await self.write(WriteBatch(closings=closings))
 
-    async def open_boards(self, after: str, limit: int) -> list[tuple[str, int]]:
-        """List boards with open rows and how many these are, in the order of their ids.
+    async def open_boards(self, after: str, limit: int) -> list[StoredBoard]:
+        """List boards with open rows, in the order of their ids.
 
         Args:
             after: leaves out the boards up to this id; empty for the first call.
             limit: the number of boards at most.
         """
+        found = await self._run(lambda c: stored_boards.read(c, after, limit), write=False)
+        return self._readable(found)
 
-        async def work(connection: AsyncConnection) -> list[tuple[str, int]]:
-            if not after and (lost := (await connection.execute(reads.lost_rows())).scalar_one()):
-                self.unreadable_rows += lost
-                log.error("stored sessions have no possible board", rows=lost)
-            result = await connection.execute(reads.open_boards(after, limit))
-            return [(board_id, rows) for board_id, rows in result]
-
-        return await self._run(work, write=False)
+    async def end_boards(self, board_ids: Sequence[str], silence: Silence) -> int:
+        """Close the rows of boards that nothing was heard of; returns how many were closed."""
+        return await self._execute_counted(stored_boards.end(self.url.dialect, board_ids, silence))
 
     async def list_active_presence(
         self, board_ids: Sequence[str] | None = None
@@ -186,12 +193,7 @@ class Repository:
 
     async def newest_ms(self) -> int | None:
         """Return the newest sign of life or end of a session; None if there is no session."""
-
-        async def work(connection: AsyncConnection) -> int | None:
-            row = (await connection.execute(reads.newest())).one()
-            return max((time for time in row if time is not None), default=None)
-
-        return await self._run(work, write=False)
+        return await self._run(reads.read_newest, write=False)
 
     async def get_or_create_key(self, name: str, fresh: bytes, now_ms: int) -> bytes:
         """Return the key stored under a name; if there is none, store ``fresh`` and return it."""

@@ -126,7 +126,7 @@ def _add_admin_routes(api: Blueprint, ports: WebPorts, admin_token: str) -> None
     async def kick(board_id: str, user_id: str) -> Response:
         require_admin()
         _require_board_id(board_id)
-        if not ports.kick(board_id, user_id):
+        if not await ports.kick(board_id, user_id):
             raise HttpError(404, "NOT_FOUND", "the user is not on the board")
         return json_response(KickAnswer(board_id, user_id))
 

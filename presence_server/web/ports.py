@@ -103,7 +103,7 @@ class WebPorts(Protocol):
             Unavailable: the store does not answer.
         """
 
-    def kick(self, board_id: str, user_id: str) -> bool:
+    async def kick(self, board_id: str, user_id: str) -> bool:
         """Remove a user from a board; False if the user is not there."""
 
     def refused(self, reason: RefusalReason) -> None:

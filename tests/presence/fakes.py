@@ -14,6 +14,7 @@ from presence_server.protocol.profile import UserProfile
 from presence_server.storage.documents import StoredDocument, StoredRow, split_updates
 from presence_server.storage.errors import OwnershipLost, StorageDataError, StorageUnavailable
 from presence_server.storage.store_clock import StoredClock
+from presence_server.storage.stored_boards import Silence, StoredBoard
 from presence_server.storage.write_batch import (
     DocumentBatch,
     DocumentRow,
@@ -187,10 +188,24 @@ class FakeStore:
         self.pings += 1
         await self.answer()
 
-    async def open_boards(self, after: str, limit: int) -> list[tuple[str, int]]:
-        rows = [row.board_id for row in self.rows.values() if row.disconnected_at is None]
+    async def open_boards(self, after: str, limit: int) -> list[StoredBoard]:
+        boards: dict[str, list[PresenceRecord]] = {}
+        for row in self.rows.values():
+            if row.disconnected_at is None and row.board_id > after:
+                boards.setdefault(row.board_id, []).append(row)
         await self.answer()
-        return [(b, rows.count(b)) for b in sorted(set(rows)) if b > after][:limit]
+        return [_board(board_id, rows) for board_id, rows in sorted(boards.items())][:limit]
+
+    async def end_boards(self, board_ids: Sequence[str], silence: Silence) -> int:
+        await self.answer()
+        closed = 0
+        for (board_id, session_id), row in self.rows.items():
+            is_old = row.last_heartbeat_at <= silence.before_ms
+            if board_id in board_ids and row.disconnected_at is None and is_old:
+                end_ms = max(row.last_heartbeat_at + silence.length_ms, silence.earliest_ms)
+                self._change(board_id, session_id, disconnected_at=min(end_ms, silence.now_ms))
+                closed += 1
+        return closed
 
     async def list_active_presence(
         self, board_ids: Sequence[str] | None = None
@@ -298,3 +313,9 @@ class FakeCache:
         await trio.sleep(0.001)
         if self.is_down:
             raise CacheUnavailable("redis.url: refused")
+
+
+def _board(board_id: str, rows: Sequence[PresenceRecord]) -> StoredBoard:
+    newest_ms = max(row.last_heartbeat_at for row in rows)
+    users = len({row.user_id for row in rows})
+    return StoredBoard(board_id, len(rows), users, newest_ms, newest_ms)

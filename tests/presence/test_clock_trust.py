@@ -56,10 +56,10 @@ async def restored(
     store.newest = T0
     store.stored_clock = StoredClock(ClockReading(T0, "boot", 1000), store_ms)
     service = service_of(store, lambda: T0 + ahead_ms, boot_ms=1000 + away_ms, boot_id=boot_id)
-    await service.compare_clock()
+    await service.stored.compare_clock()
     epoch_ms = T0 + ahead_ms - round(trio.current_time() * 1000)
     room = Room("b", board_limits(), epoch_ms)
-    room.handle(Restore(tuple(await service.open_sessions())), trio.current_time())
+    room.handle(Restore(tuple(await service.stored.sessions())), trio.current_time())
     return room, store
 
 
@@ -93,9 +93,9 @@ async def test_rows_written_after_the_clock_was_set_keep_their_times(
     store.profiles |= {"user-0": profile(), "user-1": profile(1)}
     now = [started_ms]
     service = service_of(store, lambda: now[0], boot_ms=1000)
-    await service.compare_clock()
+    await service.stored.compare_clock()
     now[0] += 10
-    times = [row.last_heartbeat_at for row, _ in await service.open_sessions()]
+    times = [row.last_heartbeat_at for row, _ in await service.stored.sessions()]
     assert times == [started_ms, started_ms + 10]
 
 
@@ -155,8 +155,8 @@ async def test_rows_written_since_the_start_keep_their_times(autojump_clock: Moc
     store.rows["b", "session-0"] = replace(record(), last_heartbeat_at=now_ms)
     store.profiles["user-0"] = profile()
     service = service_of(store, lambda: now_ms)
-    await service.compare_clock()
-    ((row, _),) = await service.open_sessions()
+    await service.stored.compare_clock()
+    ((row, _),) = await service.stored.sessions()
     assert row.last_heartbeat_at == now_ms
 
 
@@ -164,4 +164,4 @@ async def test_a_store_that_is_down_leaves_the_clock_believed(autojump_clock: Mo
     store = FakeStore()
     store.is_down = True
     service = PresenceService(store, FakeCache(), DirectBridge(), cache_ttl_s=60, retention_days=30)
-    await service.compare_clock()
+    await service.stored.compare_clock()

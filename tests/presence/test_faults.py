@@ -110,7 +110,7 @@ class Traffic:
         with trio.fail_after(seconds):
             await self.service.flush()
         assert self.joining == set()
-        stored = {row.session_id: row for row, _ in await self.service.open_sessions()}
+        stored = {row.session_id: row for row, _ in await self.service.stored.sessions()}
         open_rows = {s: r for s, r in self.expected.items() if r.disconnected_at is None}
         assert stored == open_rows
         closed = {s for s, r in self.expected.items() if r.disconnected_at is not None}

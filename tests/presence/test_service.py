@@ -76,14 +76,14 @@ async def test_open_sessions_are_right_while_writes_are_on_their_way(
     await service.flush()
     service.disconnect("b", "session-0", T0 + 1)
     # Not written yet.
-    assert {r.session_id for r, _ in await service.open_sessions()} == {"session-1", "session-2"}
+    assert {r.session_id for r, _ in await service.stored.sessions()} == {"session-1", "session-2"}
     # Written while the store is being read.
     service.disconnect("b", "session-1", T0 + 1)
     store.delay_s = 3
     found: list[str] = []
 
     async def read() -> None:
-        found.extend(r.session_id for r, _ in await service.open_sessions(["b"]))
+        found.extend(r.session_id for r, _ in await service.stored.sessions(["b"]))
 
     async with trio.open_nursery() as readers:
         readers.start_soon(read)

@@ -151,7 +151,7 @@ async def test_a_stopped_stack_leaves_no_sqlite_journal_behind(tmp_path: Path) -
     stack = open_stack(f"sqlite:///{tmp_path}/x.db")
     async with trio.open_nursery() as nursery:
         await nursery.start(stack.run)
-        await stack.service.open_sessions()
+        await stack.service.stored.sessions()
         nursery.cancel_scope.cancel()
     assert names(tmp_path) == ["x.db", "x.db.lock"]
 

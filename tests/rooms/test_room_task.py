@@ -212,7 +212,7 @@ async def test_a_room_follows_a_wall_clock_that_was_set(
 ) -> None:
     epoch = [1000]
     board = FakeBoard()
-    board.registry._epoch_ms = lambda: epoch[0]
+    board.registry.epoch_ms = lambda: epoch[0]
     async with running(board):
         peer = board.connect("ada")
         peer.take()

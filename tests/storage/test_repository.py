@@ -256,23 +256,6 @@ async def test_after_closing_the_next_call_connects_again(
     assert len(await rows(bridge, repository)) == 1
 
 
-async def test_boards_with_open_rows_are_listed_a_page_at_a_time(
-    bridge: Bridge, repository: Repository
-) -> None:
-    boards = {"a": 1, "b-1": 2, "c:2": 3, "z": 1}
-    written = [
-        record(n, board_id=board_id) for board_id, rows in boards.items() for n in range(rows)
-    ]
-    await bridge.call(repository.insert_presence, written)
-    await bridge.call(repository.mark_disconnected, [Closing("z", "session-0", T0)])
-    await bridge.call(repository.insert_presence, [record(board_id="no such board")])
-    found: list[tuple[str, int]] = []
-    while page := await bridge.call(repository.open_boards, found[-1][0] if found else "", 2):
-        found += page
-    assert found == [("a", 1), ("b-1", 2), ("c:2", 3)]
-    assert repository.unreadable_rows == 1
-
-
 async def test_the_newest_time_of_a_queue_is_kept_for_each_user_and_board(
     bridge: Bridge, repository: Repository
 ) -> None:

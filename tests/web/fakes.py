@@ -65,7 +65,7 @@ class FakePorts:
             raise Unavailable
         return self.documents.pop(board_id, None) is not None
 
-    def kick(self, board_id: str, user_id: str) -> bool:
+    async def kick(self, board_id: str, user_id: str) -> bool:
         return (board_id, user_id) in self.present
 
     def refused(self, reason: RefusalReason) -> None:
