@@ -26,6 +26,7 @@ FLUSH_FRAMES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 JOIN_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
+STORED_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 QUEUE_SECONDS = (0.1, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 
 
@@ -95,6 +96,7 @@ class Metrics:
         self.join_seconds = Histogram(JOIN_SECONDS)
         self.refusals = RefusalCounter()
         self.queue_seconds = Histogram(QUEUE_SECONDS)
+        self.document_stored_seconds = Histogram(STORED_SECONDS)
         self._gauges: dict[str, Callable[[], float]] = {}
         self._counts: dict[str, Callable[[], float]] = {}
         self._registry = CollectorRegistry()
@@ -201,6 +203,10 @@ _GAUGES = {
 _HISTOGRAMS = {
     "flush_frames": ("Frames written to each member in one flush.", FLUSH_FRAMES),
     "join_seconds": ("From the request, or the end of the queue, to board:joined.", JOIN_SECONDS),
+    "document_stored_seconds": (
+        "From a change of a Yjs document to its commit: the first change of each flush.",
+        STORED_SECONDS,
+    ),
     "queue_seconds": ("From board:queued to a free seat.", QUEUE_SECONDS),
 }
 _COUNTERS_OF_SEVERAL = {

@@ -117,13 +117,22 @@ class BoardDocument:
         self._add(job)
         return job
 
-    def stored(self, seq: int) -> None:
-        """Note that the changes up to a number are durable."""
-        if not self.is_dead:
-            self._durability.stored(seq)
-            self._durability.tell(self._opening)
-            if self._durability.wants_compaction:
-                self._bell.ring()
+    def stored(self, seq: int) -> float | None:
+        """Note that the changes up to a number are durable.
+
+        Args:
+            seq: the number.
+
+        Returns:
+            How many seconds the first of them had waited; None if none did.
+        """
+        if self.is_dead:
+            return None
+        waited = self._durability.stored(seq)
+        self._durability.tell(self._opening)
+        if self._durability.wants_compaction:
+            self._bell.ring()
+        return waited
 
     def die(self) -> None:
         """Forget everything: the document is deleted, or its task has crashed."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+import trio
+
 from ..core.document_events import DocumentStored
 from .jobs import Opening, UpdateJob
 from .ports import DocumentLimits, DocumentStore
@@ -33,7 +35,8 @@ class Durability:
         self._board_id = board_id
         self._store = store
         self._limits = limits
-        self._waiting: deque[int] = deque()
+        self._waiting: deque[tuple[int, float]] = deque()
+        """The changes that are not durable: the number, and when each was noted."""
         self._told = floor
         self._rows = 0
         self._bytes = 0
@@ -63,20 +66,30 @@ class Durability:
         self.seq = max(self.seq, job.seq)
         if change is None or self._is_stopped:
             return
-        self._waiting.append(job.seq)
+        self._waiting.append((job.seq, trio.current_time()))
         self._bytes += len(change)
         self.has_data = True
         self._store.change(self._board_id, job.seq, change)
 
-    def stored(self, seq: int) -> None:
-        """Note that the changes up to a number are durable."""
+    def stored(self, seq: int) -> float | None:
+        """Note that the changes up to a number are durable.
+
+        Args:
+            seq: the number.
+
+        Returns:
+            How many seconds the first of them had waited; None if none did.
+        """
         self._rows += 1
-        while self._waiting and self._waiting[0] <= seq:
-            self._waiting.popleft()
+        since = None
+        while self._waiting and self._waiting[0][0] <= seq:
+            noted_at = self._waiting.popleft()[1]
+            since = noted_at if since is None else since
+        return None if since is None else trio.current_time() - since
 
     def tell(self, opening: Opening | None) -> None:
         """Tell the room of everything that became durable."""
-        durable = self._waiting[0] - 1 if self._waiting else self.seq
+        durable = self._waiting[0][0] - 1 if self._waiting else self.seq
         if durable <= self._told:
             return
         self._told = durable

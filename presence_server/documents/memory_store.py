@@ -68,5 +68,5 @@ class MemoryDocuments(DocumentStore):
         return 0
 
     @override
-    async def unused_since(self, before_ms: int, limit: int) -> list[str]:
+    async def unused_since(self, before_ms: int, limit: int, after: str = "") -> list[str]:
         return []

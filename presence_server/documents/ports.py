@@ -52,8 +52,14 @@ class DocumentStore(Protocol):
         """The size of all stored documents."""
         ...
 
-    async def unused_since(self, before_ms: int, limit: int) -> list[str]:
-        """List boards whose document was neither opened nor changed since a time."""
+    async def unused_since(self, before_ms: int, limit: int, after: str = "") -> list[str]:
+        """List boards whose document was neither opened nor changed since a time.
+
+        Args:
+            before_ms: milliseconds since the epoch.
+            limit: the number of boards at most.
+            after: only boards whose ids come after this one in the order of the list.
+        """
         ...
 
 

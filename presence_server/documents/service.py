@@ -48,6 +48,8 @@ class DocumentService(Documents):
         self._let_go = let_go
         self.owns: Callable[[str], bool] = lambda _board_id: True
         """Tells whether a board belongs to this process; all do, if there is only one."""
+        self.on_waited: Callable[[float], None] = lambda _seconds: None
+        """Called for each flush of a document with the seconds that its first change waited."""
         self._boards: dict[str, BoardDocument] = {}
         self._numbers = count(1)
         self._floors: dict[str, int] = {}
@@ -170,14 +172,13 @@ class DocumentService(Documents):
         if not self._limits.retention_ms:
             return 0
         before_ms = now_ms - self._limits.retention_ms
-        deleted = 0
-        while unused := await self._store.unused_since(before_ms, _UNUSED_BATCH):
-            old = [b for b in unused if b not in self._boards and self.owns(b)]
-            for board_id in old:
-                await self._delete_and_wait(board_id)
-            deleted += len(old)
-            if not old or len(unused) < _UNUSED_BATCH:
-                break
+        deleted, after = 0, ""
+        while unused := await self._store.unused_since(before_ms, _UNUSED_BATCH, after):
+            for board_id in unused:
+                if board_id not in self._boards and self.owns(board_id):
+                    await self._delete_and_wait(board_id)
+                    deleted += 1
+            after = unused[-1]
         return deleted
 
     async def _delete_and_wait(self, board_id: str) -> None:
@@ -233,7 +234,9 @@ class DocumentService(Documents):
             if (deleted := self._deletions.pop(board_id, None)) is not None:
                 deleted.set()
         if (board := self._boards.get(board_id)) is not None:
-            board.stored(seq)
+            waited_s = board.stored(seq)
+            if waited_s is not None:
+                self.on_waited(waited_s)
 
     def _may_be_new(self) -> bool:
         if self.total_bytes < self._limits.max_total_bytes:

@@ -111,11 +111,12 @@ class DocumentStore:
         """The size of all documents in the store."""
         return await self._read(self._reader.total_bytes)
 
-    async def unused_since(self, before_ms: int, limit: int) -> list[str]:
+    async def unused_since(self, before_ms: int, limit: int, after: str = "") -> list[str]:
         """List boards whose stored document was neither opened nor changed since a time.
 
         Args:
             before_ms: milliseconds since the epoch.
             limit: the number of boards at most.
+            after: only boards whose ids come after this one in the order of the list.
         """
-        return await self._read(self._reader.unused_since, before_ms, limit)
+        return await self._read(self._reader.unused_since, before_ms, limit, after)

@@ -29,7 +29,7 @@ class DocumentReader(Protocol):
         """The size of all documents."""
         ...
 
-    async def unused_since(self, before_ms: int, limit: int) -> list[str]:
+    async def unused_since(self, before_ms: int, limit: int, after: str = "") -> list[str]:
         """List boards whose document was neither opened nor changed since a time."""
         ...
 

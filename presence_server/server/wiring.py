@@ -116,6 +116,7 @@ def wire_parts(
         timers=lambda: deadlines.alarms + sum(task.room.alarms for task in registry),
     )
     if documents is not None:
+        documents.on_waited = metrics.document_stored_seconds.observe
         metrics.observe(
             documents=lambda: len(documents), document_bytes=lambda: documents.total_bytes
         )

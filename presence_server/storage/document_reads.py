@@ -74,7 +74,7 @@ class DocumentReads:
 
         return await self._run(work, write=False)
 
-    async def unused_since(self, before_ms: int, limit: int) -> list[str]:
+    async def unused_since(self, before_ms: int, limit: int, after: str = "") -> list[str]:
         """List boards whose document was neither opened nor changed since a time.
 
         Ids that no board can have are left out.
@@ -82,10 +82,13 @@ class DocumentReads:
         Args:
             before_ms: milliseconds since the epoch.
             limit: the number of boards at most.
+            after: only boards whose ids come after this one in the order of the list.
         """
 
         async def work(connection: AsyncConnection) -> list[str]:
-            result = await connection.execute(_UNUSED, {"before": before_ms, "most": limit})
+            result = await connection.execute(
+                _UNUSED, {"before": before_ms, "most": limit, "after": after}
+            )
             return [board_id for (board_id,) in result]
 
         return await self._run(work, write=False)
@@ -166,6 +169,7 @@ _used = sa.union_all(
 _UNUSED = (
     sa.select(_used.c.board_id)
     .where(can_be_board_id(_used.c.board_id))
+    .where(_used.c.board_id > sa.bindparam("after", type_=sa.Text()))
     .group_by(_used.c.board_id)
     .having(
         sa.func.max(_used.c.at) < sa.bindparam("before", type_=board_snapshot.c.updated_at.type)

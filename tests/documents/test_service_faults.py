@@ -285,6 +285,20 @@ async def test_documents_that_nobody_opened_for_too_long_are_deleted(
     assert set(world.store.documents_of) == {"opened", "live"}
 
 
+async def test_unused_documents_after_many_of_other_processes_are_deleted_too(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = await World(nursery, DocumentLimits(retention_ms=30 * DAY_MS)).start()
+    for number in range(250):
+        world.presence.documents.change(f"board-{number:03}", 1, Editor().type("x"))
+    await trio.sleep(5)
+    own = ("board-100", "board-249")
+    world.service.owns = lambda board_id: board_id in own
+    assert await world.service.delete_unused(T0 + 31 * DAY_MS) == 2
+    assert len(world.store.documents_of) == 248
+    assert not set(own) & set(world.store.documents_of)
+
+
 async def test_without_a_retention_nothing_is_deleted(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:

@@ -96,9 +96,10 @@ class FakeDocuments:
         await self._store.answer()
         return sum(len(update) for found in self.stored.values() for update in found.updates)
 
-    async def unused_since(self, before_ms: int, limit: int) -> list[str]:
+    async def unused_since(self, before_ms: int, limit: int, after: str = "") -> list[str]:
         await self._store.answer()
-        return sorted(b for b in self.stored if self.used_ms[b] < before_ms)[:limit]
+        old = sorted(b for b in self.stored if self.used_ms[b] < before_ms and b > after)
+        return old[:limit]
 
 
 class FakeStore:

@@ -42,8 +42,9 @@ class Documents:
     async def total_bytes(self) -> int:
         return await self.bridge.call(self.repository.documents.total_bytes)
 
-    async def unused_since(self, before_ms: int, limit: int = 10) -> list[str]:
-        return await self.bridge.call(self.repository.documents.unused_since, before_ms, limit)
+    async def unused_since(self, before_ms: int, limit: int = 10, after: str = "") -> list[str]:
+        read = self.repository.documents.unused_since
+        return await self.bridge.call(read, before_ms, limit, after)
 
 
 @pytest.fixture
@@ -175,6 +176,8 @@ async def test_documents_that_nobody_opened_or_changed_since_a_time_are_listed(
     )
     assert await documents.unused_since(T0 + 5) == ["never-compacted", "unused"]
     assert await documents.unused_since(T0 + 5, limit=1) == ["never-compacted"]
+    assert await documents.unused_since(T0 + 5, after="never-compacted") == ["unused"]
+    assert await documents.unused_since(T0 + 5, after="unused") == []
     assert await documents.unused_since(T0) == []
 
 
