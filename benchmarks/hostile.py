@@ -27,7 +27,6 @@ from msgspec import Struct
 from benchmarks import hostile_bystanders
 from benchmarks.crowd import Crowd, Member, allow_many_sockets
 from benchmarks.hostile_attacks import ATTACKS
-from benchmarks.hostile_costly import COSTLY
 from benchmarks.rawclient import RawClient, board_path, encode_text
 from benchmarks.subject import Subject, running_server
 
@@ -153,7 +152,7 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=float, default=8.0, help="of each attack")
-    names = [*ATTACKS, *COSTLY]
+    names = [*ATTACKS, *hostile_bystanders.ATTACKS]
     parser.add_argument("--only", choices=sorted(names), action="append")
     options = parser.parse_args()
     allow_many_sockets()
@@ -161,7 +160,7 @@ def main() -> None:
     full_board = [name for name in chosen if name in ATTACKS]
     if full_board:
         _measure_full_board(full_board, options.seconds)
-    bystanders = [name for name in chosen if name in COSTLY]
+    bystanders = [name for name in chosen if name not in ATTACKS]
     if bystanders:
         hostile_bystanders.run(bystanders, options.seconds)
 

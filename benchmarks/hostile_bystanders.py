@@ -21,9 +21,11 @@ from msgspec import Struct
 
 from benchmarks.crowd import Crowd, Member, allow_many_sockets
 from benchmarks.hostile_costly import COSTLY
+from benchmarks.hostile_requests import REQUESTS
 from benchmarks.rawclient import encode_text
 from benchmarks.subject import Subject, running_server
 
+ATTACKS = {**COSTLY, **REQUESTS}
 SENDERS = 10
 PROBE_EVERY_S = 0.02
 """Each sender is heard five times a second: often enough, and never gathered with its last."""
@@ -118,7 +120,7 @@ class Bystanders:
 def _run_attack(name: str, subject: Subject, seconds: float, started: Event) -> None:
     os.nice(10)
     allow_many_sockets()
-    COSTLY[name](subject, seconds, started.set)
+    ATTACKS[name](subject, seconds, started.set)
 
 
 def run(names: list[str], seconds: float) -> None:

@@ -34,6 +34,8 @@ from .upgrade import bad_board_id
 
 MAX_FIRST_BYTES = 65_536
 """Bytes up to the end of the first message; a token has at most 16 384 characters."""
+MAX_FIRST_FRAMES = 64
+"""Frames up to that end. Thousands of pings cost milliseconds, and no client sends any here."""
 
 _BINARY, _MORE, _LAST = 0x02, 0x00, 0x80
 """The first byte of a binary message in fragments, of a further fragment, and of the last one."""
@@ -45,10 +47,11 @@ class FirstMessageReader:
     Pings before it are answered after it, by the connection that reads all bytes again.
     """
 
-    __slots__ = ("_data", "_message", "_position")
+    __slots__ = ("_data", "_frames", "_message", "_position")
 
     def __init__(self) -> None:
         self._data = bytearray()
+        self._frames = 0
         self._position = 0
         """Where the first frame begins that is not complete."""
         self._message: bytearray | None = None
@@ -80,6 +83,9 @@ class FirstMessageReader:
                 break
             payload = unmask(bytes(self._data[start:end]), bytes(self._data[start - 4 : start]))
             self._position = end
+            self._frames += 1
+            if self._frames > MAX_FIRST_FRAMES:
+                raise BadRequest("the first message comes after too many frames")
             message = self._take(first, payload)
             if message is not None:
                 return message, bytes(self._data)

@@ -15,6 +15,7 @@ from presence_server.protocol.errors import retry_reason
 from presence_server.refusals import RefusalReason
 from presence_server.transport.gate.first_message import (
     MAX_FIRST_BYTES,
+    MAX_FIRST_FRAMES,
     FirstMessageReader,
     after_upgrade,
     no_message,
@@ -56,6 +57,10 @@ class TestReader:
             assert reader.feed(bytes((byte,))) is None
         assert reader.feed(data[-1:]) == (message, data)
 
+    def test_it_may_be_the_last_of_the_frames_that_may_come(self) -> None:
+        data = frame(Opcode.PING) * (MAX_FIRST_FRAMES - 1) + frame(Opcode.BINARY, auth())
+        assert FirstMessageReader().feed(data) == (auth(), data)
+
     @pytest.mark.parametrize("data", [b"", close(), close(None)])
     def test_a_close_or_the_end_is_the_end(self, data: bytes) -> None:
         with pytest.raises(EOFError):
@@ -70,7 +75,8 @@ class TestReader:
             (b"\x82\x01x", "no mask"),
             (b"\xc2" + frame(Opcode.BINARY, b"x")[1:], "not a binary one"),
             (frame(Opcode.BINARY, b"x" * MAX_FIRST_BYTES)[:20], "too long"),
-            (frame(Opcode.PING) * (MAX_FIRST_BYTES // 6 + 1), "too long"),
+            (frame(Opcode.PING, b"x" * 125) * (MAX_FIRST_BYTES // 131 + 1), "too many frames"),
+            (frame(Opcode.PING) * MAX_FIRST_FRAMES + frame(Opcode.BINARY, b"x"), "too many frames"),
             (frame(Opcode.BINARY, b"x" * 60_000, fin=False) * 2, "too long"),
         ],
     )

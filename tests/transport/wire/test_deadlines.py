@@ -138,3 +138,32 @@ async def test_a_stall_of_the_event_loop_moves_every_alarm_but_the_end_of_a_toke
     assert [alarm for alarm, _ in bell.rung] == [alarms.TOKEN, alarms.WRITE, alarms.HANDSHAKE]
     times = [at for _, at in bell.rung]
     assert times == [pytest.approx(61.1), pytest.approx(70, abs=0.5), pytest.approx(90, abs=0.5)]
+
+
+async def test_of_thousands_at_once_other_tasks_have_their_turns_between(
+    mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    order: list[str] = []
+
+    class Slow(Bell):
+        def on_alarm(self, alarm: ConnectionAlarm, now: float) -> None:
+            order.append("alarm")
+            mock_clock.jump(0.0007)
+
+    async def go_on() -> None:
+        while order.count("alarm") < 30:
+            order.append("turn")
+            await trio.lowlevel.checkpoint()
+
+    deadlines = Deadlines(Batch(lambda: None), StallWatch())
+    bells = [Slow() for _ in range(30)]
+    for bell in bells:
+        deadlines.arm(bell, ConnectionAlarm.HANDSHAKE, 5)
+    mock_clock.jump(5)
+    nursery.start_soon(deadlines.run)
+    nursery.start_soon(go_on)
+    while order.count("alarm") < 30:
+        await trio.lowlevel.checkpoint()
+    turns = "".join(word[0] for word in order).split("t")
+    assert max(map(len, turns)) <= 4
+    assert deadlines.alarms == 0
