@@ -164,6 +164,7 @@ async def test_of_thousands_at_once_other_tasks_have_their_turns_between(
     nursery.start_soon(go_on)
     while order.count("alarm") < 30:
         await trio.lowlevel.checkpoint()
-    turns = "".join(word[0] for word in order).split("t")
-    assert max(map(len, turns)) <= 4
+    rung = "".join(word[0] for word in order).split("t")
+    # Three fill a slice. Trio shuffles each turn, so two slices may follow each other.
+    assert max(map(len, rung)) <= 6
     assert deadlines.alarms == 0
