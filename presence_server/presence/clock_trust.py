@@ -34,10 +34,11 @@ class ClockShift(Struct, frozen=True):
 
         Args:
             stored: the clocks at the last write; None if there was none.
-            newest_ms: the newest time in the store; None if it is empty.
+            newest_ms: the newest time in the store; None if it is empty. It counts only if
+                :func:`elapsed_since` is None.
             now: the clocks of this server.
         """
-        elapsed_ms = None if stored is None else _elapsed_ms(stored, now)
+        elapsed_ms = elapsed_since(stored, now)
         if stored is not None and elapsed_ms is not None:
             shift_ms = now.wall_ms - stored.reading.wall_ms - elapsed_ms
             if abs(shift_ms) <= _SMALLEST_SHIFT_MS:
@@ -66,8 +67,10 @@ class ClockShift(Struct, frozen=True):
         return at_ms + self.shift_ms
 
 
-def _elapsed_ms(stored: StoredClock, now: ClockReading) -> int | None:
+def elapsed_since(stored: StoredClock | None, now: ClockReading) -> int | None:
     """The time since the last write by a clock that nobody sets; None if there is none."""
+    if stored is None:
+        return None
     if stored.reading.boot_id is not None and stored.reading.boot_id == now.boot_id:
         return now.boot_ms - stored.reading.boot_ms
     return stored.since_ms

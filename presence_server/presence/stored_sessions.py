@@ -13,7 +13,7 @@ from ..protocol.profile import UserProfile
 from ..storage.errors import StorageError
 from ..storage.stored_boards import Silence, StoredBoard
 from .clock_readings import ClockReadings
-from .clock_trust import ClockShift
+from .clock_trust import ClockShift, elapsed_since
 from .pending import PendingWrites
 from .ports import Store
 
@@ -64,8 +64,10 @@ class StoredSessions:
         Without a store the clock is believed.
         """
         try:
-            newest_ms = await self._call(self._store.newest_ms)
-            stored = await self._call(self._store.clock)
+            stored, newest_ms = await self._call(self._store.clock), None
+            if elapsed_since(stored, self._clocks.now()) is None:
+                # It takes a look at every open row.
+                newest_ms = await self._call(self._store.newest_ms)
         except StorageError:
             return
         self._clock_shift = ClockShift.of(stored, newest_ms, self._clocks.now())

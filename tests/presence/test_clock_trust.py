@@ -165,3 +165,20 @@ async def test_a_store_that_is_down_leaves_the_clock_believed(autojump_clock: Mo
     store.is_down = True
     service = PresenceService(store, FakeCache(), DirectBridge(), cache_ttl_s=60, retention_days=30)
     await service.stored.compare_clock()
+
+
+@pytest.mark.parametrize(("boot_id", "reads"), [("boot", 0), ("another boot", 1)])
+async def test_a_start_reads_every_row_only_if_no_clock_tells_the_absence(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, boot_id: str, reads: int
+) -> None:
+    store = FakeStore()
+    store.stored_clock = StoredClock(ClockReading(T0, boot_id, 1000), None)
+    found: list[int] = []
+
+    async def newest_ms() -> int:
+        found.append(T0)
+        return T0
+
+    monkeypatch.setattr(store, "newest_ms", newest_ms)
+    await service_of(store, lambda: T0, boot_ms=1000).stored.compare_clock()
+    assert len(found) == reads
