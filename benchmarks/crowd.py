@@ -65,6 +65,8 @@ class Crowd:
         """Connections that the server ended."""
         self.on_text: Callable[[Member, bytes], None] = lambda _member, _payload: None
         """Is given every text frame that comes after ``board:joined``."""
+        self.on_binary: Callable[[Member, bytes], None] = lambda _member, _payload: None
+        """Is given every binary frame."""
         self._subject = subject
         self._epoll = select.epoll()
         self._by_descriptor: dict[int, Member] = {}
@@ -166,6 +168,8 @@ class Crowd:
         for opcode, payload in split_frames(member.buffer):
             if opcode == 1:
                 self._text(member, payload)
+            elif opcode == 2:
+                self.on_binary(member, payload)
             elif opcode == 9:
                 member.socket.send(PONG)
 

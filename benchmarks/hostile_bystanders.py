@@ -14,6 +14,7 @@ import os
 import re
 import statistics
 import time
+from collections.abc import Callable, Sequence
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from benchmarks.rawclient import encode_text
 from benchmarks.subject import Subject, running_server
 
 ATTACKS = {**COSTLY, **REQUESTS}
+BOARD = "bystanders"
 SENDERS = 10
 PROBE_EVERY_S = 0.02
 """Each sender is heard five times a second: often enough, and never gathered with its last."""
@@ -58,7 +60,7 @@ class Bystanders:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._crowd = Crowd(subject)
-        self._crowd.join(("bystanders", f"bystander-{number}") for number in range(SENDERS + 1))
+        self._crowd.join((BOARD, f"bystander-{number}") for number in range(SENDERS + 1))
         self._crowd.on_text = self._on_text
         self._sent: dict[int, float] = {}
         self._number = 0
@@ -117,27 +119,42 @@ class Bystanders:
             self._found.times.append((now - sent_at) * 1000)
 
 
-def _run_attack(name: str, subject: Subject, seconds: float, started: Event) -> None:
+Attack = Callable[[Subject, float, Callable[[], None]], None]
+
+
+def _run_attack(attack: Attack, subject: Subject, seconds: float, started: Event) -> None:
     os.nice(10)
     allow_many_sockets()
-    ATTACKS[name](subject, seconds, started.set)
+    attack(subject, seconds, started.set)
 
 
-def run(names: list[str], seconds: float) -> None:
-    """Print a row for each attack."""
+def run(
+    title: str,
+    attacks: Sequence[Attack],
+    seconds: float,
+    make: Callable[[Subject], Bystanders] = Bystanders,
+) -> None:
+    """Print a row for each attack.
+
+    Args:
+        title: of the table.
+        attacks: what to run, each on a server of its own.
+        seconds: of each attack.
+        make: makes those who are measured.
+    """
     print(
-        f"{'other board':22} {'calm p50':>9} {'p99':>8} {'attacked p50':>13} {'p99':>8}"
+        f"{title:22} {'calm p50':>9} {'p99':>8} {'attacked p50':>13} {'p99':>8}"
         f" {'CPU':>5} {'RSS peak':>10} {'RSS after':>10}"
     )
     context = multiprocessing.get_context("spawn")
-    for name in names:
+    for attack in attacks:
         with running_server({"board.capacity": 100, "limits.ping_interval_s": 5}) as subject:
-            bystanders = Bystanders(subject)
+            bystanders = make(subject)
             calm = bystanders.measure(seconds / 2)
             before = subject.rss_kib()
             started = context.Event()
             process = context.Process(
-                target=_run_attack, args=(name, subject, seconds + 2, started), daemon=True
+                target=_run_attack, args=(attack, subject, seconds + 2, started), daemon=True
             )
             process.start()
             bystanders.wait_for(started)
@@ -149,9 +166,8 @@ def run(names: list[str], seconds: float) -> None:
             after = (subject.rss_kib() - before) / 1024
             bystanders.close()
         print(
-            f"{name:22} {calm.p50:6.1f} ms {calm.p99:5.1f} ms {attacked.p50:10.1f} ms"
+            f"{attack.__name__:22} {calm.p50:6.1f} ms {calm.p99:5.1f} ms {attacked.p50:10.1f} ms"
             f" {attacked.p99:5.1f} ms {attacked.cpu:4.0%} {attacked.peak_mib:+6.1f} MiB"
             f" {after:+6.1f} MiB",
             flush=True,
         )
-    print("aims: attacked p50 under 5 ms, p99 under 50 ms; memory bounded")
