@@ -104,7 +104,7 @@ class ModelSoak:
         finally:
             clients.close()
             self._process.terminate()
-            self._process.communicate(timeout=30)
+            self._process.wait(timeout=30)
         print("did", ", ".join(f"{name} {n}" for name, n in sorted(clients.did.items())))
         return clients.violations
 
@@ -127,7 +127,7 @@ class ModelSoak:
         """Kill the server amid everything, start it again, and let everybody come back."""
         self._clients.did["kills"] += 1
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
         order = self._clients.died()
         for board in BOARDS:
             count = len(self._store.open_rows(board))

@@ -67,16 +67,20 @@ def running_server(settings: Mapping[str, object] | None = None) -> Iterator[Sub
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.communicate(timeout=15)
+                process.wait(timeout=15)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.communicate()
+                process.wait()
 
 
 def start_server(
     folder: Path, settings: Mapping[str, object] | None = None
 ) -> tuple[subprocess.Popen[bytes], Subject]:
-    """Start a server with its database in a folder, and wait until it listens."""
+    """Start a server with its database in a folder, and wait until it listens.
+
+    A thread reads its log up to the end, so nobody else may: ``wait`` for it, and do not
+    ``communicate``.
+    """
     values = {
         "server.port": 0,
         "server.drain_timeout_s": 0,
@@ -115,7 +119,8 @@ def _drain_in_background(process: subprocess.Popen[bytes]) -> None:
 
     def drain() -> None:
         assert process.stderr is not None
-        for _ in process.stderr:
-            pass
+        with process.stderr:
+            for _ in process.stderr:
+                pass
 
     threading.Thread(target=drain, daemon=True).start()
