@@ -277,8 +277,9 @@ class Person:
         self.page.wait_for_function(
             """([id, x, y]) => {
                 const at = window.presence.users.get(id)?.cursor;
-                return at && Math.abs(at.x - x) <= 2 && Math.abs(at.y - y) <= 2
-                    && document.querySelector(`[data-cursor-user="${id}"]`);
+                const { shadowRoot } = document.querySelector('presence-cursors');
+                return at && Math.abs(1600 * at.x - x) <= 2 && Math.abs(900 * at.y - y) <= 2
+                    && shadowRoot.querySelector(`[data-cursor-user="${id}"]`);
             }""",
             arg=[user_id, x, y],
             timeout=SHOWN_WITHIN_MS,

@@ -278,6 +278,18 @@ def test_a_page_may_colour_it_by_properties_of_its_own(scene: Scene) -> None:
     assert looks == [*["rgb(255, 0, 0)"] * 3, "20px"]
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_or_dark_is_what_the_page_is_and_not_the_browser(scene: Scene, scheme: str) -> None:
+    page = scene.embed(
+        f"<style>:root {{ color-scheme: {scheme} }}</style><presence-bar></presence-bar>"
+    )
+    page.page.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
+    crowd(page, 2)
+    more = "getComputedStyle(bar.shadowRoot.querySelector('.bar .more')).backgroundColor"
+    surface = {"light": "rgb(255, 255, 255)", "dark": "rgb(25, 28, 34)"}
+    assert page.run(f"bar => {more}") == surface[scheme]
+
+
 # --- errors -----------------------------------------------------------------------------
 
 

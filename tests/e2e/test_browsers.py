@@ -84,6 +84,27 @@ def test_two_people_see_each_other_point_and_change_status(
     bob.expect_person("ada", status="online")
 
 
+def test_people_chat_on_the_board_and_follow_each_other(
+    serve: Serve, meet: Meet, shoot: Shoot
+) -> None:
+    server = serve()
+    ada, bob = meet(server, "Ada"), meet(server, "Bob")
+    bob.expect_people("ada", "bob")
+    ada.point(400, 300)
+    bob.expect_cursor("ada", 400, 300)
+    ada.page.keyboard.press("/")
+    expect(ada.page.get_by_role("textbox", name="Say something")).to_be_focused()
+    ada.page.keyboard.type("Here?")
+    expect(bob.page.get_by_test_id("presence-saying")).to_have_text("Here?")
+    shoot(bob, "ada-says")
+    bob.page.locator("[data-user-id=ada] button").click()
+    bob.page.get_by_role("button", name="Follow").click()
+    expect(bob.page.get_by_test_id("presence-following")).to_contain_text("Following Ada")
+    expect(ada.page.get_by_test_id("presence-followers")).to_contain_text("1 follows you")
+    shoot(bob, "bob-follows")
+    shoot(ada, "ada-leads")
+
+
 def test_a_new_name_costs_nobody_the_seat(serve: Serve, meet: Meet, shoot: Shoot) -> None:
     server = serve(board__capacity=1)
     ada, bob = meet(server, "Ada"), meet(server, "Bob")
@@ -149,6 +170,8 @@ def test_a_dropped_connection_resumes_and_the_others_notice_nothing(
     server = serve(board__reconnecting_after_s=20)
     ada, bob = meet(server, "Ada"), meet(server, "Bob")
     bob.expect_people("ada", "bob")
+    ada.point(200, 200)
+    bob.expect_cursor("ada", 200, 200)
     seen = len(bob.told(*ABOUT_SOMEBODY))
     ada.drop_connection()
     ada.expect_resumed()
@@ -191,6 +214,8 @@ def test_a_server_restart_is_seen_by_nobody(browser: Browser, tmp_path: Path, sh
         bob = Person(browser.new_context(), f"{address}bob")
         bob.expect_people("ada", "bob")
         ada.expect_people("ada", "bob")
+        bob.point(200, 200)
+        ada.expect_cursor("bob", 200, 200)
         seen = len(ada.told(*ABOUT_SOMEBODY))
         first.close()
         network.cut()

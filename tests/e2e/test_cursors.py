@@ -119,6 +119,41 @@ def test_cursors_stay_at_their_place_while_a_page_moves_the_element(scene: Scene
         expect_at(bob, "ada", 0.25, 0.5)
 
 
+def test_cursors_are_not_seen_where_the_element_is_not(scene: Scene) -> None:
+    body = (
+        "<div style='height: 60px'>A toolbar</div><div id=view style='height: 200px; "
+        "overflow: auto'><div id=canvas style='width: 1500px; height: 1000px'></div></div>"
+    )
+    ada, bob = page_of(scene, "ada", body=body), page_of(scene, "bob", body=body)
+    box = ada.page.locator("#view").bounding_box()
+    assert box is not None
+    ada.page.mouse.move(box["x"] + 100, box["y"] + 20)
+    expect_at(bob, "ada", 100 / 1500, 20 / 1000)
+    bob.page.evaluate("document.querySelector('#view').scrollTo(0, 50)")
+    expect_at(bob, "ada", 100 / 1500, 20 / 1000)  # over the toolbar now
+    cut = f"{CURSORS}.style.clipPath"
+    bob.page.wait_for_function(f"() => {cut}.startsWith('inset(50px ')")
+    assert bob.page.evaluate(cut).endswith(" 0px)")
+
+
+def test_of_a_crowd_only_those_who_move_show_a_name(scene: Scene) -> None:
+    ada = page_of(scene, "ada")
+    ada.page.evaluate(f"""() => {{
+        const {{ users }} = {CURSORS}.client;
+        for (let n = 0; n < 13; n += 1) users.set(`u${{n}}`, {{
+            ...{CURSORS}.client.self, user_id: `u${{n}}`, status: n ? 'away' : 'online',
+            cursor: {{ x: n / 20, y: 0.5 }}, metadata: {{ presence: {{ space: 'canvas' }} }},
+        }});
+        dispatchEvent(new Event('resize'));
+    }}""")
+    labels = ada.page.locator("[part=label]")
+    expect(labels).to_have_count(13)
+    expect(labels.nth(0)).to_be_visible()
+    expect(labels.nth(1)).to_be_hidden()
+    ada.page.evaluate(f"{CURSORS}.client.users.delete('u12'); dispatchEvent(new Event('resize'))")
+    expect(labels.nth(1)).to_be_visible()
+
+
 def test_from_right_to_left_a_cursor_is_at_the_same_content(scene: Scene) -> None:
     body = (
         "<div id=canvas dir=rtl style='height: 200px; overflow: auto'>"

@@ -97,6 +97,7 @@ def test_a_bar_that_moves_leaves_nobody(observed: Scene) -> None:
     observed.news()
     ada.run("bar => document.querySelector('#b').append(bar)")
     ada.run("bar => document.querySelector('#a').prepend(bar)")
+    ada.run("bar => document.querySelector('#b').moveBefore(bar, null)")
     # As a route change does it that mounts the same board again, or StrictMode, or HMR.
     ada.run("""async bar => {
         bar.remove();

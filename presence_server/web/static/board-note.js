@@ -3,7 +3,7 @@
 import { dragByPointer, stepOf } from './board-note-drag.js';
 import { TextBinding } from './board-note-text.js';
 import { inside } from './board-notes-model.js';
-import { BOARD_HEIGHT } from './board-cursors.js';
+import { BOARD_HEIGHT } from './board-size.js';
 import { safeColor, textOn } from './presence-people.js';
 
 /** @typedef {import('./board-notes-model.js').Note} Note */

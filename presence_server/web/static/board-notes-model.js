@@ -2,7 +2,7 @@
 // of `x` and `y` (board units), `z` (the higher is above), `color` and `text`, a Y.Text. Other
 // programs write into it too, so what is read is made sound.
 
-import { BOARD_HEIGHT, BOARD_WIDTH } from './board-cursors.js';
+import { BOARD_HEIGHT, BOARD_WIDTH } from './board-size.js';
 import { Doc, Map as YMap, Text as YText, UndoManager } from './vendor/yjs.js';
 
 export const COLORS = /** @type {const} */ (['lemon', 'sky', 'mint', 'rose', 'lilac', 'sand']);

@@ -1,6 +1,6 @@
 // Sticky notes on the demo board, in its Yjs document. The page loads this when it has joined.
 
-import { BOARD_HEIGHT, BOARD_WIDTH } from './board-cursors.js';
+import { BOARD_HEIGHT, BOARD_WIDTH } from './board-size.js';
 import { NoteView } from './board-note.js';
 import { NotesBar } from './board-notes-bar.js';
 import { COLORS, inside, NOTE_HEIGHT, NOTE_WIDTH, Notes } from './board-notes-model.js';

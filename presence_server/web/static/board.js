@@ -2,11 +2,12 @@
 // path before both.
 
 import { serverRoot } from './presence-address.js';
-import { BOARD_HEIGHT, BOARD_WIDTH, CursorLayer } from './board-cursors.js';
 import { loadIdentity, loadStatus, saveIdentity, saveStatus, takeToken } from './board-identity.js';
 import { Screens } from './board-screens.js';
+import { BOARD_HEIGHT, BOARD_WIDTH } from './board-size.js';
 import { PresenceClient } from './presence-client.js';
 import './presence-bar.js';
+import './presence-cursors.js';
 import './presence-queue.js';
 
 /** The palette of the server's protocol/palette.py; a test compares the two. */
@@ -23,10 +24,8 @@ const board = boardOf(location.pathname);
 const identity = loadIdentity(query);
 const token = takeToken();
 const screens = new Screens();
-const cursors = new CursorLayer(find('#cursors'));
 /** @type {PresenceClient} */
 let client;
-let scale = 1;
 let notesAreLoading = false;
 
 /**
@@ -60,8 +59,7 @@ function show() {
     if (/** @type {CustomEvent} */ (event).detail.code === 'FORBIDDEN') find('#profile-hint').hidden = false;
   });
   client.setStatus(loadStatus());
-  cursors.show(client);
-  for (const element of ['#bar', '#queue']) find(element).client = client;
+  for (const element of ['#bar', '#queue', '#cursors']) find(element).client = client;
   // For scripts, and for the developer tools.
   Object.assign(window, { presence: client });
 }
@@ -97,32 +95,12 @@ function update() {
 function fit() {
   const { clientWidth: width, clientHeight: height } = find('main');
   const margin = width < 560 ? 0 : 16;
-  scale = Math.min((width - 2 * margin) / BOARD_WIDTH, (height - 2 * margin) / BOARD_HEIGHT);
+  let scale = Math.min((width - 2 * margin) / BOARD_WIDTH, (height - 2 * margin) / BOARD_HEIGHT);
   if (scale < MIN_SCALE) scale = Math.min(MAX_SCROLLED_SCALE, Math.max(MIN_SCALE, height / BOARD_HEIGHT));
   find('#stage').style.setProperty('--scale', String(scale));
   // What scrolls can be scrolled by the keyboard.
   if (BOARD_WIDTH * scale > width) find('#view').tabIndex = 0;
   else find('#view').removeAttribute('tabindex');
-  cursors.scale = scale;
-}
-
-/** @param {PointerEvent} event */
-function point(event) {
-  const stage = find('#stage').getBoundingClientRect();
-  const x = Math.round(((event.clientX - stage.left) / scale) * 10) / 10;
-  const y = Math.round(((event.clientY - stage.top) / scale) * 10) / 10;
-  const inside = x >= 0 && y >= 0 && x <= BOARD_WIDTH && y <= BOARD_HEIGHT;
-  if (inside) client.moveCursor(x, y);
-}
-
-function watchPointer() {
-  const stage = find('#stage');
-  stage.addEventListener('pointermove', point);
-  stage.addEventListener('pointerdown', point);
-  stage.addEventListener('pointerleave', (/** @type {PointerEvent} */ event) => {
-    // A finger that was lifted still points where it was.
-    if (event.pointerType === 'mouse') client.moveCursor(null);
-  });
 }
 
 // --- one's own name, colour and status ------------------------------------------
@@ -201,7 +179,6 @@ function start() {
   }
   buildProfile();
   watchControls();
-  watchPointer();
   new ResizeObserver(fit).observe(find('main'));
   fit();
   client.connect();

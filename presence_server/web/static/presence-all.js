@@ -1,9 +1,7 @@
 // The client and all elements: what the bundle, dist/presence.js, is made of.
 
-// For the demo, and no promise to anybody else.
+// For the demo, and no promise to anybody else. What modules that are loaded later share with it is exported by itself.
 export { PROFILE_FIELDS, serverRoot } from './presence-address.js';
-export { safeColor, textOn } from './presence-people.js';
-export { styleSheet } from './presence-sheet.js';
 
 export { PresenceClient } from './presence-client.js';
 export { PresenceBar } from './presence-bar.js';

@@ -6,19 +6,6 @@ import { edgeOf, initials, mayShow, safeColor, safeImageUrl, textOn } from './pr
 /** @typedef {import('./presence-people.js').Shown} Shown */
 
 /**
- * A name as it is shown: it may run in another direction than the page.
- *
- * @param {Person} user
- * @param {Shown} shown
- * @returns {HTMLElement[]}
- */
-export function nameOf(user, { selfId, words }) {
-  const name = [element('bdi', '', user.display_name)];
-  if (user.user_id === selfId) name.push(element('small', '', ` ${words.say('you')}`));
-  return name;
-}
-
-/**
  * Make an element for a person's face and status dot, which {@link paint} draws.
  *
  * @param {'button' | 'span'} tag

@@ -21,7 +21,7 @@ export const PRESENCE_BAR_CSS = /* css */ `${PRESENCE_THEME_CSS}
   display: block;
   min-width: 0;
   color: var(--_text);
-  font: 0.875rem/1.35 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;
+  font: 0.875rem/1.35 system-ui, sans-serif;
 }
 :host([hidden]) { display: none; }
 @supports (color: light-dark(red, red)) {

@@ -1,7 +1,8 @@
 // The card of a person: who it is, how they are, since when, and what the page adds.
 
 import { CardAction } from './presence-card-action.js';
-import { avatarOf, element, nameOf, paint, set, setText } from './presence-avatar.js';
+import { avatarOf, element, paint, set, setText } from './presence-avatar.js';
+import { nameOf } from './presence-name.js';
 import { giveBack, Placement } from './presence-placement.js';
 
 /** @typedef {import('./presence-people.js').Person} Person */

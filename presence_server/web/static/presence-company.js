@@ -9,6 +9,7 @@ import { Leader } from './presence-leader.js';
 import { Offers } from './presence-offers.js';
 import { presenceOf } from './presence-people.js';
 import { Sayings } from './presence-sayings.js';
+import { hiddenOf } from './presence-space.js';
 import { styleSheet } from './presence-sheet.js';
 import { tell } from './presence-tell.js';
 import { Viewport } from './presence-viewport.js';
@@ -26,6 +27,7 @@ import { Words } from './presence-words.js';
  * @property {string} name  of the space, for everybody
  * @property {import('./presence-space.js').Space} space
  * @property {Element} target  whose space it is
+ * @property {Element[]} clips  outside of these it is not seen
  * @property {() => [number, number] | null} cursor  one's own, as fractions of the space; null: it is nowhere
  * @property {(clientX: number, clientY: number) => void} point  move one's own cursor, in pixels of the window
  * @property {() => void} pointNowhere  take it away
@@ -141,9 +143,11 @@ export class Company {
 
   /** The element is at another place in the window. */
   cover() {
-    const { left, top, width, height } = this.#place.space.measure();
-    const insets = [-top, left + width - innerWidth, top + height - innerHeight, -left];
-    this.#seen.style.inset = insets.map((inset) => `${Math.max(0, inset)}px`).join(' ');
+    const measured = this.#place.space.measure();
+    const { left, top, width, height } = measured;
+    const outside = [-top, left + width - innerWidth, top + height - innerHeight, -left];
+    const insets = hiddenOf(measured, this.#place.clips).map((hidden, side) => Math.max(hidden, outside[side]));
+    this.#seen.style.inset = `${insets.join('px ')}px`;
     const cursor = this.#place.cursor();
     if (cursor) this.#chat.move(cursor);
   }

@@ -2,10 +2,10 @@
 
 /** @type {Record<string, string>} */
 const CURES = {
-  UNAUTHORIZED: 'The server wants a valid token: give `token`, or better `getToken`, which is asked for a new one in time.',
-  FORBIDDEN: 'The token does not allow this. Look at its claims `boards` and `profile`.',
-  TOKEN_UNAVAILABLE: '`getToken` has to return a token, or a promise of one, within 15 seconds.',
-  UNREACHABLE: 'Is `server` the address of the presence server, does it run, and is the origin of this page in its setting `auth.allowed_origins`?',
+  UNAUTHORIZED: 'Give a valid `token`, or better `getToken`, which is asked for a new one in time.',
+  FORBIDDEN: 'Look at the claims `boards` and `profile` of the token.',
+  TOKEN_UNAVAILABLE: '`getToken` has to give a token within 15 seconds.',
+  UNREACHABLE: 'Does the presence server run, is `server` its address, and does its setting `auth.allowed_origins` name the origin of this page?',
 };
 
 /** Warns about errors that a developer has to mend. */

@@ -12,13 +12,13 @@ export const PRESENCE_CURSORS_CSS = /* css */ `
   overflow: hidden;
   pointer-events: none;
   contain: strict;
-  font: 0.8125rem/1.3 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;
+  font: 0.8125rem/1.3 system-ui, sans-serif;
 }
 :host([hidden]) { display: none; }
-.cursors { position: absolute; inset: 0; }
 .cursor { position: absolute; left: 0; top: 0; width: 0; height: 0; transition: opacity 0.4s ease; will-change: transform; }
 .cursor[data-idle] { opacity: 0.35; }
-svg { display: block; width: 20px; height: 22px; overflow: visible; fill: var(--color); stroke: #ffffff; stroke-width: 1.5; filter: drop-shadow(0 1px 2px rgb(0 0 0 / 35%)); }
+:has(> :nth-child(13)) > [data-idle] .label { display: none; }
+svg { display: block; width: 20px; height: 22px; overflow: visible; fill: var(--color); stroke: #fff; stroke-width: 1.5; filter: drop-shadow(0 1px 2px rgb(0 0 0 / 35%)); }
 .label {
   position: absolute;
   left: 14px;

@@ -6,7 +6,7 @@ import { PRESENCE_CURSORS_CSS } from './presence-cursors-style.js';
 import { CLIENT_ATTRIBUTES, define, PresenceElement } from './presence-element.js';
 import { presenceOf } from './presence-people.js';
 import { styleSheet } from './presence-sheet.js';
-import { round, Space } from './presence-space.js';
+import { hiddenOf, round, Space } from './presence-space.js';
 import { tell } from './presence-tell.js';
 
 /** @typedef {import('./presence-client.js').PresenceClient} PresenceClient */
@@ -37,9 +37,12 @@ export class PresenceCursors extends PresenceElement {
   #space = null;
   /** @type {AbortController | null} */
   #listening = null;
-  #size = new ResizeObserver(() => this.#schedule());
+  #schedule = () => void (this.#frame ||= requestAnimationFrame((now) => this.#draw(now)));
+  #size = new ResizeObserver(this.#schedule);
+  /** Outside of these it is not seen. @type {Element[]} */
+  #clips = [];
   /** A page may move and scale the element. */
-  #moves = new MutationObserver(() => this.#schedule());
+  #moves = new MutationObserver(this.#schedule);
   #frame = 0;
   #lastFrame = 0;
   #box = '';
@@ -81,7 +84,7 @@ export class PresenceCursors extends PresenceElement {
     this.#place = null;
     this.#endCompany();
     if (client && signal) {
-      client.addEventListener('cursors', () => this.#schedule(), { signal });
+      client.addEventListener('cursors', this.#schedule, { signal });
       client.addEventListener('users', ({ detail: { user } }) => {
         this.#schedule();
         this.#notice(user ? [user] : client.users.values());
@@ -127,11 +130,13 @@ export class PresenceCursors extends PresenceElement {
     }, options);
     window.addEventListener('keydown', (event) => this.#key(event), { signal: this.#listening.signal });
     for (const type of ['scroll', 'resize', 'transitionrun', 'transitionend']) {
-      window.addEventListener(type, () => this.#schedule(), { ...options, capture: true });
+      window.addEventListener(type, this.#schedule, { ...options, capture: true });
     }
     this.#size.observe(target);
+    this.#clips = [];
     for (let each = /** @type {Element | null} */ (target); each; each = each.parentElement) {
       this.#moves.observe(each, { attributeFilter: ['class', 'style'] });
+      if (each !== target && each !== document.body && getComputedStyle(each).overflow !== 'visible') this.#clips.push(each);
     }
     this.#schedule();
   }
@@ -161,10 +166,6 @@ export class PresenceCursors extends PresenceElement {
   }
 
   // --- drawing --------------------------------------------------------------------
-
-  #schedule() {
-    this.#frame ||= requestAnimationFrame((now) => this.#draw(now));
-  }
 
   /** @param {number} now */
   #draw(now) {
@@ -217,17 +218,20 @@ export class PresenceCursors extends PresenceElement {
    *
    * @param {import('./presence-space.js').Measured} measured
    */
-  #cover({ left, top, width, height }) {
+  #cover(measured) {
+    const { left, top, width, height } = measured;
     const own = this.getBoundingClientRect();
     const [x, y, before, enlarged] = this.#put;
     const scale = own.width / before / enlarged || 1 / enlarged; // of what this element is in
     const put = [x + (left - own.left) / scale, y + (top - own.top) / scale, width, 1 / scale].map(round);
-    const text = `${put} ${height}`;
+    const hidden = hiddenOf(measured, this.#clips);
+    const text = `${put} ${height} ${hidden}`;
     if (text === this.#box) return;
     this.#box = text;
     this.#put = put;
     const transform = `translate(${put[0]}px, ${put[1]}px) scale(${put[3]})`;
-    Object.assign(this.style, { width: `${width}px`, height: `${height}px`, transform });
+    const clipPath = `inset(${hidden.join('px ')}px)`;
+    Object.assign(this.style, { width: `${width}px`, height: `${height}px`, transform, clipPath });
     this.#company?.cover();
     this.#schedule(); // It may go on moving.
   }
@@ -292,7 +296,7 @@ export class PresenceCursors extends PresenceElement {
     const [client, space, target] = [this.client, this.#space, this.#target];
     if (!client || !space || !target) return null;
     this.#company ??= new Company(this.#root, {
-      host: this, client, space, target, name: this.#name,
+      host: this, client, space, target, name: this.#name, clips: this.#clips,
       cursor: () => this.#place,
       point: (clientX, clientY) => this.#point({ clientX, clientY }),
       pointNowhere: () => this.#pointNowhere(),

@@ -1,6 +1,7 @@
 // The list of everyone, in a popover that opens where there is room.
 
-import { avatarOf, element, nameOf, paint, place, set, setText } from './presence-avatar.js';
+import { avatarOf, element, paint, place, set, setText } from './presence-avatar.js';
+import { nameOf } from './presence-name.js';
 import { giveBack, Placement } from './presence-placement.js';
 import { Roving } from './presence-roving.js';
 import { Search } from './presence-search.js';

@@ -7,7 +7,7 @@ export const PRESENCE_QUEUE_CSS = /* css */ `${PRESENCE_THEME_CSS}
   --_accent: var(--presence-accent, #4338ca);
   display: none;
   color: var(--_text);
-  font: 1rem/1.45 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;
+  font: 1rem/1.45 system-ui, sans-serif;
 }
 @supports (color: light-dark(red, red)) {
   :host {

@@ -73,6 +73,23 @@ export function pixels({ left, top, fullLeft, fullTop, fullWidth, fullHeight }, 
 }
 
 /**
+ * How much of a space is hidden by what it scrolls in.
+ *
+ * @param {Measured} measured
+ * @param {Element[]} clips  that cut off what is outside of them
+ * @returns {number[]} from the top, the right, the bottom and the left, in pixels of the window
+ */
+export function hiddenOf({ left, top, width, height }, clips) {
+  const hidden = [0, 0, 0, 0];
+  for (const clip of clips) {
+    const box = clip.getBoundingClientRect();
+    const sides = [box.top - top, left + width - box.right, top + height - box.bottom, box.left - left];
+    sides.forEach((px, side) => (hidden[side] = Math.max(hidden[side], px)));
+  }
+  return hidden;
+}
+
+/**
  * How many pixels of the window one pixel of an element is: its page may draw it larger or smaller.
  *
  * @param {HTMLElement} element

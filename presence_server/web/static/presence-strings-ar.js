@@ -11,7 +11,6 @@ export const ARABIC = {
   idle: 'خامل',
   away: 'بعيد',
   reconnecting: 'يعيد الاتصال',
-  offline: 'غير متصل',
   back: 'عاد الاتصال',
   queued: 'في انتظار مقعد',
   full: 'اللوحة ممتلئة',

@@ -11,7 +11,6 @@ export const GERMAN = {
   idle: 'Untätig',
   away: 'Abwesend',
   reconnecting: 'Verbindet neu',
-  offline: 'Offline',
   back: 'Wieder verbunden',
   queued: 'Wartet auf einen Platz',
   full: 'Alle Plätze sind besetzt',

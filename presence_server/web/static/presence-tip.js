@@ -1,6 +1,7 @@
 // The name of the person under the pointer.
 
-import { element, nameOf } from './presence-avatar.js';
+import { element } from './presence-avatar.js';
+import { nameOf } from './presence-name.js';
 import { scaleOf } from './presence-space.js';
 
 /** @typedef {import('./presence-people.js').Person} Person */

@@ -25,7 +25,6 @@ export const ENGLISH = {
   idle: 'Idle',
   away: 'Away',
   reconnecting: 'Reconnecting',
-  offline: 'Offline',
   back: 'Connected again',
   queued: 'Waiting for a seat',
   full: 'The board is full',
