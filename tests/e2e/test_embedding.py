@@ -219,6 +219,22 @@ def test_where_there_is_more_room_it_shows_more(scene: Scene) -> None:
     assert page.run(SHOWN) > 15
 
 
+@pytest.mark.parametrize(("width", "attributes"), [(70, ""), (900, "max=0")])
+def test_where_nobody_fits_the_button_says_how_many_there_are(
+    scene: Scene, width: int, attributes: str
+) -> None:
+    page = scene.embed(
+        f"<div style='width: {width}px'><presence-bar {attributes}></presence-bar></div>"
+    )
+    crowd(page, 50)
+    assert page.run(SHOWN) == 0
+    more = page.page.locator("presence-bar .bar .more")
+    assert [more.inner_text(), more.get_attribute("aria-label")] == [
+        "50",
+        "50 people on this board, show all",
+    ]
+
+
 def test_its_height_is_the_same_without_people(scene: Scene) -> None:
     page = scene.embed("<presence-bar></presence-bar>")
     page.page.wait_for_function("() => customElements.get('presence-bar')")

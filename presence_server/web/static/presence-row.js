@@ -74,7 +74,8 @@ export class PeopleRow {
       this.#shape = shape;
     }
     const visible = users.slice(0, Math.min(this.#room, layout.max));
-    this.#drawMore(shown, Math.max(0, count - visible.length));
+    // Without anybody beside it, the button says how many there are.
+    this.#drawMore(shown, visible.length && Math.max(0, count - visible.length));
     this.#drawPeople(visible, shown, layout.overlap > 0);
   }
 
@@ -103,7 +104,7 @@ export class PeopleRow {
     const room = width - this.#total.offsetWidth - GAP_PX - PADDING_PX;
     const size = this.#total.offsetHeight || DEFAULT_SIZE_PX;
     const step = Math.max(1, size + BETWEEN_PX - overlap);
-    return Math.max(1, Math.floor((room - size) / step) + 1);
+    return Math.max(0, Math.floor((room - size) / step) + 1);
   }
 
   /**
