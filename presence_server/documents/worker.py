@@ -35,9 +35,12 @@ from .channel import (
     Reply,
     Request,
 )
+from .surrogates import SurrogatePairs
 
 _SLICE_S = 1.0
 """After this no further update of a request is begun: others wait, too."""
+_MOST_ORIGINS = 1000
+"""So many updates are kept one by one of a document that Yrs cannot encode."""
 
 
 class Worker:
@@ -130,6 +133,7 @@ class Document:
         self._change: bytes | None = None
         self._origin: list[bytes] = []
         """The updates that the document was made of."""
+        self._pairs = SurrogatePairs()
         self._doc = pycrdt.Doc[Any]()
         self._subscription = self._doc.observe(self._changed)
         self._is_valid = True
@@ -140,7 +144,7 @@ class Document:
         if snapshot is not None:
             # Checked when it was made; a walk over all of it would take longer than this.
             self._is_valid = self._apply(snapshot) is None
-            self._expected = StateVector.read(self._doc.get_state())
+            self._expected = self._reached()
         self.load(updates)
 
     def close(self) -> None:
@@ -164,9 +168,9 @@ class Document:
             self._is_valid = self._apply(update) is None and self._is_valid
             self._expected.add(shape)
         self._change = None
-        self.vector = StateVector.read(self._doc.get_state())
+        self.vector = self._reached()
         self.is_whole = self._is_valid and self._expected.clocks == self.vector.clocks
-        self.size = len(self._doc.get_update())
+        self.size = len(self._whole())
 
     def loaded(self) -> Loaded:
         """Tell of the document after it was loaded."""
@@ -182,9 +186,28 @@ class Document:
             # Yrs keeps a part of an update that it refuses.
             self._make()
             return f"{type(error).__name__}: {error}"
-        if self._change is not None:
+        self._pairs.note(update)
+        if self._change is not None or self._pairs.are_divided:
             self._origin.append(update)
+            if self._pairs.are_divided and len(self._origin) > _MOST_ORIGINS:
+                self._whole()
         return None
+
+    def _reached(self) -> StateVector:
+        """The state vector of what was merged."""
+        state = self._doc.get_state()
+        if self._pairs.are_divided:
+            state = pycrdt.get_state(self._whole())
+        return StateVector.read(state)
+
+    def _whole(self) -> bytes:
+        """The whole document as one update."""
+        if not self._pairs.are_divided:
+            return self._doc.get_update()
+        # What Yrs has of it is not what Yjs has. Merged as they came, the updates are right; only
+        # what is deleted stays in them.
+        self._origin = [pycrdt.merge_updates(*self._origin)]
+        return self._origin[0]
 
     def _changed(self, event: pycrdt.TransactionEvent) -> None:
         # Nothing may keep the event: it belongs to this thread and transaction.
@@ -218,9 +241,12 @@ class Document:
         if not self._has_room(update, shape):
             return MergeResult(MergeOutcome.TOO_LARGE)
         refusal = self._apply(update)
-        change = self._take_change()
+        change, self._change = self._change, None
         if refusal is not None:
             return MergeResult(MergeOutcome.DAMAGED, error=refusal)
+        if self._pairs.are_divided:
+            # Yrs does not know what it changes.
+            change = update if shape.deletes or not self.vector.covers(shape) else None
         self.vector.add(shape)
         self.raised.add(shape)
         if change is not None:
@@ -239,15 +265,11 @@ class Document:
             self._doc.apply_update(update)
         self._change = None
 
-    def _take_change(self) -> bytes | None:
-        change, self._change = self._change, None
-        return change
-
     def _has_room(self, update: bytes, shape: Shape) -> bool:
         """Whether the document stays small enough; the size is measured if that is not certain."""
         if self.size + len(update) <= self._max_bytes:
             return True
-        self.size = len(self._doc.get_update())
+        self.size = len(self._whole())
         if self.size + len(update) <= self._max_bytes:
             return True
         if self.vector.covers(shape):
@@ -264,12 +286,16 @@ class Document:
             DamagedBytes: the vector is not valid.
         """
         StateVector.read(vector)
+        if self._pairs.are_divided:
+            return _split(pycrdt.get_update(self._whole(), vector))
         return _split(self._doc.get_update(vector))
 
     def encode(self) -> Encoded:
         """Encode the document as one update, and read it back."""
-        update = self._doc.get_update()
+        update = self._whole()
         self.size = len(update)
+        if self._pairs.are_divided:
+            return Encoded(update, self._reached().clocks == self.vector.clocks and self.is_whole)
         copy = pycrdt.Doc[Any]()
         copy.apply_update(update)
         state = self._doc.get_state()

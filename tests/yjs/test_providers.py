@@ -12,7 +12,7 @@ import trio
 
 from tests.server.process import ServerProcess, server_process
 from tests.servers import postgres_server, postgres_url, store_url
-from tests.yjs.conftest import ADMIN_TOKEN
+from tests.yjs.conftest import ADMIN_TOKEN, SharedServer
 from tests.yjs.rest import delete_document, document
 from tests.yjs.stock import PATIENCE_S, Y_WEBSOCKET, Node
 from tests.yjs.storm import helpers_of
@@ -192,3 +192,28 @@ def _is_there(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+async def test_an_edit_between_the_halves_of_an_emoji_is_the_same_for_all(
+    clients: Node, shared_server: SharedServer, board: str
+) -> None:
+    ada = await clients.open("ada", shared_server.url, board, params={"user_id": "ada"})
+    bob = await clients.open("bob", shared_server.url, board, params={"user_id": "bob"})
+    await ada.insert("\U0001f600\U0001f600")
+    await bob.assert_text("\U0001f600\U0001f600")
+    await bob.insert("x", 1)
+    await ada.insert("end", 5)
+    expected = "\ufffdx\ufffd\U0001f600end"
+    for provider in (ada, bob):
+        await provider.assert_text(expected)
+    late = await clients.open("late", shared_server.url, board, params={"user_id": "late"})
+    await late.assert_text(expected)
+    stored = await document(shared_server.address.url, board)
+    assert stored is not None
+    found = await clients.read([stored])
+    assert found["text"] == expected
+    assert not found["isPending"]
+    await late.insert("!", 8)
+    await ada.assert_text(expected + "!")
+    for provider in (ada, bob, late):
+        await provider.assert_nothing_pending()
