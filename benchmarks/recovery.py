@@ -1,4 +1,4 @@
-"""A start with many open rows in SQLite: how long until all boards are back, and what stalls.
+"""A start with many open rows: how long until all boards are back, and what stalls.
 
 Meanwhile, and for a while afterwards, `/healthz` is asked again and again: its slowest answer
 bounds the stalls of the event loop. One board from the end of the store is asked for at once, and
@@ -20,18 +20,25 @@ from presence_server.storage import migrate
 from tests.server.kit import visiting
 from tests.server.process import ServerProcess, server_process
 from tests.server.raw import ask, plain
+from tests.servers import PostgresServer, start_postgres
 
 ROW = (
     "INSERT INTO presence (board_id, user_id, session_id, status, last_heartbeat_at, connected_at)"
     " VALUES (?, ?, ?, 'online', ?, ?)"
 )
+ROWS = """INSERT INTO collab.presence
+    (board_id, user_id, session_id, status, last_heartbeat_at, connected_at)
+SELECT 'board-' || lpad((n / {users})::text, 7, '0'), 'user-' || n % {users}, 'session-' || n,
+    'online', now(), now()
+FROM generate_series(0, {rows} - 1) AS n"""
 LATER_ASKED = 20
 """Boards that are asked for by `GET /api/boards/…/presence` once all are back."""
 
 
-def fill(path: Path, rows: int, users: int) -> None:
+def fill(path: Path, rows: int, users: int) -> str:
     """Make a store whose boards have this many users each, all heard of just now."""
-    migrate.upgrade(f"sqlite:///{path}")
+    url = f"sqlite:///{path}"
+    migrate.upgrade(url)
     now = time.time_ns() // 1_000_000
     with sqlite3.connect(path) as database:
         database.executemany(
@@ -42,6 +49,17 @@ def fill(path: Path, rows: int, users: int) -> None:
             ),
         )
     database.close()
+    return url
+
+
+def fill_postgres(server: PostgresServer, rows: int, users: int) -> str:
+    """Make the same in PostgreSQL."""
+    url = server.new_database()
+    migrate.upgrade(url)
+    if rows:
+        server.execute(ROWS.format(rows=rows, users=users), url)
+        server.execute("ANALYZE", url)
+    return url
 
 
 class Answers:
@@ -78,9 +96,9 @@ async def gauge(server: ServerProcess, name: str) -> int:
     return round(float(found[1]))
 
 
-async def measure(path: Path, rows: int, users: int, after_s: float) -> None:
+async def measure(url: str, rows: int, users: int, after_s: float) -> None:
     """Start the server on the store, and report."""
-    settings = {"database__url": f"sqlite:///{path}"}
+    settings = {"database__url": url}
     started = trio.current_time()
     async with server_process(**settings) as server, trio.open_nursery() as nursery:
         began = trio.current_time()
@@ -126,15 +144,23 @@ async def ask_later(server: ServerProcess, boards: int) -> None:
 def main() -> None:
     """Fill a store, and start a server on it; then one without rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=100_000, help="1000000 takes two minutes")
+    parser.add_argument("--rows", type=int, default=100_000, help="1000000 takes three minutes")
     parser.add_argument("--users", type=int, default=100)
     parser.add_argument("--after", type=float, default=30, help="seconds to measure afterwards")
+    parser.add_argument("--postgres", action="store_true", help="instead of SQLite")
     options = parser.parse_args()
+    postgres = start_postgres() if options.postgres else None
     with tempfile.TemporaryDirectory() as folder:
-        for rows in (options.rows, 0):
-            path = Path(folder) / f"presence-{rows}.db"
-            fill(path, rows, options.users)
-            trio.run(measure, path, rows, options.users, options.after)
+        try:
+            for rows in (options.rows, 0):
+                if postgres is None:
+                    url = fill(Path(folder) / f"presence-{rows}.db", rows, options.users)
+                else:
+                    url = fill_postgres(postgres, rows, options.users)
+                trio.run(measure, url, rows, options.users, options.after)
+        finally:
+            if postgres is not None:
+                postgres.remove()
 
 
 if __name__ == "__main__":
