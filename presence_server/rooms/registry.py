@@ -89,10 +89,13 @@ class Registry:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the rooms' nurseries until cancelled."""
-        async with trio.open_nursery() as self._nursery:
-            task_status.started()
-            self._nursery.start_soon(self._confirm_rows)
-            await self.batch.run()
+        try:
+            async with trio.open_nursery() as self._nursery:
+                task_status.started()
+                self._nursery.start_soon(self._confirm_rows)
+                await self.batch.run()
+        finally:
+            self._nursery = None
 
     def get(self, board_id: str) -> RoomTask | None:
         """The live room of a board; None if there is none."""

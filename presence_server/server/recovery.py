@@ -1,9 +1,10 @@
 """Restores the sessions that were open in the store when the server started.
 
 The port is open meanwhile. First the boards are listed, which is quick for a million sessions, too.
-Then boards with :data:`MOST_RESTORED` sessions in all are restored in slices, so that the event
-loop goes on. The others stay in the store alone until somebody asks for them, or until nothing was
-heard of them for too long: then their rows end without a room (:mod:`.silent_boards`).
+Then boards with about :data:`MOST_RESTORED` sessions in all are restored in slices, so that the
+event loop goes on. The others stay in the store alone until somebody asks for them, or until
+nothing was heard of them for too long: then their rows end without a room
+(:mod:`.silent_boards`).
 
 A board that a client asks for comes next: its room keeps the events until its sessions are
 restored.
@@ -37,10 +38,12 @@ RETRY_S = 1.0
 SLICE_ROWS = 400
 """Rows that are read, and sessions that are restored, before the event loop goes on. A board with
 more of them is read alone."""
-PAGE_BOARDS = 1000
+PAGE_BOARDS = 2000
 MOST_RESTORED = 20_000
 """Sessions that are restored before anybody asks for them. Each of them costs memory, alarms and
 writes for minutes, and few of a larger number would come back."""
+ROOM_COST = 10
+"""A room costs as much as so many of its sessions."""
 FREEZE_SESSIONS = 2000
 """Restored sessions between two calls of :func:`gc.freeze`."""
 
@@ -154,7 +157,7 @@ class Recovery:
     def _add(self, board: StoredBoard) -> None:
         self.sleeping.add(board, self._silent.end_of(board))
         if self._to_restore > 0 or board.newest_ms is None:
-            self._to_restore -= board.sessions
+            self._to_restore -= board.sessions + ROOM_COST
             self._unasked.append(board.board_id)
             self._doorbell.ring()
 

@@ -135,3 +135,13 @@ async def test_a_board_that_is_restored_while_rooms_are_suspended_waits_for_both
     board.store.commit()
     await settle()
     assert ada.names() == ["board:joined"]
+
+
+async def test_rows_that_a_stopped_server_has_lost_are_not_written_again() -> None:
+    board = FakeBoard()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(board.registry.run)
+        nursery.cancel_scope.cancel()
+    board.registry.rewrite()
+    with pytest.raises(RuntimeError, match="not running"):
+        board.registry.open("b")

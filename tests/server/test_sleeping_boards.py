@@ -38,7 +38,7 @@ async def test_only_so_many_sessions_are_restored_unasked(
     nursery: trio.Nursery,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recovery_module, "MOST_RESTORED", 2 * SLICE_ROWS)
+    monkeypatch.setattr(recovery_module, "MOST_RESTORED", 2 * SLICE_ROWS + 10)
     with structlog.testing.capture_logs() as logs:
         registry, recovery = await recovering(nursery, FakeService(boards="abcd"))
         await trio.testing.wait_all_tasks_blocked()
