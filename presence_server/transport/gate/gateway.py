@@ -262,10 +262,10 @@ class Gateway(RequestOwner, UpgradedOwner):
 
     def _serve(self, request: PendingRequest, accepted: Accepted) -> None:
         """Make a WebSocket connection of a request."""
-        request.wire.join_sessions()
         self._requests.end()
-        counted = request.counted
-        self._connections.serve(accepted, request.wire, counted.key, counted.leave)
+        wire, counted = request.wire, request.counted
+        if self._connections.serve(accepted, wire, counted.key, counted.leave):
+            wire.join_sessions()
 
     @override
     def on_refused(self, refusal: Refusal) -> None:

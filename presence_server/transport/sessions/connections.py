@@ -13,6 +13,7 @@ from ...rooms.registry import Registry
 from ..wire.connection import Connection
 from ..wire.connection_limits import BinaryLimits, ConnectionLimits
 from ..wire.ports import ConnectionAlarms, TransportMetrics, Wire
+from ..wire.stage import Stage
 from ..wire.unfinished import UnfinishedBytes
 from .binary_link import BinaryLink
 from .denied_link import DeniedLink
@@ -117,7 +118,7 @@ class Connections:
         wire: Wire,
         address: str | None,
         on_closed: Callable[[], None],
-    ) -> None:
+    ) -> bool:
         """Open a connection and start it. A bug at its start closes this connection alone.
 
         Args:
@@ -125,13 +126,18 @@ class Connections:
             wire: carries its bytes; gets the connection as its endpoint.
             address: the address that the limits count it under; None if they do not count it.
             on_closed: called once, when the connection is closed.
+
+        Returns:
+            Whether it stays open: its client has a session, or may get one.
         """
         link = self.open(accepted, wire, address, on_closed)
+        connection = link.connection
         with self.batch:
             try:
                 self.start(link, accepted)
             except Exception as error:
                 link.crash(error)
+        return connection.stage is Stage.OPEN
 
     def open(
         self,

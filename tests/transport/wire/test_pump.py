@@ -28,7 +28,7 @@ from presence_server.transport.wire.pump import (
 from presence_server.transport.wire.socket_wire import READ_SIZE, SocketWire
 from tests.limits import board_limits, connection_limits
 from tests.transport.frames import close, event
-from tests.transport.gateway_kit import GatewayUnderTest, call, listen
+from tests.transport.gateway_kit import GatewayUnderTest, RawClient, call, listen
 
 pytestmark = pytest.mark.skipif(not pump_is_available(), reason="needs epoll")
 
@@ -513,6 +513,35 @@ class TestNewcomers:
             assert order == ["session"] + ["newcomer"] * 10
             for stream in crowd:
                 await stream.aclose()
+
+
+class NotingPump(Pump):
+    """Notes how many sockets joined the sessions."""
+
+    joined = 0
+
+    def join_sessions(self, wire: SocketWire, interest: int) -> None:
+        super().join_sessions(wire, interest)
+        self.joined += 1
+
+
+async def test_a_client_that_is_refused_stays_among_the_newcomers() -> None:
+    kit = GatewayUnderTest(pump=NotingPump, board=board_limits(capacity=1, queue_limit=1))
+    async with kit.open() as nursery:
+        address = await listen(kit, nursery)
+
+        async def ask(user_id: str) -> RawClient:
+            client = RawClient(await trio.open_tcp_stream(*address))
+            kit.clients.append(client)
+            await client.upgrade(f"/ws/boards/demo?user_id={user_id}")
+            return client
+
+        assert isinstance(kit.pump, NotingPump)
+        for user_id, first in (("ada", "board:joined"), ("bob", "board:queued"), ("cleo", "error")):
+            client = await ask(user_id)
+            assert (await client.next())["type"] == first
+        assert await client.end() == 1013
+        assert kit.pump.joined == 2
 
 
 @pytest.mark.parametrize("is_newcomer", [False, True])
