@@ -202,6 +202,27 @@ def test_two_who_hold_the_same_back_do_not_ask_each_other_for_ever(board: Board)
     assert MessageKind.STEP_1 not in ada(board).kinds() + grace(board).kinds()
 
 
+def test_what_waits_for_a_part_that_nobody_has_any_more_stops_nobody(board: Board) -> None:
+    board.wait(5)
+    board.change(ada(board), HOLEY, is_answer=True)
+    board.serve()
+    for client in board.clients.values():
+        client.take()
+    # The client that holds it back types, and so do others; the hole is never filled.
+    board.change(ada(board), typed(5, 0))
+    for clock in range(10):
+        board.change(grace(board), typed(9, clock), is_answer=True)
+        board.change(ada(board), HOLEY, is_answer=True)
+        board.serve()
+        board.wait(2)
+    questions = ada(board).take()
+    assert len([kind for kind, _ in questions if kind is MessageKind.STEP_1]) <= 11
+    changes = grace(board).changes()
+    assert changes == [typed(5, 0), *(typed(9, clock) for clock in range(10))]
+    assert board.vector.clocks == {1: 1, 5: 1, 9: 10}
+    assert ada(board).refused == []
+
+
 @pytest.mark.parametrize("is_answer", [True, False])
 def test_a_change_for_which_the_service_has_no_room_is_asked_for_again(
     board: Board, is_answer: bool
