@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.cursors_kit import CANVAS, CURSORS, MODULE, expect_at, page_of, point
-from tests.e2e.embedding_kit import Scene
+from tests.e2e.embedding_kit import Embedder, Scene
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -136,22 +136,53 @@ def test_cursors_are_not_seen_where_the_element_is_not(scene: Scene) -> None:
     assert bob.page.evaluate(cut).endswith(" 0px)")
 
 
-def test_of_a_crowd_only_those_who_move_show_a_name(scene: Scene) -> None:
-    ada = page_of(scene, "ada")
-    ada.page.evaluate(f"""() => {{
-        const {{ users }} = {CURSORS}.client;
-        for (let n = 0; n < 13; n += 1) users.set(`u${{n}}`, {{
-            ...{CURSORS}.client.self, user_id: `u${{n}}`, status: n ? 'away' : 'online',
-            cursor: {{ x: n / 20, y: 0.5 }}, metadata: {{ presence: {{ space: 'canvas' }} }},
+def crowd_of_cursors(page: Embedder, count: int) -> None:
+    """Add people who point at the canvas; all but the first are away."""
+    page.page.evaluate(
+        f"""count => {{
+        const {{ self, users }} = {CURSORS}.client;
+        for (let n = 0; n < count; n += 1) users.set(`u${{n}}`, {{
+            ...self, user_id: `u${{n}}`, status: n ? 'away' : 'online',
+            cursor: {{ x: n / 50, y: 0.5 }}, metadata: {{ presence: {{ space: 'canvas' }} }},
         }});
         dispatchEvent(new Event('resize'));
-    }}""")
+    }}""",
+        count,
+    )
+    expect(page.page.locator("[part=label]")).to_have_count(count)
+
+
+def test_of_a_crowd_only_those_who_move_show_a_name(scene: Scene) -> None:
+    ada = page_of(scene, "ada")
+    crowd_of_cursors(ada, 13)
     labels = ada.page.locator("[part=label]")
-    expect(labels).to_have_count(13)
     expect(labels.nth(0)).to_be_visible()
     expect(labels.nth(1)).to_be_hidden()
     ada.page.evaluate(f"{CURSORS}.client.users.delete('u12'); dispatchEvent(new Event('resize'))")
     expect(labels.nth(1)).to_be_visible()
+
+
+def test_a_frame_measures_the_page_as_often_for_many_cursors_as_for_one(scene: Scene) -> None:
+    ada = page_of(scene, "ada")
+    ada.page.evaluate("""() => {
+        window.reads = 0;
+        const real = Element.prototype.getBoundingClientRect;
+        Element.prototype.getBoundingClientRect = function () {
+            window.reads += 1;
+            return real.call(this);
+        };
+        window.readsOfAFrame = () => new Promise(done => requestAnimationFrame(() => {
+            window.reads = 0;
+            dispatchEvent(new Event('resize'));
+            requestAnimationFrame(() => requestAnimationFrame(() => done(window.reads)));
+        }));
+    }""")
+    reads = []
+    for count in (1, 40):
+        crowd_of_cursors(ada, count)
+        # The least of three: an event may ask for a frame of its own.
+        reads.append(min(ada.page.evaluate("readsOfAFrame()") for _ in range(3)))
+    assert reads[0] == reads[1] > 0
 
 
 def test_from_right_to_left_a_cursor_is_at_the_same_content(scene: Scene) -> None:
