@@ -64,6 +64,22 @@ async def test_a_document_comes_back_after_its_board_was_closed(
     assert again.events == [DocumentLoaded(ada.vector, len(ada.state))]
 
 
+async def test_a_clock_that_is_set_back_loses_no_change_and_keeps_their_order(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = await World(nursery).start()
+    ada = Editor()
+    for word in ("one ", "two ", "three "):
+        board = await Board(world).opened()
+        board.relay(ada.type(word))
+        await trio.sleep(1)
+        world.now_ms -= 3_600_000  # Snapshots and rows are an hour older than those before them.
+        board.relay(ada.type(word))
+        board.close()
+        await trio.sleep(1)
+    assert await world.service.state("b") == ada.state
+
+
 @pytest.mark.parametrize("is_read", [False, True], ids=["at once", "after the last job"])
 async def test_a_board_that_reopens_before_its_last_rows_are_written_finds_them(
     autojump_clock: MockClock, nursery: trio.Nursery, is_read: bool
