@@ -35,6 +35,8 @@ from .sleeping_boards import SleepingBoards
 log = structlog.get_logger(__name__)
 
 RETRY_S = 1.0
+PATIENCE_S = 5.0
+"""So long after the start a store that fails is waited for: without it nobody can resume."""
 SLICE_ROWS = 400
 """Rows that are read, and sessions that are restored, before the event loop goes on. A board with
 more of them is read alone."""
@@ -79,6 +81,7 @@ class Recovery:
         self._is_listed = False
         self._is_over = False
         self._waits = False
+        self._patient_until = 0.0
         self._boards = self._sessions = self._spared = 0
         self._doorbell = Doorbell()
         self._crashed: set[str] = set()
@@ -93,6 +96,7 @@ class Recovery:
             task_status: started at once; boards are restored in the background.
         """
         self._silent.begin()
+        self._patient_until = trio.current_time() + PATIENCE_S
         task_status.started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._list_boards)
@@ -274,6 +278,8 @@ class Recovery:
 
     def _give_up(self, error: StorageError) -> None:
         """Let the rooms go on from memory: their sessions come back when the store does."""
+        if trio.current_time() < self._patient_until:
+            return
         if not self._waits:
             log.warning("recovery waits", error=str(error))
         self._waits = True

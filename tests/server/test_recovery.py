@@ -10,7 +10,7 @@ import trio.testing
 from presence_server.core.effects import Effect
 from presence_server.core.events import Event, Kick, Restore
 from presence_server.core.room import Room
-from presence_server.server.recovery import RETRY_S, SLICE_ROWS
+from presence_server.server.recovery import PATIENCE_S, RETRY_S, SLICE_ROWS
 from tests.server.recovery_kit import FakeService, started
 
 
@@ -32,12 +32,12 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 async def test_it_is_asked_until_it_answers_and_the_log_says_so_once(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    service = FakeService(away_for=3)
+    service = FakeService(away_for=7)
     with structlog.testing.capture_logs() as logs:
         registry = await started(nursery, service)
         assert registry.get("b") is None
-        await trio.sleep(3.5 * RETRY_S)
-    assert service.calls == 5
+        await trio.sleep(7.5 * RETRY_S)
+    assert service.calls == 9
     assert registry.get("b") is not None
     assert [entry["event"] for entry in logs] == ["recovery waits", "sessions recovered"]
 
@@ -67,16 +67,30 @@ async def test_a_board_that_is_asked_for_is_restored_next_and_before_its_first_e
 async def test_rooms_do_not_wait_for_a_store_that_is_away(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    service = FakeService(away_for=3)
+    service = FakeService(away_for=14)  # Lists of boards, and what is asked for, are two calls.
     registry = await started(nursery, service)
     waiting = registry.open("b")
     waiting.apply(Kick("nobody"))
-    await trio.testing.wait_all_tasks_blocked()
-    assert not waiting.is_alive  # It heard the event, and is empty.
-    await trio.sleep(3.5 * RETRY_S)
+    await trio.sleep(PATIENCE_S - 0.5)
+    was_alive = waiting.is_alive
+    await trio.sleep(RETRY_S)
+    # It heard the event, and is empty.
+    assert (was_alive, waiting.is_alive) == (True, False)
+    await trio.sleep(5 * RETRY_S)
     found = registry.get("b")
     assert found is not None
     assert found.room.has_session("session-b")
+
+
+async def test_a_store_that_is_away_for_a_moment_after_the_start_is_waited_for(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    registry = await started(nursery, FakeService(away_for=6))
+    waiting = registry.open("b")
+    waiting.apply(Kick("nobody"))
+    await trio.sleep(PATIENCE_S - 0.5)
+    assert waiting.is_alive
+    assert waiting.room.has_session("session-b")
 
 
 async def test_a_board_of_many_sessions_is_restored_in_parts_before_its_first_event(

@@ -12,7 +12,7 @@ import trio.testing
 from presence_server.core.events import Kick
 from presence_server.rooms.registry import Registry
 from presence_server.server import recovery as recovery_module
-from presence_server.server.recovery import RETRY_S, SLICE_ROWS
+from presence_server.server.recovery import PATIENCE_S, RETRY_S, SLICE_ROWS
 from presence_server.server.sleeping_boards import SleepingBoards
 from presence_server.storage.stored_boards import StoredBoard
 from tests.limits import board_limits
@@ -174,14 +174,14 @@ async def test_a_sleeping_board_goes_on_from_memory_while_the_store_is_away(
 ) -> None:
     service = FakeService(boards=["a"])
     registry, recovery = await recovering(nursery, service)
-    await trio.sleep(1)
+    await trio.sleep(PATIENCE_S)
     service.away_for = service.calls + 2
     room = registry.open("a")
     room.apply(Kick("nobody"))
     await recovery.need("a")
     assert not room.is_alive  # It heard the event, and is empty.
     await trio.sleep(3 * RETRY_S)
-    assert users_of(registry, "a") == [("user-0", True)]
+    assert users_of(registry, "a") == [("user-0", False)]
 
 
 async def test_the_time_in_which_the_server_stood_still_does_not_end_a_board(
