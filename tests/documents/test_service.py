@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
+import structlog.testing
 import trio
 from trio.testing import MockClock
 
@@ -398,6 +399,24 @@ async def test_with_too_much_stored_a_new_document_may_not_change_and_old_ones_m
     old, new = await Board(world, "old").opened(), await Board(world, "new").opened()
     assert [e.may_change for e in old.events if isinstance(e, DocumentLoaded)] == [True]
     assert [e.may_change for e in new.events if isinstance(e, DocumentLoaded)] == [False]
+
+
+async def test_the_log_says_once_a_minute_that_no_new_document_is_stored(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = World(nursery, DocumentLimits(max_total_bytes=1000, measure_s=60))
+    world.presence.documents.change("old", 1, Editor().type("x" * 2000))
+    await world.start()
+    await trio.sleep(100)
+    with structlog.testing.capture_logs() as logs:
+        for number in range(6):
+            await Board(world, f"new {number}").opened()
+            await trio.sleep(21)
+    said = [entry for entry in logs if entry["log_level"] == "error"]
+    assert [entry["event"] for entry in said] == [
+        "no new document is stored: documents.max_total_bytes is reached"
+    ] * 2
+    assert said[0]["total_bytes"] > 1000
 
 
 async def test_what_is_undecided_at_the_end_is_given_to_the_store_first(

@@ -81,7 +81,8 @@ async function open ({
   } else {
     const { WebsocketProvider } = await load(kind)
     client.provider = new WebsocketProvider(`${url}/yjs`, board, doc, {
-      WebSocketPolyfill: WebSocket, disableBc: !speaksToTabs, connect, params
+      WebSocketPolyfill: WebSocket, disableBc: !speaksToTabs, connect, params,
+      protocols: token ? ['presence.v1', `bearer.${token}`] : []
     })
   }
   note(client, client.provider)

@@ -79,7 +79,7 @@ class Node:
             speaks_to_tabs: whether it also speaks to the other clients of the same board that do,
                 as tabs of one browser do.
             connects: False for one that does not connect yet.
-            token: for Hocuspocus, which sends it in its first message.
+            token: Hocuspocus sends it in its first message, y-websocket from 2 on as a subprotocol.
             shares: the name of the first document of the same socket, if it may carry several.
             waits: False for one that does not wait until it is synced.
         """

@@ -87,6 +87,18 @@ async def test_a_token_that_expires_ends_its_session_and_a_newer_one_comes_back(
     await bob.assert_text("offline, typed in time")
 
 
+@pytest.mark.parametrize("kind", Y_WEBSOCKET[1:])
+async def test_a_token_may_come_as_a_subprotocol(
+    clients: Node, token_server: SharedServer, board: str, kind: str
+) -> None:
+    ada = await clients.open("ada", token_server.url, board, kind, token=token("ada"))
+    bob = await clients.open("bob", token_server.url, board, kind, token=token("bob"))
+    await ada.insert("hello")
+    await bob.assert_text("hello")
+    await bob.shows_users("ada")
+    await ada.shows_users("bob")
+
+
 @pytest.mark.parametrize("kind", Y_WEBSOCKET)
 async def test_one_that_was_cut_off_is_seen_again_at_once(
     clients: Node, shared_server: SharedServer, board: str, kind: str

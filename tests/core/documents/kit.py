@@ -128,6 +128,7 @@ class Board:
         """Whether changes go the short way when they may."""
         self.clients: dict[int, Client] = {}
         self.effects: list[Effect] = []
+        self._log: list[tuple[Event, float, list[Effect]]] = []
         self.calls: list[LoadDocument | Merge | MergeAndTell | AnswerVector] = []
         """What the service was asked for and has not done yet."""
         self.updates: list[bytes] = []
@@ -253,8 +254,19 @@ class Board:
     # --- effects ----------------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
-        for effect in self.room.handle(event, self.now):
+        now, effects = self.now, self.room.handle(event, self.now)
+        self._log.append((event, now, list(effects)))
+        for effect in effects:
             self._do(effect)
+
+    def replay(self) -> None:
+        """The events and their times, played to a fresh room, must give the same effects.
+
+        Those of changes that went the short way are not noted.
+        """
+        room = Room(BOARD, self.room.limits, EPOCH_MS)
+        for event, now, effects in self._log:
+            assert room.handle(event, now) == effects, f"replay differs at {event}"
 
     def _do(self, effect: Effect) -> None:  # noqa: C901 - an arm an effect
         self.effects.append(effect)
