@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 import signal
 import socket
@@ -17,6 +18,7 @@ from .worker import Worker
 
 _PR_SET_PDEATHSIG = 1
 _READ_BYTES = 1_048_576
+_NICENESS = 5
 _ENDED_BY_SERVER = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -50,6 +52,8 @@ def main(limits: HelperLimits, make_worker: Callable[[int], Worker] = Worker) ->
     except OSError:
         raise PresenceError("the server starts this command by itself; use serve") from None
     _outlive_signals()
+    # Presence comes first where both share a core.
+    os.nice(_NICENESS)
     soft = limits.memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (soft, soft))
     # A core of it would hold everybody's documents.

@@ -258,6 +258,17 @@ async def test_a_real_helper_that_does_not_even_get_its_alarm_is_killed() -> Non
         await helper.call(Merge(1, [faulty_helper.MUTE], wants_changes=False), 0)
 
 
+async def test_a_real_helper_leaves_the_core_to_the_server() -> None:
+    helper = real_helper()
+    await helper.call(Load(1, None, []))
+    process = helper._process
+    assert process is not None
+    pid = process._process.pid  # type: ignore[attr-defined]
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, ours + 5)
+    await helper.aclose()
+
+
 async def test_the_signals_of_a_terminal_and_of_systemd_do_not_end_a_real_helper() -> None:
     helper = real_helper()
     await helper.call(Load(1, None, []))
