@@ -139,7 +139,11 @@ function edit (doc, pick) {
 const operations = {
   open,
   synced: ({ name, seconds }) => until(seconds, () => isSynced(clients.get(name))),
-  insert: ({ name, at, text }) => clients.get(name).doc.getText('text').insert(at, text),
+  insert: ({ name, at, text }) => {
+    const { doc, provider } = clients.get(name)
+    doc.getText('text').insert(at, text)
+    return provider.hasUnsyncedChanges ?? null
+  },
   remove: ({ name, at, length }) => clients.get(name).doc.getText('text').delete(at, length),
   text: ({ name }) => clients.get(name).doc.getText('text').toString(),
   hasLength: ({ name, length, seconds }) =>

@@ -138,8 +138,9 @@ class Provider:
     async def synced(self) -> None:
         assert await self.do("synced", seconds=PATIENCE_S), await self.do("events")
 
-    async def insert(self, text: str, at: int = 0) -> None:
-        await self.do("insert", at=at, text=text)
+    async def insert(self, text: str, at: int = 0) -> bool:
+        """Insert a text; whether the client of Hocuspocus has unsynced changes right after it."""
+        return bool(await self.do("insert", at=at, text=text))
 
     async def text(self) -> object:
         return await self.do("text")
