@@ -154,14 +154,24 @@ def _until(seconds: float, pause_s: float = 0.05) -> Iterator[None]:
         time.sleep(pause_s)
 
 
-def _call(subject: Subject, receive_buffer: int | None = None) -> socket.socket:
+def connect(
+    subject: Subject,
+    receive_buffer: int | None = None,
+    address: str = ATTACKER,
+    timeout_s: float = 10,
+) -> socket.socket:
+    """A connection from an address of this machine, without a request."""
     sock = socket.socket()
     if receive_buffer is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    sock.settimeout(30)
-    sock.bind((ATTACKER, 0))
+    sock.settimeout(timeout_s)
+    sock.bind((address, 0))
     sock.connect((subject.host, subject.port))
     return sock
+
+
+def _call(subject: Subject, receive_buffer: int | None = None) -> socket.socket:
+    return connect(subject, receive_buffer, timeout_s=30)
 
 
 def _ask(subject: Subject, path: str) -> socket.socket:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+from benchmarks.hostile_attacks import connect
 from benchmarks.hostile_kit import (
     Started,
     ask,
-    connect,
     held,
     join,
     paced,
     request_for,
+    seat_heavy_members,
     send_and_hold,
     send_at,
     update_of,
@@ -71,12 +72,7 @@ def heads(subject: Subject, seconds: float, started: Started) -> None:
 def unread_snapshots(subject: Subject, seconds: float, started: Started) -> None:
     """Resumes on a board of 99 with full metadata, none of which reads its snapshot."""
     with contextlib.ExitStack() as stack:
-        for number in range(99):
-            sock = stack.enter_context(connect(subject))
-            sock.sendall(request_for("heavy", f"member-{number}"))
-            sock.sendall(update_of(b'{"metadata":{"a":"%b"}}' % (b"x" * 2000)))
-            while b"board:joined" not in sock.recv(65536):
-                pass
+        seat_heavy_members(subject, stack, "heavy", 99)
         session_id = join(subject, "heavy", "mallory")
         request = request_for("heavy", "mallory", session_id)
         started()

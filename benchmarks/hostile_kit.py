@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from benchmarks.hostile_attacks import ATTACKER
+from benchmarks.hostile_attacks import ATTACKER, connect
 from benchmarks.rawclient import (
     SESSION_ID,
     RawClient,
@@ -33,17 +33,16 @@ def request_for(board_id: str, user_id: str, session_id: str | None = None) -> b
     return upgrade_request(board_path(board_id, **query), "x")
 
 
-def connect(
-    subject: Subject, receive_buffer: int | None = None, address: str = ATTACKER
-) -> socket.socket:
-    """A connection from an address of this machine, without a request."""
-    sock = socket.socket()
-    if receive_buffer is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    sock.settimeout(10)
-    sock.bind((address, 0))
-    sock.connect((subject.host, subject.port))
-    return sock
+def seat_heavy_members(
+    subject: Subject, stack: contextlib.ExitStack, board_id: str, count: int
+) -> None:
+    """Seat members with full metadata, who stay until the stack is closed."""
+    for number in range(count):
+        sock = stack.enter_context(connect(subject))
+        sock.sendall(request_for(board_id, f"member-{number}"))
+        sock.sendall(update_of(b'{"metadata":{"a":"%b"}}' % (b"x" * 2000)))
+        while b"board:joined" not in sock.recv(65536):
+            pass
 
 
 def join(subject: Subject, board_id: str, user_id: str) -> str:

@@ -12,13 +12,12 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.hostile_kit import (
     Started,
-    connect,
     held,
     paced,
     request_for,
+    seat_heavy_members,
     send_and_hold,
     send_at,
-    update_of,
 )
 from benchmarks.rawclient import encode_binary, encode_text, upgrade_request
 from benchmarks.subject import Subject
@@ -78,12 +77,7 @@ def refreshes(subject: Subject, seconds: float, started: Started) -> None:
 def watchers(subject: Subject, seconds: float, started: Started) -> None:
     """A full board with full metadata; 950 a second come to watch it, and go."""
     with contextlib.ExitStack() as stack:
-        for number in range(100):
-            sock = stack.enter_context(connect(subject))
-            sock.sendall(request_for("full", f"member-{number}"))
-            sock.sendall(update_of(b'{"metadata":{"a":"%b"}}' % (b"x" * 2000)))
-            while b"board:joined" not in sock.recv(65536):
-                pass
+        seat_heavy_members(subject, stack, "full", 100)
         requests = [
             upgrade_request(f"/ws/boards/full?user_id=waiting-{number}&watch=1", "x")
             for number in range(900)

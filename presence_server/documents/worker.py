@@ -204,8 +204,8 @@ class Document:
         """The whole document as one update."""
         if not self._pairs.are_divided:
             return self._doc.get_update()
-        # What Yrs has of it is not what Yjs has. Merged as they came, the updates are right; only
-        # what is deleted stays in them.
+        # Yrs has another document than Yjs. The updates, merged as they came, are right; they only
+        # keep the deleted texts.
         self._origin = [pycrdt.merge_updates(*self._origin)]
         return self._origin[0]
 

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Protocol, TypeVar, TypeVarTuple
+from collections.abc import Callable
 
 from ..storage.documents import StoredDocument
 from ..storage.write_batch import DocumentRow
 from .ports import DocumentReader
 from .side_writes import SideWrites
-
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
-
-
-class _Read(Protocol):
-    """Calls the store; ``PresenceService`` has it."""
-
-    def __call__(
-        self, function: Callable[[*Ts], Coroutine[object, object, T]], *args: *Ts
-    ) -> Awaitable[T]: ...
+from .store_call import StoreCall
 
 
 class DocumentStore:
@@ -41,7 +30,7 @@ class DocumentStore:
         side: SideWrites,
         changed: Callable[[], None],
         reader: DocumentReader,
-        read: _Read,
+        read: StoreCall,
         now_ms: Callable[[], int],
     ) -> None:
         self._side = side

@@ -1,4 +1,4 @@
-"""What is written beside sessions, in the same transactions: times of queues, and documents."""
+"""The writes beside those of sessions, in the same transactions: times of queues, and documents."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SideWrites:
 
     @property
     def changes(self) -> int:
-        """What waits and is not being written."""
+        """The number of writes that wait and are not under way."""
         return len(self.marks) + self.documents.changes
 
     @property
@@ -54,7 +54,7 @@ class SideWrites:
         return WriteBatch(marks=self._marks_in_flight, documents=documents)
 
     def pieces(self) -> Iterator[tuple[str | None, WriteBatch]]:
-        """What is in flight, in pieces that the store may refuse one by one.
+        """Divide the writes under way into pieces that the store may refuse one by one.
 
         Yields:
             The board whose document it is, or None for times of queues; and the piece.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Protocol, TypeVar, TypeVarTuple
+from collections.abc import Callable, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -16,20 +15,9 @@ from .clock_readings import ClockReadings
 from .clock_trust import ClockShift, elapsed_since
 from .pending import PendingWrites
 from .ports import Store
+from .store_call import StoreCall
 
 log = structlog.get_logger(__name__)
-
-
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
-
-
-class _Call(Protocol):
-    """Calls the store; ``PresenceService`` has it."""
-
-    def __call__(
-        self, function: Callable[[*Ts], Coroutine[object, object, T]], *args: *Ts
-    ) -> Awaitable[T]: ...
 
 
 class StoredSessions:
@@ -47,7 +35,7 @@ class StoredSessions:
         self,
         store: Store,
         pending: PendingWrites,
-        call: _Call,
+        call: StoreCall,
         clocks: ClockReadings,
         now_ms: Callable[[], int],
     ) -> None:

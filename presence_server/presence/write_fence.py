@@ -1,4 +1,4 @@
-"""What happens between a write that the store refuses and the answer who owns the store."""
+"""Holds writes from the one that the store refuses until it is known who owns the store."""
 
 from __future__ import annotations
 

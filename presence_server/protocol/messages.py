@@ -68,7 +68,7 @@ class PresenceUpdate(Struct, frozen=True, tag_field="type", tag="presence:update
 
 
 class ProfileUpdate(Struct, frozen=True, tag_field="type", tag="profile:update"):
-    """What a client changes of its user's profile; see ``profile:update`` in section 3."""
+    """A change by a client of its user's profile; see ``profile:update`` in section 3."""
 
     payload: ProfileChange
 

@@ -1,4 +1,4 @@
-"""What clients lack of a Yjs document, framed once for all who lack the same."""
+"""Frames the parts of a Yjs document that clients lack, once for all who lack the same."""
 
 from __future__ import annotations
 

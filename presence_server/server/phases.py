@@ -27,7 +27,7 @@ class ChildFailed(PresenceError):
 
 
 class Phase(enum.Enum):
-    """What the supervisor does."""
+    """The phases of the supervisor."""
 
     PREPARING = enum.auto()
     """The keeper prepares the store, or waits for its owner."""

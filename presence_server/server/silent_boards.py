@@ -64,7 +64,7 @@ class SilentBoards:
 
     @property
     def unheard_ms(self) -> int:
-        """What is added to the last sign of life of a row that was written before the start."""
+        """The milliseconds to add to the last sign of life of a row from before the start."""
         clock_set_ms = self._registry.epoch_ms() - self._epoch_ms
         unheard_ms = clock_set_ms + round(self._unheard_s * 1000)
         return unheard_ms if abs(unheard_ms) > CLOCK_SLACK_MS else 0

@@ -205,7 +205,7 @@ class Supervisor:
             pid, status = os.waitpid(child.pid, os.WNOHANG)
             if not pid:
                 continue
-            # What it said last may say why.
+            # Its last report may tell the reason.
             for report in child.reports(now):
                 self._hear(slot, child, report, now)
             del self._children[slot]

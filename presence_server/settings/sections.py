@@ -202,7 +202,7 @@ class QueueSettings(Section):
 
 
 class ProfileSettings(Section):
-    """What users may look like."""
+    """The looks that users may have."""
 
     avatar_hosts: tuple[str, ...] = Field(
         ("*",),

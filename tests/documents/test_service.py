@@ -389,13 +389,19 @@ async def test_updates_that_find_no_room_are_asked_for_again_and_relayed_ones_ar
     assert world.asked_of(Load) == 2
 
 
-async def test_with_too_much_stored_a_new_document_may_not_change_and_old_ones_may(
-    autojump_clock: MockClock, nursery: trio.Nursery
-) -> None:
+async def full_store(nursery: trio.Nursery) -> World:
+    """A service that knows that more is stored than may be."""
     world = World(nursery, DocumentLimits(max_total_bytes=1000, measure_s=60))
     world.presence.documents.change("old", 1, Editor().type("x" * 2000))
     await world.start()
     await trio.sleep(100)
+    return world
+
+
+async def test_with_too_much_stored_a_new_document_may_not_change_and_old_ones_may(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    world = await full_store(nursery)
     old, new = await Board(world, "old").opened(), await Board(world, "new").opened()
     assert [e.may_change for e in old.events if isinstance(e, DocumentLoaded)] == [True]
     assert [e.may_change for e in new.events if isinstance(e, DocumentLoaded)] == [False]
@@ -404,10 +410,7 @@ async def test_with_too_much_stored_a_new_document_may_not_change_and_old_ones_m
 async def test_the_log_says_once_a_minute_that_no_new_document_is_stored(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    world = World(nursery, DocumentLimits(max_total_bytes=1000, measure_s=60))
-    world.presence.documents.change("old", 1, Editor().type("x" * 2000))
-    await world.start()
-    await trio.sleep(100)
+    world = await full_store(nursery)
     with structlog.testing.capture_logs() as logs:
         for number in range(6):
             await Board(world, f"new {number}").opened()

@@ -15,7 +15,7 @@ from .varint import DamagedBytes, read_uint, write_uint
 _MAX_PAYLOADS = 32
 """Payloads that are recognised when clients send them back."""
 _MAX_BYTES = 262_144
-"""What these payloads have together."""
+"""The bytes that all these payloads may have together."""
 
 
 def _start(data: bytes, position: int) -> bytes:

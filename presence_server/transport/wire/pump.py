@@ -182,11 +182,7 @@ class Pump:
                 if fd == self._newcomers_fd:
                     self._newcomers_wait = True
                 continue
-            self._served += 1
-            try:
-                wire.on_ready(events)
-            except Exception as error:
-                wire.endpoint.crash(error)
+            self._serve(wire, events)
             if perf_counter() >= stop_at:
                 # The rest is served first next time: epoll, asked again, would name
                 # the same busy sockets before it. A descriptor in the rest may belong
@@ -203,17 +199,20 @@ class Pump:
             wire = wires.get(fd)
             if wire is None:
                 continue
-            self._served += 1
-            try:
-                wire.on_ready(events)
-            except Exception as error:
-                wire.endpoint.crash(error)
+            self._serve(wire, events)
             passed = perf_counter() - began
             if passed >= seconds:
                 return
             if passed >= NEWCOMERS_S and self._sessions_wait():
                 return
         self._newcomers_wait = False
+
+    def _serve(self, wire: SocketWire, events: int) -> None:
+        self._served += 1
+        try:
+            wire.on_ready(events)
+        except Exception as error:
+            wire.endpoint.crash(error)
 
     def _begin_round(self) -> bool:
         """Ask which newcomers are ready now; all that were ready before have been served."""
